@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * envelope: what kind of message this is, and where its parts stand.
+ *
+ * Owns the shape of commands and replies: which members there may be, of which kind, and the words QEMU has
+ * for each fault. Leaves the grammar to json-scan.h, and whether a command exists to whoever runs it.
+ */
+
+#pragma once
+
+#include "json-read.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    ENVELOPE_RETURN,
+    ENVELOPE_ERROR,
+    ENVELOPE_EVENT,
+    ENVELOPE_GREETING,
+} EnvelopeKind;
+
+typedef struct {
+    char *name;         /* (owned): the command, escapes resolved */
+    gboolean oob;       /* asked for by exec-oob */
+    JsonSpan id;        /* of any kind; absent where there is none */
+    JsonSpan arguments; /* an object, or absent */
+} EnvelopeCommand;
+
+typedef enum {
+    ENVELOPE_OOB_UNKNOWN, /* exec-oob is not a member (the agent, or not negotiated) */
+    ENVELOPE_OOB_KNOWN,
+} EnvelopeOob;
+
+/**
+ * envelope_read_command:
+ * @message: one scanned value
+ * @ret: to be cleared by the caller in either case: id is found even where the shape is wrong, since an error
+ *   carries it too
+ * @error: GenericError in QEMU's words
+ */
+gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeCommand *ret,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void envelope_command_clear(EnvelopeCommand *command);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EnvelopeCommand, envelope_command_clear)
+
+typedef struct {
+    EnvelopeKind kind;
+    JsonSpan id;    /* of a reply; absent where there is none */
+    JsonSpan value; /* return: any value · error: its object · event: its name · greeting: the QMP object */
+    JsonSpan data;  /* of an event; absent where there is none */
+} EnvelopeReply;
+
+/**
+ * envelope_read_reply:
+ *
+ * For what a server sends. Strict, since a guest may send anything: exactly one of return, error, event and
+ * QMP, no member that does not belong, an error with two strings.
+ *
+ * Returns: FALSE where it is none of these; @ret is untouched
+ */
+gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret) G_GNUC_WARN_UNUSED_RESULT;
+
+/**
+ * envelope_error:
+ * @reply: one of kind ENVELOPE_ERROR
+ * @max_desc: bytes of desc that are kept
+ *
+ * Returns: (transfer full): class and desc as a GError of domain QMP_ERROR; an unknown class is GenericError
+ */
+GError *envelope_error(const EnvelopeReply *reply, gsize max_desc);
+
+G_END_DECLS

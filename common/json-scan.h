@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * json-scan: where does one JSON message end, and is it JSON at all?
+ *
+ * Owns the decision of what counts as JSON, for every byte that comes in from anywhere: grammar, UTF-8,
+ * escapes, nesting, number of tokens, size, duplicate keys, and what is skipped after an error. What it let
+ * pass, json-read may trust without looking again.
+ *
+ * Leaves to others: the buffer (stream.h), what a message means (envelope.h).
+ *
+ * The language is that of QEMU's own parser: RFC 8259 with strings in single quotes and the escape \' as
+ * well. Framing follows the structure, never line ends. A control byte other than TAB, CR and LF, or a byte
+ * 0xFE or 0xFF, ends whatever was under way and starts afresh, anywhere.
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+    JSON_SCAN_MORE,  /* every byte was looked at; the message goes on */
+    JSON_SCAN_VALUE, /* one whole value stands at buffer[start .. end) */
+    JSON_SCAN_ERROR, /* see `fault`; the next call goes on behind it */
+} JsonScanVerdict;
+
+typedef enum {
+    JSON_FAULT_NONE,
+    JSON_FAULT_RESET,     /* 0xFE, 0xFF or a control byte: the peer asks for a fresh start */
+    JSON_FAULT_LEXICAL,   /* no token begins or goes on like this: skip to the next structural byte */
+    JSON_FAULT_SYNTAX,    /* a token where it does not belong, or a bad string: skip until brackets balance */
+    JSON_FAULT_DUPLICATE, /* a key that this object already has; skipped like JSON_FAULT_SYNTAX */
+    JSON_FAULT_NESTING,   /* limits; skipped like JSON_FAULT_SYNTAX, in constant memory */
+    JSON_FAULT_TOKENS,
+    JSON_FAULT_BYTES,
+} JsonFault;
+
+typedef struct {
+    gsize bytes;   /* of one message, at most LIMIT_JSON_BYTES */
+    guint tokens;  /* of one message */
+    guint nesting; /* at most LIMIT_JSON_NESTING */
+} JsonScanLimits;
+
+/* What the fields hold is for json-scan.c alone but for start, end, fault and at. */
+typedef struct {
+    gsize start;     /* first byte of the value under way or just found; those before it are not needed */
+    gsize end;       /* one past its last byte, with JSON_SCAN_VALUE */
+    JsonFault fault; /* with JSON_SCAN_ERROR */
+    gsize at;        /* with JSON_SCAN_ERROR: distance of the culprit from the start of its message */
+
+    /*< private >*/
+    JsonScanLimits limits;
+    gsize pos;          /* first byte that was not looked at */
+    guint tokens;       /* of the message under way */
+    guint8 lexer;       /* what token is being read */
+    guint8 expect;      /* what token may come next */
+    guint8 mode;        /* reading, or skipping after which kind of fault */
+    guint8 quote;       /* which quote ends this string */
+    guint8 utf8_left;   /* continuation bytes still due */
+    guint8 utf8_low;    /* bounds of the next continuation byte */
+    guint8 utf8_high;
+    guint8 hex_left;    /* digits of \uXXXX still due */
+    gboolean is_key;    /* this string is a member's name */
+    gboolean last_was_reset;
+    guint16 hex;        /* the digits so far */
+    guint16 surrogate;  /* the high surrogate that waits for its other half, or 0 */
+    gsize token_start;  /* first byte of the token under way */
+    gint braces;        /* open { */
+    gint brackets;      /* open [ */
+    guint8 culprit;     /* the byte that an error's text shows */
+    guint depth;
+    guint8 kinds[LIMIT_JSON_NESTING / 8]; /* a bit per open bracket: set for { */
+    struct JsonKeys *keys;                /* names seen in the objects that are open */
+} JsonScan;
+
+/**
+ * json_scan_init:
+ * @limits: bounds for one message; copied
+ *
+ * A scanner needs no memory of its own until an object opens, and keeps little: an idle peer costs its
+ * struct alone.
+ */
+void json_scan_init(JsonScan *scan, const JsonScanLimits *limits);
+void json_scan_clear(JsonScan *scan);
+
+/**
+ * json_scan_limit_bytes:
+ *
+ * Changes the size limit from here on, for an owner that expects a large reply now and small ones else.
+ */
+void json_scan_limit_bytes(JsonScan *scan, gsize bytes);
+
+/**
+ * json_scan_next:
+ * @buffer: all bytes from the last json_scan_drop() on: those already looked at stay in front, unchanged
+ * @len: how many there are
+ *
+ * Looks at the bytes behind those that earlier calls saw, up to the end of one value, one fault, or @len.
+ * Each byte is looked at once, however the input is cut.
+ *
+ * After a fault the rest of the broken message is skipped silently, as far as it can be told: up to the next
+ * structural byte, up to balanced brackets, up to a reset. So one broken message is one error, mostly.
+ */
+JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len);
+
+/**
+ * json_scan_drop:
+ * @count: at most @start, or @end after a value was found
+ *
+ * The caller has removed @count bytes from the front of the buffer.
+ */
+void json_scan_drop(JsonScan *scan, gsize count);
+
+/**
+ * json_scan_restart:
+ *
+ * Forgets the message under way, as at the start of a connection. The buffer is taken to be empty.
+ */
+void json_scan_restart(JsonScan *scan);
+
+/**
+ * json_scan_is_clean:
+ * Returns: whether the scanner stands between messages: nothing half read, nothing being skipped
+ */
+gboolean json_scan_is_clean(const JsonScan *scan);
+
+/**
+ * json_scan_fault_text:
+ *
+ * Returns: (transfer full): a sentence for the peer that names the fault and its place, in the words that
+ *   QMP clients know, "JSON parse error, …"; pure ASCII
+ */
+char *json_scan_fault_text(const JsonScan *scan);
+
+G_END_DECLS

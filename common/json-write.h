@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * json-write: builds JSON text, piece by piece, in the form QEMU prints it.
+ *
+ * Owns separators (", " and ": "), escaping (pure ASCII, \uXXXX in upper-case hex, surrogate pairs, "/" left
+ * alone) and what becomes of bytes that are not UTF-8 (each maximal bad part is one \uFFFD). Leaves line ends
+ * and meaning to message.h.
+ */
+
+#pragma once
+
+#include "json-read.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    GString *out;   /* not owned */
+    gboolean comma; /* a value stands before the next one */
+} JsonWrite;
+
+/**
+ * json_write_init:
+ * @out: (transfer none): appended to; must outlive the writer
+ */
+void json_write_init(JsonWrite *write, GString *out);
+
+void json_write_begin_object(JsonWrite *write);
+void json_write_end_object(JsonWrite *write);
+void json_write_begin_array(JsonWrite *write);
+void json_write_end_array(JsonWrite *write);
+
+/* The name of the member that the next value belongs to. */
+void json_write_key(JsonWrite *write, const char *name);
+
+void json_write_string(JsonWrite *write, const char *text);
+void json_write_string_len(JsonWrite *write, const char *text, gsize len);
+void json_write_int64(JsonWrite *write, gint64 value);
+void json_write_uint64(JsonWrite *write, guint64 value);
+/* A number that is not finite is written as null: JSON has no other word for it. */
+void json_write_double(JsonWrite *write, double value);
+void json_write_boolean(JsonWrite *write, gboolean value);
+void json_write_null(JsonWrite *write);
+
+/**
+ * json_write_span:
+ * @value: text of one value, copied byte for byte
+ */
+void json_write_span(JsonWrite *write, JsonSpan value);
+
+/**
+ * json_write_base64:
+ *
+ * Writes @data as a string in base64.
+ */
+void json_write_base64(JsonWrite *write, gconstpointer data, gsize len);
+
+G_END_DECLS

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * stream: moves messages over one connection, whatever they mean.
+ *
+ * Owns the input buffer with its scanner, and the output queue. Leaves the descriptor to whoever implements
+ * StreamIo, the meaning of messages and all states to the endpoint that holds the stream.
+ *
+ * An endpoint's turn is: stream_fill() when readable, stream_next() until there is no more, stream_flush().
+ */
+
+#pragma once
+
+#include "json-read.h"
+#include "json-scan.h"
+#include "queue.h"
+
+G_BEGIN_DECLS
+
+#define STREAM_IO_AGAIN (-1)  /* nothing to be had or room for nothing now */
+#define STREAM_IO_FAILED (-2) /* *error is set */
+
+typedef struct {
+    /* Returns: bytes read, 0 at the end of input, STREAM_IO_AGAIN or STREAM_IO_FAILED. */
+    gssize (*read)(gpointer io, gpointer buffer, gsize size, GError **error);
+    /* Returns: bytes written, STREAM_IO_AGAIN or STREAM_IO_FAILED. */
+    gssize (*write)(gpointer io, const QueuePiece *pieces, guint n_pieces, GError **error);
+    /* From now on the owner is to be called when this can be read, or written; set anew at each change. */
+    void (*want)(gpointer io, gboolean read, gboolean write);
+    void (*close)(gpointer io);
+} StreamIo;
+
+typedef enum {
+    STREAM_IDLE,    /* nothing more for now */
+    STREAM_MESSAGE, /* *ret_message is one */
+    STREAM_FAULT,   /* input that is no JSON: stream_fault_text() */
+    STREAM_END,     /* the peer sends no more, and all it sent was seen */
+} StreamResult;
+
+typedef struct {
+    const StreamIo *ops;
+    gpointer io;
+    Charge *charge; /* (nullable): for both directions */
+
+    JsonScan scan;
+    char *buffer;
+    gsize size;   /* allocated, and charged */
+    gsize filled; /* bytes in it */
+    gsize taken;  /* bytes in front that were handed out and are dropped at the next call */
+
+    Queue queue;
+    gboolean ended;   /* end of input was read */
+    gboolean paused;  /* the owner wants no input */
+    gboolean reading; /* what was last told to ops->want */
+    gboolean writing;
+} Stream;
+
+/**
+ * stream_init:
+ * @io: handed to @ops; closed by stream_clear()
+ * @charge: (nullable): must outlive the stream
+ */
+void stream_init(Stream *stream, const StreamIo *ops, gpointer io, const JsonScanLimits *scan_limits,
+                 const QueueLimits *queue_limits, Charge *charge);
+void stream_clear(Stream *stream);
+
+/**
+ * stream_fill:
+ *
+ * Reads once, at most LIMIT_READ_BUDGET bytes, so that no peer keeps the others waiting.
+ *
+ * Returns: FALSE where the connection failed, or the owner's charge has no room for what the peer sends
+ */
+gboolean stream_fill(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/**
+ * stream_next:
+ * @ret_message: with STREAM_MESSAGE: one value; valid until the next call on this stream's input
+ */
+StreamResult stream_next(Stream *stream, JsonSpan *ret_message);
+
+/* Returns: (transfer full): of the last STREAM_FAULT, a sentence for the peer. */
+char *stream_fault_text(const Stream *stream);
+JsonFault stream_fault(const Stream *stream);
+
+/* Drops all input that was not handed out yet, and whatever message was under way. */
+void stream_discard_input(Stream *stream);
+
+/**
+ * stream_send:
+ * Returns: FALSE where the queue or the charge has no room: the peer does not read
+ */
+gboolean stream_send(Stream *stream, gconstpointer data, gsize len) G_GNUC_WARN_UNUSED_RESULT;
+gboolean stream_send_bytes(Stream *stream, GBytes *bytes) G_GNUC_WARN_UNUSED_RESULT;
+
+/**
+ * stream_flush:
+ *
+ * Writes what can be written now, and asks to be called for the rest.
+ */
+gboolean stream_flush(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Stops or resumes reading: back-pressure towards the peer. */
+void stream_pause(Stream *stream, gboolean paused);
+
+G_END_DECLS
