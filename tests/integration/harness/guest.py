@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest in QEMU, emulated, from its boot to its certain end."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .agent import AgentChannel
+from .console import Console
+from .control import Control, ShellError
+from .image import Image
+from .qmp import Qmp
+from .stream import Deadline, wait_readable
+
+# A boot takes 4 s on an idle machine; this is for a very busy one.
+BOOT_TIMEOUT = 90
+
+# tsc, timer, KASLR, mitigations, self tests, spare serial ports: each is time that emulation makes long.
+KERNEL_ARGUMENTS = (
+    "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check nokaslr mitigations=off cryptomgr.notests audit=0 "
+    "8250.nr_uarts=2 no_console_suspend"
+)
+
+CONSOLE_TAIL = 60
+
+
+class GuestError(Exception):
+    pass
+
+
+class Guest:
+    """Usage: with Guest() as guest: ...
+
+    After entering, the guest is up and its agent has opened its channel. Attributes:
+
+      qmp          private monitor of the harness (a Qmp that has negotiated)
+      qmp_path     unix socket of a second monitor, for the program under test
+      agent_path   unix socket of the agent's virtio-serial channel (chardev qga0, device agent0)
+      isa_path     unix socket of the agent's isa-serial channel (chardev qga1)
+      disks        name to path of its own overlay: ext4, xfs, swap; each is a drive of that name
+      directory    a place for files that goes away with the guest
+      console      see Console
+      process      QEMU's Popen
+
+    A guest that has ended can boot() again from the disks that it left, which is how a hibernated one resumes.
+    """
+
+    alive = []
+
+    def __init__(self, agent="qga-agent", method="virtio-serial", agent_options=(), memory=256, qemu_arguments=()):
+        self.agent = agent
+        self.method = method
+        self.agent_options = list(agent_options)
+        self.memory = memory
+        self.qemu_arguments = list(qemu_arguments)
+        self.process = None
+        self.exit_status = None
+
+    # Life
+
+    def __enter__(self):
+        self.image = Image.built()
+        self.directory = Path(tempfile.mkdtemp(prefix="qga-"))
+        try:
+            self.qmp_path = str(self.directory / "qmp.sock")
+            self.agent_path = str(self.directory / "agent.sock")
+            self.isa_path = str(self.directory / "isa.sock")
+            self.disks = {name: self._overlay(name) for name in Image.DISKS}
+            self.boot()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error is not None and self.process is not None:
+            error.add_note(self.report())
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _overlay(self, name):
+        path = self.directory / f"{name}.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.image.disk(name), path],
+                       check=True, stdin=subprocess.DEVNULL)
+        return path
+
+    def boot(self, timeout=BOOT_TIMEOUT):
+        """Starts QEMU and waits until the guest is ready."""
+        deadline = Deadline(timeout)
+        self.start()
+        self.wait_ready(deadline)
+
+    def start(self):
+        """Starts QEMU and waits for its monitor; by then all its sockets listen."""
+        assert self.process is None, "the former QEMU has not ended: kill() or wait_exit() first"
+        ours, theirs = zip(*(socket.socketpair() for _ in range(3)))
+        self.exit_status = None
+        self.stderr = open(self.directory / "qemu.stderr", "w+b")
+        # The kernel ends QEMU when this process dies, however it dies.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *self._command_line(*(end.fileno() for end in theirs))]
+        try:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr,
+                                            pass_fds=[end.fileno() for end in theirs])
+        finally:
+            for end in theirs:
+                end.close()
+        Guest.alive.append(self)
+        self.console = Console(ours[0])
+        self.control = Control(ours[1])
+        self.qmp = Qmp(ours[2], "the harness's monitor")
+        self.qmp.negotiate()
+
+    def _command_line(self, console, control, monitor):
+        arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
+        if self.agent_options:
+            arguments += f" qga.options={','.join(self.agent_options)}"
+        command = [
+            "qemu-system-x86_64", "-accel", "tcg", "-machine", "pc", "-m", str(self.memory), "-nodefaults",
+            "-no-user-config", "-display", "none", "-kernel", self.image.kernel, "-initrd", self.image.initrd,
+            "-append", arguments,
+            "-chardev", f"socket,id=console,fd={console}", "-serial", "chardev:console",
+            "-chardev", f"socket,id=qga1,path={self.isa_path},server=on,wait=off", "-serial", "chardev:qga1",
+            "-device", "virtio-serial-pci,id=serial0",
+            "-chardev", f"socket,id=qga0,path={self.agent_path},server=on,wait=off",
+            "-device", "virtserialport,id=agent0,chardev=qga0,name=org.qemu.guest_agent.0",
+            "-chardev", f"socket,id=control,fd={control}",
+            "-device", "virtserialport,id=control0,chardev=control,name=org.qga-proxy.control",
+            "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control",
+            "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
+        ]
+        for name, path in self.disks.items():
+            command += ["-drive", f"if=none,id={name},file={path},format=qcow2",
+                        "-device", f"virtio-blk-pci,id=disk-{name},drive={name}"]
+        return command + self.qemu_arguments
+
+    def wait_ready(self, timeout=BOOT_TIMEOUT):
+        """Waits until the guest has booted and its agent has opened its virtio-serial channel. isa-serial does not
+        tell whether anybody is there: AgentChannel.sync() finds out."""
+        deadline = Deadline(timeout)
+        self.control.wait_ready(deadline)
+        if self.method in ("virtio-serial", "both"):
+            self.wait_agent_open(deadline)
+
+    def wait_agent_open(self, timeout=30):
+        """Waits until the agent opens its virtio-serial channel (again)."""
+        self.qmp.wait_event("VSERPORT_CHANGE", timeout, id="agent0", open=True)
+
+    def resume(self, timeout=BOOT_TIMEOUT):
+        """Starts QEMU for a guest that hibernated, and waits until it goes on where it was. The first boot's services
+        are still running, so nothing announces itself: the shell answers when it is there."""
+        deadline = Deadline(timeout)
+        self.start()
+        self.shell("true", deadline)
+
+    def wait_exit(self, timeout=30):
+        """Waits for QEMU to end by itself; returns its exit status."""
+        descriptor = os.pidfd_open(self.process.pid)
+        try:
+            wait_readable(descriptor, timeout, "QEMU to end")
+        finally:
+            os.close(descriptor)
+        self._ended()
+        return self.exit_status
+
+    def kill(self):
+        """Ends QEMU at once, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self._ended()
+
+    def _ended(self):
+        self.exit_status = self.process.wait()
+        self.process = None
+        Guest.alive.remove(self)
+        self.console.close()
+        self.control.close()
+        self.qmp.close()
+        self.stderr.close()
+
+    def report(self):
+        """What a person wants to see when a test failed."""
+        status = self.process.poll()
+        self.stderr.seek(0)
+        return "\n".join([
+            f"QEMU ({'running' if status is None else f'ended with status {status}'}) said:",
+            self.stderr.read().decode(errors="replace"),
+            "The guest's console ends with:",
+            self.console.tail(CONSOLE_TAIL),
+        ])
+
+    # Channels
+
+    def connect_qmp(self):
+        """A connection to the monitor meant for the program under test."""
+        return Qmp.connect(self.qmp_path, "qmp").negotiate()
+
+    def connect_agent(self, method="virtio-serial"):
+        """A connection to the agent's own channel; QEMU serves one at a time."""
+        path = self.agent_path if method == "virtio-serial" else self.isa_path
+        return AgentChannel.connect(path, f"the agent on {method}")
+
+    # Steps in the guest, without the agent
+
+    def run(self, command, timeout=30):
+        """Runs shell commands in the guest; returns exit status and output."""
+        return self.control.start(command).wait(timeout)
+
+    def shell(self, command, timeout=30):
+        """The same for commands that must succeed; returns the output without the newline at its end."""
+        status, output = self.run(command, timeout)
+        if status != 0:
+            raise ShellError(f"in the guest: {command!r} ended with status {status}: {output}")
+        return output.removesuffix("\n")
+
+    def spawn(self, command):
+        """Starts commands in the guest; returns a Task to wait() for."""
+        return self.control.start(command)
+
+    def wait_until(self, condition, timeout=30):
+        """Waits until a shell condition holds in the guest, which tries it 20 times a second."""
+        self.shell(f"until {condition}; do usleep 50000; done", timeout)
+
+    def wait_blocked(self, task, timeout=30):
+        """Waits until a process of the task is stuck in the kernel, as one that writes to a frozen filesystem is."""
+        self.wait_until(f"/lib/guest/blocked {task.number}", timeout)
+
+    def progress(self, filesystem):
+        """How many rounds the writer on /mnt/FILESYSTEM has done."""
+        return int(self.shell(f"cat /mnt/{filesystem}/progress"))
+
+    def wait_progress(self, filesystem, beyond, timeout=30):
+        self.wait_until(f"[ $(cat /mnt/{filesystem}/progress) -gt {beyond} ]", timeout)
+
+    # Steps from outside
+
+    def reset(self, timeout=BOOT_TIMEOUT):
+        """The reset button; returns when the guest is up again."""
+        self.qmp.command("system_reset")
+        self.wait_reboot(timeout)
+
+    def wait_reboot(self, timeout=BOOT_TIMEOUT):
+        """Waits for a reset, whoever asked for it, and until the guest is up again."""
+        deadline = Deadline(timeout)
+        self.qmp.wait_event("RESET", deadline)
+        self.control.restarted()
+        self.wait_ready(deadline)
+
+    def wait_halted(self, timeout=30):
+        """Waits until the processor was stopped for good; QEMU goes on and tells nobody."""
+        self.console.wait_for("reboot: System halted", timeout)
+
+    def wait_powered_off(self, timeout=60):
+        """Waits for the guest to power off and QEMU to end with it."""
+        self.qmp.wait_event("SHUTDOWN", timeout, guest=True, reason="guest-shutdown")
+        return self.wait_exit(timeout)

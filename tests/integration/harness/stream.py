@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A socket that is read by line or by count, always with a deadline."""
+
+import array
+import select
+import socket
+import time
+
+READ_SIZE = 65536
+
+
+class TimedOut(Exception):
+    pass
+
+
+class Closed(Exception):
+    pass
+
+
+class Deadline:
+    """A moment that several waits share. Wherever a timeout is asked for, seconds or one of these will do."""
+
+    def __new__(cls, timeout):
+        if isinstance(timeout, cls):
+            return timeout
+        self = super().__new__(cls)
+        self.end = time.monotonic() + timeout
+        return self
+
+    def left(self):
+        return max(0.0, self.end - time.monotonic())
+
+
+def wait_readable(descriptor, timeout, what):
+    # poll, not select, which ends at descriptor 1023: tests open thousands.
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(Deadline(timeout).left() * 1000):
+        raise TimedOut(f"timed out waiting for {what}")
+
+
+class Stream:
+    def __init__(self, sock, name):
+        self.sock = sock
+        self.name = name
+        self.buffer = bytearray()
+        sock.setblocking(True)
+
+    @classmethod
+    def connect(cls, address, name):
+        """address: a path, or a (host, port) pair."""
+        family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            raise
+        return cls(sock, name)
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def send(self, data, fds=(), timeout=30):
+        self.sock.settimeout(Deadline(timeout).left() or 0.001)
+        try:
+            if fds:
+                ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+                data = data[self.sock.sendmsg([data], ancillary):]
+            self.sock.sendall(data)
+        except TimeoutError:
+            raise TimedOut(f"timed out writing to {self.name}") from None
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise Closed(f"{self.name} was closed: {error}") from None
+        finally:
+            self.sock.settimeout(None)
+
+    def fill(self, timeout):
+        """Waits for more bytes in the buffer."""
+        wait_readable(self.sock, timeout, f"{self.name}; so far: {bytes(self.buffer[-200:])!r}")
+        try:
+            data = self.sock.recv(READ_SIZE)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise Closed(f"{self.name} was closed; last bytes: {bytes(self.buffer[-200:])!r}")
+        self.buffer += data
+
+    def take(self, count):
+        data = bytes(self.buffer[:count])
+        del self.buffer[:count]
+        return data
+
+    def read_exact(self, count, timeout):
+        deadline = Deadline(timeout)
+        while len(self.buffer) < count:
+            self.fill(deadline)
+        return self.take(count)
+
+    def read_until(self, end, timeout):
+        """Everything up to and including the byte that ends it."""
+        deadline = Deadline(timeout)
+        searched = 0
+        while (found := self.buffer.find(end, searched)) < 0:
+            searched = len(self.buffer)
+            self.fill(deadline)
+        return self.take(found + len(end))
+
+    def read_line(self, timeout):
+        return self.read_until(b"\n", timeout)[:-1]
+
+    def read_to_end(self, timeout):
+        """Everything until the other side closes."""
+        deadline = Deadline(timeout)
+        try:
+            while True:
+                self.fill(deadline)
+        except Closed:
+            return self.take(len(self.buffer))
+
+    def readable(self):
+        """Whether bytes have arrived that are not in the buffer yet."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def discard(self):
+        """Forgets what has arrived and was not read."""
+        while self.readable() and self.sock.recv(READ_SIZE):
+            pass
+        self.buffer.clear()
