@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Checks schema.json and writes what is derived from it.
+
+  PREFIX-schema.h, .c     the table of commands: time class and flags (proxy, agent, CLI)
+  PREFIX-commands.h, .c   argument structs, their descriptions for fields.h, the agent's handlers
+  PREFIX-commands.md      the manual page of every command
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+
+from schema import CLASSES, FLAGS, SCALARS, Schema, SchemaError
+
+BANNER = "/* Generated from {source} by generate.py. */\n\n"
+
+
+def lower(type_name):
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type_name).lower()
+
+
+def c_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def constant(prefix, word):
+    return f"{prefix}_{word}".upper().replace("-", "_")
+
+
+def class_name(time_class):
+    return constant("guest_class", time_class)
+
+
+def flag_name(flag):
+    return constant("guest_flag", flag)
+
+
+def emit_schema_h(schema, prefix):
+    lines = ["#pragma once\n", "#include <glib.h>\n", "G_BEGIN_DECLS\n",
+             "/* How long a command may take: see LIMIT_SECONDS_* in limits.h. */",
+             "typedef enum {"]
+    lines += [f"    {class_name(name)}," for name in CLASSES]
+    lines += ["} GuestClass;\n", "typedef enum {"]
+    lines += [f"    {flag_name(flag)} = 1 << {i}, /* {text} */"
+              for i, (flag, text) in enumerate(FLAGS.items())]
+    lines += ["} GuestFlags;\n",
+              "typedef struct {", "    const char *name;", "    GuestClass time_class;",
+              "    guint flags; /* GuestFlags */", "} GuestCommand;\n",
+              f"#define GUEST_SCHEMA_COMMANDS {len(schema.commands)}\n",
+              "/* Sorted by name. */",
+              "extern const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS];\n",
+              "/* Returns: (nullable): the command called @name */",
+              "const GuestCommand *guest_schema_find(const char *name);\n", "G_END_DECLS"]
+    return lines
+
+
+def emit_schema_c(schema, prefix):
+    lines = [f'#include "{prefix}-schema.h"\n', "#include <stdlib.h>", "#include <string.h>\n",
+             "const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS] = {"]
+    for command in schema.commands:
+        flags = " | ".join(flag_name(flag) for flag in command.flags) or "0"
+        lines.append(f'    {{"{command.name}", {class_name(command.time_class)}, {flags}}},')
+    lines += ["};\n",
+              "static int compare(const void *name, const void *command)", "{",
+              "    return strcmp(name, ((const GuestCommand *)command)->name);", "}\n",
+              "const GuestCommand *guest_schema_find(const char *name)", "{",
+              "    return bsearch(name, guest_schema_commands, GUEST_SCHEMA_COMMANDS,",
+              "                   sizeof(guest_schema_commands[0]), compare);", "}"]
+    return lines
+
+
+def c_type(schema, member):
+    if member.is_list:
+        return "GArray *"
+    if member.type in SCALARS:
+        return SCALARS[member.type].c_type
+    return "GuestAlternate" if schema.types[member.type].branches else member.type
+
+
+def needs_has(schema, member):
+    """Whether no value of the member's own can say that it is absent."""
+    is_null = member.is_list or member.type in ("str", "base64") or (
+        member.type in schema.types and schema.types[member.type].branches)
+    return member.optional and not member.has_default and not is_null
+
+
+def emit_struct(schema, name, members):
+    lines = ["typedef struct {"]
+    for member in members:
+        if needs_has(schema, member):
+            lines.append(f"    gboolean has_{member.c_name};")
+        kind = c_type(schema, member)
+        gap = "" if kind.endswith("*") else " "
+        note = f" /* of {member.type} */" if member.is_list else ""
+        if member.type in schema.types and schema.types[member.type].branches:
+            note = f" /* {member.type} */"
+        lines.append(f"    {kind}{gap}{member.c_name};{note}")
+    return lines + [f"}} {name};\n"]
+
+
+def emit_commands_h(schema, prefix):
+    lines = ["#pragma once\n", '#include "common/guest-schema/fields.h"',
+             f'#include "{prefix}-schema.h"\n', "G_BEGIN_DECLS\n",
+             "/* What commands act on, and one command under way. */",
+             "typedef struct Commands Commands;", "typedef struct Call Call;\n"]
+    for described in schema.argument_types:
+        if described.choices:
+            lines.append("typedef enum {")
+            lines += [f"    {constant(lower(described.name), choice)},"
+                      for choice in described.choices]
+            lines.append(f"}} {described.name};\n")
+        elif described.members:
+            lines += emit_struct(schema, described.name, described.members)
+    for command in schema.commands:
+        if command.arguments:
+            lines += emit_struct(schema, command.struct, command.arguments)
+    lines.append("/* FALSE with @error; or the result is in @call; or @call is kept for later. */")
+    for command in schema.commands:
+        args = f"const {command.struct} *args, " if command.arguments else ""
+        lines.append(f"gboolean {command.c_name}(Commands *commands, {args}Call *call,")
+        lines.append("    GError **error) G_GNUC_WARN_UNUSED_RESULT;")
+    return lines + ["", "typedef struct {", "    const GuestStruct *arguments; /* may have none */",
+                    "    gboolean (*run)(Commands *commands, gconstpointer args, Call *call,",
+                    "                    GError **error);",
+                    "} GuestHandler;\n", "/* In the order of guest_schema_commands. */",
+                    "extern const GuestHandler guest_handlers[GUEST_SCHEMA_COMMANDS];\n",
+                    "G_END_DECLS"]
+
+
+def emit_field(schema, struct, member):
+    described = schema.types.get(member.type)
+    if described is None:
+        kind = SCALARS[member.type].field
+    else:
+        kind = {"enum": "ENUM", "struct": "STRUCT", "alternate": "ALTERNATE"}[described.kind]
+    has = f"offsetof({struct}, has_{member.c_name})" if needs_has(schema, member) else "-1"
+    parts = [f".name = {c_string(member.name)}", f".kind = GUEST_FIELD_{kind}",
+             f".offset = offsetof({struct}, {member.c_name})", f".has_offset = {has}"]
+    if member.is_list:
+        parts.append(".is_list = TRUE")
+    if member.optional:
+        parts.append(".is_optional = TRUE")
+    if member.has_default:
+        parts.append(f".fallback = {c_string(json.dumps(member.default))}")
+    if kind == "STRUCT":
+        parts.append(f".members = &{lower(member.type)}_struct")
+    if kind == "ENUM":
+        parts.append(f".choices = {lower(member.type)}_choices")
+    if kind == "ALTERNATE":
+        enums = [branch for branch in described.branches if branch in schema.types]
+        kinds = [schema.json_kind(branch) for branch in described.branches]
+        parts.append(f".type = {c_string(member.type)}")
+        parts.append(".kinds = " + " | ".join(f"1u << JSON_KIND_{kind}" for kind in kinds))
+        parts += [f".choices = {lower(branch)}_choices" for branch in enums]
+    return "    {" + ",\n     ".join(parts) + "},"
+
+
+def emit_description(schema, struct, members):
+    name = lower(struct)
+    return ([f"static const GuestField {name}_fields[] = {{"]
+            + [emit_field(schema, struct, member) for member in members]
+            + ["};\n", f"static const GuestStruct {name}_struct = {{",
+               f"    sizeof({struct}), {name}_fields, G_N_ELEMENTS({name}_fields)}};\n"])
+
+
+def emit_commands_c(schema, prefix):
+    lines = [f'#include "{prefix}-commands.h"\n']
+    for described in schema.argument_types:
+        if described.choices:
+            lines += ["/* Read as an int: see fields.h. */",
+                      f"G_STATIC_ASSERT(sizeof({described.name}) == sizeof(int));",
+                      f"static const char *const {lower(described.name)}_choices[] = {{"]
+            lines += [f"    {c_string(choice)}," for choice in described.choices]
+            lines += ["    NULL,", "};\n"]
+        elif described.members:
+            lines += emit_description(schema, described.name, described.members)
+    for command in schema.commands:
+        if command.arguments:
+            lines += emit_description(schema, command.struct, command.arguments)
+    lines.append("static const GuestStruct nothing;\n")
+    for command in schema.commands:
+        args = "args, " if command.arguments else ""
+        lines += [f"static gboolean run_{command.c_name}(Commands *commands, gconstpointer args,",
+                  "    Call *call, GError **error)", "{",
+                  f"    return {command.c_name}(commands, {args}call, error);", "}\n"]
+    lines.append("const GuestHandler guest_handlers[GUEST_SCHEMA_COMMANDS] = {")
+    for command in schema.commands:
+        arguments = f"{lower(command.struct)}_struct" if command.arguments else "nothing"
+        lines.append(f"    {{&{arguments}, run_{command.c_name}}},")
+    return lines + ["};"]
+
+
+def type_words(name, is_list):
+    words = SCALARS[name].words if name in SCALARS else f"[{name}](#{name.lower()})"
+    return f"list of {words}" if is_list else words
+
+
+def emit_members(members):
+    lines = ["| name | type | |", "| --- | --- | --- |"]
+    for member in members:
+        note = ""
+        if member.has_default:
+            note = f" Default: `{json.dumps(member.default)}`."
+        elif member.optional:
+            note = " Optional."
+        words = type_words(member.type, member.is_list)
+        lines.append(f"| `{member.name}` | {words} | {member.doc}{note} |")
+    return lines + [""]
+
+
+def emit_manual(schema, prefix):
+    lines = ["# Guest commands", "", "## Commands", ""]
+    for command in schema.commands:
+        lines += [f"### {command.name}", "", command.doc, ""]
+        if command.arguments:
+            lines += emit_members(command.arguments)
+        if command.returns:
+            words = type_words(command.returns.type, command.returns.is_list)
+            lines += [f"Returns: {words}. {command.returns.doc}", ""]
+        elif "silent" not in command.flags:
+            lines += ["Returns: an empty object.", ""]
+        notes = [f"Since {command.since}", f"time class {command.time_class}"]
+        lines += ["; ".join(notes + [FLAGS[flag] for flag in command.flags]) + ".", ""]
+    lines += ["## Types", ""]
+    for described in schema.types.values():
+        lines += [f"### {described.name}", "", described.doc, ""]
+        if described.members:
+            lines += emit_members(described.members)
+        lines += [f"- `\"{choice}\"`: {text}" for choice, text in described.choices.items()]
+        lines += [f"- {type_words(branch, False)}" for branch in described.branches]
+        if not described.members:
+            lines.append("")
+    return lines[:-1]
+
+
+OUTPUTS = {"schema.h": emit_schema_h, "schema.c": emit_schema_c, "commands.h": emit_commands_h,
+           "commands.c": emit_commands_c, "commands.md": emit_manual}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("schema", type=pathlib.Path)
+    parser.add_argument("output", type=pathlib.Path, help="directory to write to")
+    parser.add_argument("--prefix", default="guest", help="what the names of the files begin with")
+    options = parser.parse_args()
+    try:
+        schema = Schema(options.schema.read_text(encoding="utf-8"))
+    except SchemaError as error:
+        sys.exit(f"{options.schema}: {error}")
+    for suffix, emit in OUTPUTS.items():
+        banner = "" if suffix.endswith(".md") else BANNER.format(source=options.schema.name)
+        text = banner + "\n".join(emit(schema, options.prefix)) + "\n"
+        (options.output / f"{options.prefix}-{suffix}").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A mistake in a schema is found, and the message names its place."""
+
+import json
+import unittest
+
+from schema import Schema, SchemaError
+
+
+def valid():
+    return {
+        "types": {
+            "GuestMode": {"enum": {"on": "On.", "off": "Off."}, "doc": "A mode."},
+            "GuestChoice": {"alternate": ["bool", "GuestMode"], "doc": "A choice."},
+            "GuestPart": {"struct": {"id": {"type": "int", "doc": "A number."}}, "doc": "A part."},
+        },
+        "commands": {
+            "guest-set": {
+                "since": "1.0",
+                "arguments": {
+                    "mode": {"type": "GuestChoice", "default": "on", "doc": "Which."},
+                    "parts": {"type": ["GuestPart"], "doc": "Of what."},
+                },
+                "class": "quick",
+                "doc": ["Sets", "it."],
+            },
+        },
+    }
+
+
+class SchemaErrors(unittest.TestCase):
+    def expect(self, words, change):
+        root = valid()
+        change(root)
+        with self.assertRaises(SchemaError) as caught:
+            Schema(json.dumps(root))
+        self.assertIn(words, str(caught.exception))
+
+    def test_valid_is_accepted(self):
+        schema = Schema(json.dumps(valid()))
+        self.assertEqual([described.name for described in schema.argument_types],
+                         ["GuestMode", "GuestChoice", "GuestPart"])
+        self.assertEqual(schema.commands[0].doc, "Sets it.")
+
+    def test_text(self):
+        for text, words in [("{", "line 1: "),
+                            ('{"types": {}, "types": {}}', "types: is there twice")]:
+            with self.assertRaises(SchemaError) as caught:
+                Schema(text)
+            self.assertIn(words, str(caught.exception))
+
+    def test_command(self):
+        def command(**changes):
+            return lambda root: root["commands"]["guest-set"].update(changes)
+
+        self.expect("commands.guest-set.class: must be one of", command(**{"class": "fast"}))
+        self.expect("commands.guest-set.flags: 'loud' is none of", command(flags=["loud"]))
+        self.expect("commands.guest-set.since: must be a version", command(since=1.0))
+        self.expect("commands.guest-set.doc: must be sentences", command(doc="no stop"))
+        self.expect("has a member 'retruns' that means nothing", command(retruns="int"))
+        self.expect("silent on success",
+                    command(flags=["silent"], returns={"type": "int", "doc": "It."}))
+        self.expect("commands.set: is no name",
+                    lambda root: root["commands"].update({"set": root["commands"]["guest-set"]}))
+        self.expect("lacks 'doc'", lambda root: root["commands"]["guest-set"].pop("doc"))
+
+    def test_argument(self):
+        def argument(name, entry):
+            return lambda root: root["commands"]["guest-set"]["arguments"].update({name: entry})
+
+        place = "commands.guest-set.arguments"
+        self.expect(f"{place}.x: type 'float' is not described",
+                    argument("x", {"type": "float", "doc": "It."}))
+        self.expect(f"{place}.while: is no name", argument("while", {"type": "int", "doc": "It."}))
+        self.expect(f"{place}.Big: is no name", argument("Big", {"type": "int", "doc": "It."}))
+        self.expect(f"{place}.x: default 'high' is no value",
+                    argument("x", {"type": "GuestMode", "default": "high", "doc": "It."}))
+        self.expect(f"{place}.x: default True is no value",
+                    argument("x", {"type": "int", "default": True, "doc": "It."}))
+        self.expect(f"{place}.x: with a default is optional anyway",
+                    argument("x", {"type": "int", "default": 1, "optional": True, "doc": "It."}))
+        self.expect(f"{place}.x: a list's type",
+                    argument("x", {"type": ["int", "str"], "doc": "It."}))
+
+    def test_too_many_arguments(self):
+        many = {f"a{i}": {"type": "int", "doc": "It."} for i in range(17)}
+        self.expect("more than 16 members",
+                    lambda root: root["commands"]["guest-set"].update({"arguments": many}))
+
+    def test_type(self):
+        def described(name, entry):
+            return lambda root: root["types"].update({name: entry})
+
+        self.expect("types.GuestMore: is used nowhere",
+                    described("GuestMore", {"enum": {"a": "A."}, "doc": "More."}))
+        self.expect("types.Mode: is no name",
+                    described("Mode", {"enum": {"a": "A."}, "doc": "It."}))
+        self.expect("must have one of", described("GuestPart", {"doc": "Nothing."}))
+        self.expect("two branches look alike",
+                    described("GuestChoice", {"alternate": ["int", "int"], "doc": "It."}))
+        self.expect("'str' is no int, bool or enum",
+                    described("GuestChoice", {"alternate": ["str"], "doc": "It."}))
+        self.expect("types.GuestPart: holds itself",
+                    lambda root: root["types"]["GuestPart"]["struct"].update(
+                        {"inner": {"type": "GuestPart", "doc": "Again."}}))
+
+
+if __name__ == "__main__":
+    unittest.main()

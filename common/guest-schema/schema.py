@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The guest schema as objects, checked on the way in.
+
+A type is named by a word, or by a list of one word for a list of that type. `base64` is a string
+that the agent does not copy. `doc` is one string or several that are joined by spaces.
+"""
+
+import json
+import re
+import typing
+
+
+class Scalar(typing.NamedTuple):
+    field: str  # GUEST_FIELD_ in fields.h
+    c_type: str
+    json_kind: str  # JSON_KIND_ in json-read.h
+    python: type  # of a default
+    words: str
+
+
+SCALARS = {
+    "int": Scalar("INT", "gint64", "NUMBER", int, "integer"),
+    "uint64": Scalar("UINT64", "guint64", "NUMBER", int, "integer, not negative"),
+    "bool": Scalar("BOOL", "gboolean", "BOOLEAN", bool, "boolean"),
+    "str": Scalar("STR", "char *", "STRING", str, "string"),
+    "base64": Scalar("BASE64", "JsonSpan", "STRING", str, "string in base64"),
+}
+CLASSES = ["quick", "slow", "freeze", "thaw", "shutdown"]
+FLAGS = {  # flag: what it means
+    "frozen": "served while filesystems are frozen",
+    "silent": "success is not answered, failure is",
+    "bulk": "the reply may be tens of megabytes",
+    "read-only": "changes nothing, so that one answer may serve several who ask",
+    "logged": "each call is told to the system's log, without its arguments",
+}
+MAX_FIELDS = 16  # GUEST_STRUCT_MAX_FIELDS
+NAME = re.compile(r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$")
+TYPE_NAME = re.compile(r"^Guest([A-Z][a-z0-9]*)+$")
+C_KEYWORDS = set(
+    "auto break case char const continue default do double else enum extern float for goto if "
+    "inline int long register return short signed sizeof static struct switch typedef union "
+    "unsigned void volatile while".split())
+
+
+class SchemaError(Exception):
+    def __init__(self, place, text):
+        super().__init__(f"{place}: {text}")
+
+
+def unique_object(pairs):
+    found = {}
+    for key, value in pairs:
+        if key in found:
+            raise SchemaError(key, "is there twice")
+        found[key] = value
+    return found
+
+
+def check_keys(place, entry, required, optional=()):
+    if not isinstance(entry, dict):
+        raise SchemaError(place, "must be an object")
+    for key in required:
+        if key not in entry:
+            raise SchemaError(place, f"lacks '{key}'")
+    for key in entry:
+        if key not in required and key not in optional:
+            raise SchemaError(place, f"has a member '{key}' that means nothing")
+
+
+def doc_text(place, doc):
+    text = " ".join(doc) if isinstance(doc, list) else doc
+    if not isinstance(text, str) or not text.strip().endswith((".", "?")):
+        raise SchemaError(f"{place}.doc", "must be sentences")
+    return text
+
+
+class Member:
+    """An argument of a command, or a member of a struct."""
+
+    def __init__(self, place, name, entry):
+        check_keys(place, entry, ["type", "doc"], ["optional", "default"])
+        if not NAME.match(name) or name in C_KEYWORDS:
+            raise SchemaError(place, "is no name that C can have")
+        self.place, self.name = place, name
+        self.c_name = name.replace("-", "_")
+        self.doc = doc_text(place, entry["doc"])
+        self.is_list = isinstance(entry["type"], list)
+        if self.is_list and len(entry["type"]) != 1:
+            raise SchemaError(place, "a list's type is written as a list of one type")
+        self.type = entry["type"][0] if self.is_list else entry["type"]
+        if not isinstance(self.type, str):
+            raise SchemaError(place, "a type is a word")
+        self.has_default = "default" in entry
+        self.default = entry.get("default")
+        self.optional = entry.get("optional", False) or self.has_default
+        if self.has_default and "optional" in entry:
+            raise SchemaError(place, "with a default is optional anyway")
+        if self.has_default and (self.is_list or not isinstance(self.default, (str, int))):
+            raise SchemaError(place, "only a string, an integer or a boolean can be a default")
+
+
+class Type:
+    """A struct, an enum or an alternate."""
+
+    def __init__(self, name, entry):
+        place = f"types.{name}"
+        if not TYPE_NAME.match(name):
+            raise SchemaError(place, "is no name like GuestSomething")
+        if not isinstance(entry, dict):
+            raise SchemaError(place, "must be an object")
+        kinds = [kind for kind in ("struct", "enum", "alternate") if kind in entry]
+        if len(kinds) != 1:
+            raise SchemaError(place, "must have one of 'struct', 'enum' and 'alternate'")
+        check_keys(place, entry, [kinds[0], "doc"])
+        self.name, self.place, self.kind = name, place, kinds[0]
+        self.doc = doc_text(place, entry["doc"])
+        body = entry[self.kind]
+        if not body or not isinstance(body, list if self.kind == "alternate" else dict):
+            raise SchemaError(f"{place}.{self.kind}", "is empty or of the wrong type")
+        self.members = members_of(f"{place}.struct", body) if self.kind == "struct" else []
+        self.choices = {key: doc_text(f"{place}.enum.{key}", text)
+                        for key, text in body.items()} if self.kind == "enum" else {}
+        self.branches = body if self.kind == "alternate" else []
+
+
+class Command:
+    def __init__(self, name, entry):
+        place = f"commands.{name}"
+        if not re.match(r"^guest(-[a-z0-9]+)+$", name):
+            raise SchemaError(place, "is no name like guest-something")
+        check_keys(place, entry, ["since", "class", "doc"], ["arguments", "returns", "flags"])
+        self.name, self.place = name, place
+        self.c_name = name.replace("-", "_")
+        self.since = entry["since"]
+        if not isinstance(self.since, str) or not re.match(r"^\d+\.\d+$", self.since):
+            raise SchemaError(f"{place}.since", "must be a version like \"2.5\"")
+        self.time_class = entry["class"]
+        if self.time_class not in CLASSES:
+            raise SchemaError(f"{place}.class", f"must be one of {', '.join(CLASSES)}")
+        self.flags = entry.get("flags", [])
+        for flag in self.flags:
+            if flag not in FLAGS:
+                raise SchemaError(f"{place}.flags", f"'{flag}' is none of {', '.join(FLAGS)}")
+        self.doc = doc_text(place, entry["doc"])
+        self.arguments = members_of(f"{place}.arguments", entry.get("arguments", {}))
+        self.struct = "".join(map(str.capitalize, name.split("-"))) + "Arguments"
+        returns = entry.get("returns")
+        self.returns = Member(f"{place}.returns", "value", returns) if returns is not None else None
+        if self.returns and "silent" in self.flags:
+            raise SchemaError(place, "is silent on success, so it returns nothing")
+
+
+def members_of(place, entries):
+    if not isinstance(entries, dict):
+        raise SchemaError(place, "must be an object")
+    if len(entries) > MAX_FIELDS:
+        raise SchemaError(place, f"has more than {MAX_FIELDS} members")
+    return [Member(f"{place}.{name}", name, entry) for name, entry in entries.items()]
+
+
+class Schema:
+    def __init__(self, text):
+        try:
+            root = json.loads(text, object_pairs_hook=unique_object)
+        except json.JSONDecodeError as error:
+            raise SchemaError(f"line {error.lineno}", error.msg) from error
+        check_keys("schema", root, ["types", "commands"])
+        self.types = {name: Type(name, entry) for name, entry in root["types"].items()}
+        self.commands = sorted((Command(name, entry) for name, entry in root["commands"].items()),
+                               key=lambda command: command.name)
+        for described in self.types.values():
+            self.check_members(described.members)
+            self.check_branches(described)
+        for command in self.commands:
+            self.check_members(command.arguments + ([command.returns] if command.returns else []))
+        self.argument_types = []  # in an order in which each stands behind those it is made of
+        for command in self.commands:
+            self.collect(command.arguments, [])
+        self.check_all_used()
+
+    def json_kind(self, branch):
+        return SCALARS[branch].json_kind if branch in SCALARS else "STRING"
+
+    def check_members(self, members):
+        for member in members:
+            if member.type not in SCALARS and member.type not in self.types:
+                raise SchemaError(member.place, f"type {member.type!r} is not described")
+            if member.has_default:
+                self.check_default(member)
+
+    def check_default(self, member):
+        described = self.types.get(member.type)
+        branches = described.branches if described and described.branches else [member.type]
+        for branch in branches:
+            if branch in SCALARS and type(member.default) is SCALARS[branch].python:
+                return
+            if branch in self.types and member.default in self.types[branch].choices:
+                return
+        raise SchemaError(member.place, f"default {member.default!r} is no value of its type")
+
+    def check_branches(self, described):
+        seen = set()
+        for branch in described.branches:
+            enum = self.types.get(branch)
+            if branch not in ("int", "bool") and not (enum and enum.choices):
+                raise SchemaError(described.place, f"'{branch}' is no int, bool or enum")
+            kind = self.json_kind(branch)
+            if kind in seen:
+                raise SchemaError(described.place, "two branches look alike in JSON")
+            seen.add(kind)
+
+    def collect(self, members, outer):
+        for member in members:
+            described = self.types.get(member.type)
+            if described is None or described in self.argument_types:
+                continue
+            if described in outer:
+                raise SchemaError(described.place, "holds itself")
+            self.collect(described.members, outer + [described])
+            for branch in described.branches:
+                if branch in self.types and self.types[branch] not in self.argument_types:
+                    self.argument_types.append(self.types[branch])
+            self.argument_types.append(described)
+
+    def check_all_used(self):
+        used = {member.type for described in self.types.values() for member in described.members}
+        used |= {branch for described in self.types.values() for branch in described.branches}
+        used |= {member.type for command in self.commands for member in command.arguments}
+        used |= {command.returns.type for command in self.commands if command.returns}
+        for name, described in self.types.items():
+            if name not in used:
+                raise SchemaError(described.place, "is used nowhere")
