@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * An account gives out what it has and no more, nor more than those above it have; what is refused
+ * is taken nowhere; what was not given back is noticed.
+ */
+
+#include "charge.h"
+
+static void test_limit(void)
+{
+    Charge charge;
+
+    charge_init(&charge, NULL, 100);
+    g_assert_true(charge_take(&charge, 99));
+    g_assert_false(charge_take(&charge, 2));
+    g_assert_true(charge_take(&charge, 1));
+    g_assert_false(charge_take(&charge, 1));
+    g_assert_true(charge_take(&charge, 0));
+    g_assert_cmpuint(charge.used, ==, 100);
+    charge_give(&charge, 60);
+    g_assert_true(charge_take(&charge, 50));
+    g_assert_cmpuint(charge.used, ==, 90);
+    g_assert_cmpuint(charge.peak, ==, 100);
+    charge_give(&charge, 90);
+    charge_clear(&charge);
+}
+
+/* Sums that wrap around are no way in. */
+static void test_huge(void)
+{
+    Charge parent, charge;
+
+    charge_init(&parent, NULL, 10);
+    charge_init(&charge, &parent, G_MAXSIZE);
+    g_assert_false(charge_take(&charge, G_MAXSIZE));
+    g_assert_true(charge_take(&charge, 5));
+    g_assert_false(charge_take(&charge, G_MAXSIZE));
+    g_assert_false(charge_take(&charge, G_MAXSIZE - 4));
+    g_assert_cmpuint(charge.used, ==, 5);
+    charge_give(&charge, 5);
+    charge_clear(&charge);
+    charge_clear(&parent);
+}
+
+/* Two children share what their parent has; a refusal leaves all three as they were. */
+static void test_parent(void)
+{
+    Charge parent, one, two;
+
+    charge_init(&parent, NULL, 100);
+    charge_init(&one, &parent, 80);
+    charge_init(&two, &parent, 80);
+    g_assert_true(charge_take(&one, 70));
+    g_assert_false(charge_take(&two, 31));
+    g_assert_cmpuint(two.used, ==, 0);
+    g_assert_cmpuint(parent.used, ==, 70);
+    g_assert_true(charge_take(&two, 30));
+    g_assert_false(charge_take(&one, 11));
+    g_assert_cmpuint(one.used, ==, 70);
+    g_assert_cmpuint(parent.used, ==, 100);
+    g_assert_cmpuint(parent.peak, ==, 100);
+    charge_give(&one, 70);
+    g_assert_cmpuint(parent.used, ==, 30);
+    g_assert_true(charge_take(&two, 50));
+    g_assert_false(charge_take(&two, 1));
+    charge_give(&two, 80);
+    charge_clear(&one);
+    charge_clear(&two);
+    charge_clear(&parent);
+}
+
+static void test_grandparent(void)
+{
+    Charge top, middle, leaf;
+
+    charge_init(&top, NULL, 10);
+    charge_init(&middle, &top, 100);
+    charge_init(&leaf, &middle, 100);
+    g_assert_false(charge_take(&leaf, 11));
+    g_assert_cmpuint(leaf.used + middle.used + top.used, ==, 0);
+    g_assert_true(charge_take(&leaf, 10));
+    g_assert_cmpuint(top.used, ==, 10);
+    charge_give(&leaf, 10);
+    charge_clear(&leaf);
+    charge_clear(&middle);
+    charge_clear(&top);
+}
+
+static void test_open_books(void)
+{
+    if (g_test_subprocess()) {
+        Charge charge;
+
+        charge_init(&charge, NULL, 10);
+        if (charge_take(&charge, 1))
+            charge_clear(&charge);
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_failed();
+    g_test_trap_assert_stderr("*charge*");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/charge/limit", test_limit);
+    g_test_add_func("/charge/huge", test_huge);
+    g_test_add_func("/charge/parent", test_parent);
+    g_test_add_func("/charge/grandparent", test_grandparent);
+    g_test_add_func("/charge/open-books", test_open_books);
+    return g_test_run();
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The text that is written: separators, escapes, what becomes of bytes that are no UTF-8; and that
+ * all of it is JSON to our own scanner and reads back as what went in.
+ */
+
+#include "json-write.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "support/scan-log.h"
+
+/* Returns: (transfer full): one string, as it is written */
+static char *written(const char *text, gsize len)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWrite writer;
+
+    json_write_init(&writer, out);
+    json_write_string_len(&writer, text, len);
+    return g_strdup(out->str);
+}
+
+static void test_structure(void)
+{
+    g_autoptr(GString) out = g_string_new("before ");
+    JsonWrite writer;
+
+    json_write_init(&writer, out);
+    json_write_begin_object(&writer);
+    json_write_key(&writer, "empty");
+    json_write_begin_object(&writer);
+    json_write_end_object(&writer);
+    json_write_key(&writer, "list");
+    json_write_begin_array(&writer);
+    json_write_int64(&writer, 1);
+    json_write_begin_array(&writer);
+    json_write_end_array(&writer);
+    json_write_begin_object(&writer);
+    json_write_key(&writer, "a");
+    json_write_boolean(&writer, TRUE);
+    json_write_key(&writer, "b");
+    json_write_boolean(&writer, FALSE);
+    json_write_end_object(&writer);
+    json_write_null(&writer);
+    json_write_string(&writer, "x");
+    json_write_span(&writer, (JsonSpan)JSON_SPAN_LITERAL("{'raw' :1}"));
+    json_write_end_array(&writer);
+    json_write_key(&writer, "k\n");
+    json_write_uint64(&writer, 0);
+    json_write_end_object(&writer);
+    g_assert_cmpstr(
+        out->str, ==,
+        "before {\"empty\": {}, \"list\": [1, [], {\"a\": true, \"b\": false}, null, \"x\", "
+        "{'raw' :1}], \"k\\n\": 0}");
+}
+
+static void test_numbers(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWrite writer;
+
+    json_write_init(&writer, out);
+    json_write_begin_array(&writer);
+    json_write_int64(&writer, G_MININT64);
+    json_write_int64(&writer, G_MAXINT64);
+    json_write_uint64(&writer, G_MAXUINT64);
+    json_write_double(&writer, (double)NAN);
+    json_write_double(&writer, (double)INFINITY);
+    json_write_double(&writer, -(double)INFINITY);
+    json_write_double(&writer, 0.5);
+    json_write_end_array(&writer);
+    g_assert_cmpstr(out->str, ==,
+                    "[-9223372036854775808, 9223372036854775807, 18446744073709551615, null, null, "
+                    "null, 0.5]");
+}
+
+/* A double reads back as itself, and is a JSON number. */
+static void test_doubles(void)
+{
+    static const double values[] = {
+        0.0,           1.0,   -1.0,    0.1,    1.0 / 3.0, 1e21,    1e-7,
+        123456789.125, 1e300, -2e-300, 5e-324, 4096.0,    1048576, 1.7976931348623157e308,
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        JsonWrite writer;
+
+        json_write_init(&writer, out);
+        json_write_double(&writer, values[i]);
+        g_assert_true(g_ascii_strtod(out->str, NULL) == values[i]);
+        g_autofree char *expected = g_strdup_printf("= %s\n", out->str);
+        g_string_append_c(out, '\n');
+        g_autofree char *log = scan_log(out->str, out->len, &scan_log_limits);
+        g_assert_cmpstr(log, ==, expected);
+    }
+}
+
+static void test_escapes(void)
+{
+    static const struct {
+        const char *text;
+        const char *written;
+    } cases[] = {
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"/", "\"/\""},
+        {"'", "\"'\""},
+        {"\"\\", "\"\\\"\\\\\""},
+        {"\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\""},
+        {"\x01\x1f", "\"\\u0001\\u001F\""},
+        {"\x7f", "\"\\u007F\""},
+        {"\xc3\xa9", "\"\\u00E9\""},
+        {"\xe2\x82\xac", "\"\\u20AC\""},
+        {"\xef\xbf\xbd", "\"\\uFFFD\""},
+        {"\xf0\x9f\x98\x80", "\"\\uD83D\\uDE00\""},
+        {"\xf4\x8f\xbf\xbd", "\"\\uDBFF\\uDFFD\""},
+        {"a\xc0\x80z", "\"a\\u0000z\""},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = written(cases[i].text, strlen(cases[i].text));
+
+        g_assert_cmpstr(text, ==, cases[i].written);
+    }
+    g_autofree char *with_nul = written("a\0z", 3);
+    g_assert_cmpstr(with_nul, ==, "\"a\\u0000z\"");
+}
+
+/* Each maximal bad part is one U+FFFD; what is good around it stays. */
+static void test_bad_utf8(void)
+{
+    static const struct {
+        const char *text;
+        const char *written;
+    } cases[] = {
+        {"a\x80z", "\"a\\uFFFDz\""},         {"a\xffz", "\"a\\uFFFDz\""},
+        {"\xff\xff", "\"\\uFFFD\\uFFFD\""},  {"a\xe2\x82z", "\"a\\uFFFDz\""},
+        {"a\xf0\x9f\x98z", "\"a\\uFFFDz\""}, {"\xe2\x82\xe2\x82\xac", "\"\\uFFFD\\u20AC\""},
+        {"\xf0\x9f\x98", "\"\\uFFFD\""},     {"\xc3", "\"\\uFFFD\""},
+        {"\xc3\"", "\"\\uFFFD\\\"\""},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = written(cases[i].text, strlen(cases[i].text));
+
+        g_assert_cmpstr(text, ==, cases[i].written);
+    }
+}
+
+/* Overlong, surrogates, beyond U+10FFFF: how many parts that is, is for the Unicode standard; none
+ * passes. */
+static void test_forbidden_utf8(void)
+{
+    static const char *const texts[] = {
+        "\xc0\xaf",     "\xc1\xbf",         "\xe0\x80\x80",
+        "\xe0\x9f\xbf", "\xf0\x80\x80\x80", "\xed\xa0\x80",
+        "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *around = g_strconcat("a", texts[i], "z", NULL);
+        g_autofree char *text = written(around, strlen(around));
+        g_auto(GStrv) parts = g_strsplit(text, "\\uFFFD", -1);
+        guint count = g_strv_length(parts);
+
+        g_assert_cmpuint(count, >=, 2);
+        g_assert_cmpstr(parts[0], ==, "\"a");
+        for (guint k = 1; k + 1 < count; k++)
+            g_assert_cmpstr(parts[k], ==, "");
+        g_assert_cmpstr(parts[count - 1], ==, "z\"");
+    }
+}
+
+/* Any bytes become one JSON string in pure ASCII; what was UTF-8 comes back as it was. */
+static void test_round_trip(void)
+{
+    g_autoptr(GRand) random = g_rand_new_with_seed(5);
+
+    for (guint round = 0; round < 3000; round++) {
+        char bytes[12];
+        gsize len = (gsize)g_rand_int_range(random, 0, sizeof(bytes));
+
+        for (gsize i = 0; i < len; i++)
+            bytes[i] = (char)g_rand_int_range(random, 1, round % 2 ? 256 : 128);
+        g_autofree char *text = written(bytes, len);
+        for (const char *byte = text; *byte; byte++)
+            g_assert_true(g_ascii_isprint(*byte));
+        g_autofree char *expected = g_strdup_printf("= %s\n", text);
+        g_autofree char *log = cut_nowhere(
+            &scan_log_subject, &(ScanLogSetup){.limits = scan_log_limits}, text, strlen(text));
+        g_assert_cmpstr(log, ==, expected);
+        g_autofree char *back = json_read_string((JsonSpan){text, strlen(text)});
+        if (g_utf8_validate(bytes, (gssize)len, NULL))
+            g_assert_cmpmem(back, strlen(back), bytes, len);
+        else
+            g_assert_true(g_utf8_validate(back, -1, NULL) || strstr(back, "\xc0\x80"));
+    }
+}
+
+static void test_base64(void)
+{
+    guint8 data[1000];
+
+    for (gsize i = 0; i < sizeof(data); i++)
+        data[i] = (guint8)(i * 7);
+    for (gsize len = 0; len <= sizeof(data); len = len < 70 ? len + 1 : len + 310) {
+        g_autofree char *encoded = g_base64_encode(data, len);
+        g_autofree char *expected = g_strdup_printf("[\"%s\", \"%s\"]", encoded, encoded);
+        g_autoptr(GString) out = g_string_new(NULL);
+        JsonWrite writer;
+
+        json_write_init(&writer, out);
+        json_write_begin_array(&writer);
+        json_write_base64(&writer, data, len);
+        json_write_base64(&writer, data, len);
+        json_write_end_array(&writer);
+        g_assert_cmpstr(out->str, ==, expected);
+        g_assert_cmpuint(out->len, ==, strlen(expected));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/json-write/structure", test_structure);
+    g_test_add_func("/json-write/numbers", test_numbers);
+    g_test_add_func("/json-write/doubles", test_doubles);
+    g_test_add_func("/json-write/escapes", test_escapes);
+    g_test_add_func("/json-write/bad-utf8", test_bad_utf8);
+    g_test_add_func("/json-write/forbidden-utf8", test_forbidden_utf8);
+    g_test_add_func("/json-write/round-trip", test_round_trip);
+    g_test_add_func("/json-write/base64", test_base64);
+    return g_test_run();
+}
