@@ -3,8 +3,8 @@
 /*
  * charge: memory charged to the peer that costs it.
  *
- * An account has a limit and may have a parent, whose limit holds for all its children together. Owns the
- * arithmetic; what is done when there is no room is for whoever asked.
+ * An account has a limit and may have a parent, whose limit holds for all its children together.
+ * Owns the arithmetic; what is done when there is no room is for whoever asked.
  */
 
 #pragma once

@@ -3,8 +3,9 @@
 /*
  * envelope: what kind of message this is, and where its parts stand.
  *
- * Owns the shape of commands and replies: which members there may be, of which kind, and the words QEMU has
- * for each fault. Leaves the grammar to json-scan.h, and whether a command exists to whoever runs it.
+ * Owns the shape of commands and replies: which members there may be, of which kind, and the words
+ * QEMU has for each fault. Leaves the grammar to json-scan.h, and whether a command exists to
+ * whoever runs it.
  */
 
 #pragma once
@@ -35,8 +36,8 @@ typedef enum {
 /**
  * envelope_read_command:
  * @message: one scanned value
- * @ret: to be cleared by the caller in either case: id is found even where the shape is wrong, since an error
- *   carries it too
+ * @ret: to be cleared by the caller in either case: id is found even where the shape is wrong,
+ * since an error carries it too
  * @error: GenericError in QEMU's words
  */
 gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeCommand *ret,
@@ -47,15 +48,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EnvelopeCommand, envelope_command_clear)
 typedef struct {
     EnvelopeKind kind;
     JsonSpan id;    /* of a reply; absent where there is none */
-    JsonSpan value; /* return: any value · error: its object · event: its name · greeting: the QMP object */
+    JsonSpan value; /* return: any value · error: its object · event: its name · greeting: the QMP
+                       object */
     JsonSpan data;  /* of an event; absent where there is none */
 } EnvelopeReply;
 
 /**
  * envelope_read_reply:
  *
- * For what a server sends. Strict, since a guest may send anything: exactly one of return, error, event and
- * QMP, no member that does not belong, an error with two strings.
+ * For what a server sends. Strict, since a guest may send anything: exactly one of return, error,
+ * event and QMP, no member that does not belong, an error with two strings.
  *
  * Returns: FALSE where it is none of these; @ret is untouched
  */
@@ -66,7 +68,8 @@ gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret) G_GNUC_WARN_U
  * @reply: one of kind ENVELOPE_ERROR
  * @max_desc: bytes of desc that are kept
  *
- * Returns: (transfer full): class and desc as a GError of domain QMP_ERROR; an unknown class is GenericError
+ * Returns: (transfer full): class and desc as a GError of domain QMP_ERROR; an unknown class is
+ * GenericError
  */
 GError *envelope_error(const EnvelopeReply *reply, gsize max_desc);
 

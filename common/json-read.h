@@ -3,11 +3,11 @@
 /*
  * json-read: members and values of a scanned message, by span, without building a tree.
  *
- * Owns reading of text that json-scan let pass; on any other text its results are meaningless, though never
- * out of bounds. Leaves the grammar to json-scan.h.
+ * Owns reading of text that json-scan let pass; on any other text its results are meaningless,
+ * though never out of bounds. Leaves the grammar to json-scan.h.
  *
- * A span points into the message; it lives as long as the message's buffer does. The span of a string
- * includes its quotes. An absent value is a span without text.
+ * A span points into the message; it lives as long as the message's buffer does. The span of a
+ * string includes its quotes. An absent value is a span without text.
  */
 
 #pragma once
@@ -21,7 +21,7 @@ typedef struct {
     gsize len;
 } JsonSpan;
 
-#define JSON_SPAN_NONE ((JsonSpan){NULL, 0})
+#define JSON_SPAN_NONE       ((JsonSpan){NULL, 0})
 #define JSON_SPAN_LITERAL(s) ((JsonSpan){"" s, sizeof(s) - 1})
 
 typedef enum {
@@ -78,10 +78,11 @@ gboolean json_read_is(JsonSpan string, const char *text);
 /**
  * json_read_string:
  *
- * Resolves escapes. U+0000 becomes the two bytes C0 80, as within QEMU, so that the text stays whole as a C
- * string and json-write gives it back as \u0000.
+ * Resolves escapes. U+0000 becomes the two bytes C0 80, as within QEMU, so that the text stays
+ * whole as a C string and json-write gives it back as \u0000.
  *
- * Returns: (transfer full): UTF-8, terminated, at most @string.len bytes; NULL where it is no string
+ * Returns: (transfer full): UTF-8, terminated, at most @string.len bytes; NULL where it is no
+ * string
  */
 char *json_read_string(JsonSpan string);
 
@@ -96,8 +97,8 @@ gboolean json_read_string_plain(JsonSpan string, JsonSpan *ret_text);
 
 /**
  * json_read_int64:
- * Returns: FALSE where @number is not a JSON number without fraction and exponent, or does not fit. As in
- *   QEMU, 1.0 is not an integer.
+ * Returns: FALSE where @number is not a JSON number without fraction and exponent, or does not fit.
+ * As in QEMU, 1.0 is not an integer.
  */
 gboolean json_read_int64(JsonSpan number, gint64 *ret_value);
 gboolean json_read_uint64(JsonSpan number, guint64 *ret_value);
@@ -107,8 +108,8 @@ gboolean json_read_boolean(JsonSpan boolean, gboolean *ret_value);
  * json_read_compact:
  * @out: appended to
  *
- * Appends @value without the whitespace between its tokens; tokens stay as they are. What goes to QEMU costs
- * 3.5 µs a byte there.
+ * Appends @value without the whitespace between its tokens; tokens stay as they are. What goes to
+ * QEMU costs 3.5 µs a byte there.
  */
 void json_read_compact(JsonSpan value, GString *out);
 

@@ -3,20 +3,20 @@
 /*
  * json-scan: where does one JSON message end, and is it JSON at all?
  *
- * Owns the decision of what counts as JSON, for every byte that comes in from anywhere: grammar, UTF-8,
- * escapes, nesting, number of tokens, size, duplicate keys, and what is skipped after an error. What it let
- * pass, json-read may trust without looking again.
+ * Owns the decision of what counts as JSON, for every byte that comes in from anywhere: grammar,
+ * UTF-8, escapes, nesting, number of tokens, size, duplicate keys, and what is skipped after an
+ * error. What it let pass, json-read may trust without looking again.
  *
  * Leaves to others: the buffer (stream.h), what a message means (envelope.h).
  *
- * The language is that of QEMU's own parser: RFC 8259 with strings in single quotes and the escape \' as
- * well. Framing follows the structure, never line ends. A control byte other than TAB, CR and LF, or a byte
- * 0xFE or 0xFF, ends whatever was under way and starts afresh, anywhere.
+ * The language is that of QEMU's own parser: RFC 8259 with strings in single quotes and the escape
+ * \' as well. Framing follows the structure, never line ends. A control byte other than TAB, CR and
+ * LF, or a byte 0xFE or 0xFF, ends whatever was under way and starts afresh, anywhere.
  */
 
 #pragma once
 
-#include <glib.h>
+#include "json-keys.h"
 
 G_BEGIN_DECLS
 
@@ -28,9 +28,10 @@ typedef enum {
 
 typedef enum {
     JSON_FAULT_NONE,
-    JSON_FAULT_RESET,     /* 0xFE, 0xFF or a control byte: the peer asks for a fresh start */
-    JSON_FAULT_LEXICAL,   /* no token begins or goes on like this: skip to the next structural byte */
-    JSON_FAULT_SYNTAX,    /* a token where it does not belong, or a bad string: skip until brackets balance */
+    JSON_FAULT_RESET,   /* 0xFE, 0xFF or a control byte: the peer asks for a fresh start */
+    JSON_FAULT_LEXICAL, /* no token begins or goes on like this: skip to the next structural byte */
+    JSON_FAULT_SYNTAX,  /* a token where it does not belong, or a bad string: skip until brackets
+                           balance */
     JSON_FAULT_DUPLICATE, /* a key that this object already has; skipped like JSON_FAULT_SYNTAX */
     JSON_FAULT_NESTING,   /* limits; skipped like JSON_FAULT_SYNTAX, in constant memory */
     JSON_FAULT_TOKENS,
@@ -43,44 +44,46 @@ typedef struct {
     guint nesting; /* at most LIMIT_JSON_NESTING */
 } JsonScanLimits;
 
-/* What the fields hold is for json-scan.c alone but for start, end, fault and at. */
+#define JSON_SCAN_LIMITS(max_bytes) \
+    ((JsonScanLimits){(max_bytes), LIMIT_JSON_TOKENS, LIMIT_JSON_NESTING})
+
+/* For others than json-scan.c: start, end, fault and at, to be read. */
 typedef struct {
-    gsize start;     /* first byte of the value under way or just found; those before it are not needed */
-    gsize end;       /* one past its last byte, with JSON_SCAN_VALUE */
+    gsize
+        start; /* first byte of the value under way or just found; those before it are not needed */
+    gsize end; /* one past its last byte, with JSON_SCAN_VALUE */
     JsonFault fault; /* with JSON_SCAN_ERROR */
-    gsize at;        /* with JSON_SCAN_ERROR: distance of the culprit from the start of its message */
+    gsize at; /* with JSON_SCAN_ERROR: distance of the culprit from the start of its message */
 
     /*< private >*/
     JsonScanLimits limits;
+    const char *what;   /* the fault in words */
     gsize pos;          /* first byte that was not looked at */
+    gsize token_start;  /* first byte of the string, number or keyword under way */
+    gint64 braces;      /* open {, negative behind a stray } */
+    gint64 brackets;    /* open [ */
     guint tokens;       /* of the message under way */
-    guint8 lexer;       /* what token is being read */
-    guint8 expect;      /* what token may come next */
     guint8 mode;        /* reading, or skipping after which kind of fault */
-    guint8 quote;       /* which quote ends this string */
-    guint8 utf8_left;   /* continuation bytes still due */
-    guint8 utf8_low;    /* bounds of the next continuation byte */
-    guint8 utf8_high;
-    guint8 hex_left;    /* digits of \uXXXX still due */
-    gboolean is_key;    /* this string is a member's name */
-    gboolean last_was_reset;
-    guint16 hex;        /* the digits so far */
-    guint16 surrogate;  /* the high surrogate that waits for its other half, or 0 */
-    gsize token_start;  /* first byte of the token under way */
-    gint braces;        /* open { */
-    gint brackets;      /* open [ */
-    guint8 culprit;     /* the byte that an error's text shows */
-    guint depth;
+    guint8 lexer;       /* what kind of token is under way */
+    guint8 expect;      /* which tokens may come next */
+    guint8 quote;       /* the one that ends this string */
+    guint8 more;        /* UTF-8 continuation bytes or hex digits still due */
+    guint8 low, high;   /* bounds of the next continuation byte */
+    guint8 culprit;     /* the byte that the fault's text shows */
+    guint16 unit;       /* hex digits of \uXXXX so far */
+    gboolean surrogate; /* a high one waits for its other half */
+    gboolean between;   /* a value or a fault was handed out: the next byte starts afresh */
+    gboolean was_reset; /* the last byte was one: a run of them is one fault */
     guint8 kinds[LIMIT_JSON_NESTING / 8]; /* a bit per open bracket: set for { */
-    struct JsonKeys *keys;                /* names seen in the objects that are open */
+    JsonKeys keys;
 } JsonScan;
 
 /**
  * json_scan_init:
  * @limits: bounds for one message; copied
  *
- * A scanner needs no memory of its own until an object opens, and keeps little: an idle peer costs its
- * struct alone.
+ * A scanner needs no memory of its own until an object opens, and keeps little: an idle peer costs
+ * its struct alone.
  */
 void json_scan_init(JsonScan *scan, const JsonScanLimits *limits);
 void json_scan_clear(JsonScan *scan);
@@ -88,20 +91,23 @@ void json_scan_clear(JsonScan *scan);
 /**
  * json_scan_limit_bytes:
  *
- * Changes the size limit from here on, for an owner that expects a large reply now and small ones else.
+ * Changes the size limit from here on, for an owner that expects a large reply now and small ones
+ * else.
  */
 void json_scan_limit_bytes(JsonScan *scan, gsize bytes);
 
 /**
  * json_scan_next:
- * @buffer: all bytes from the last json_scan_drop() on: those already looked at stay in front, unchanged
+ * @buffer: all bytes from the last json_scan_drop() on: those already looked at stay in front,
+ * unchanged
  * @len: how many there are
  *
- * Looks at the bytes behind those that earlier calls saw, up to the end of one value, one fault, or @len.
- * Each byte is looked at once, however the input is cut.
+ * Looks at the bytes behind those that earlier calls saw, up to the end of one value, one fault, or
+ * @len. Each byte is looked at once, however the input is cut.
  *
- * After a fault the rest of the broken message is skipped silently, as far as it can be told: up to the next
- * structural byte, up to balanced brackets, up to a reset. So one broken message is one error, mostly.
+ * After a fault the rest of the broken message is skipped silently, as far as it can be told: up to
+ * the next structural byte, up to balanced brackets, up to a reset. So one broken message is one
+ * error, mostly.
  */
 JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len);
 
@@ -129,8 +135,8 @@ gboolean json_scan_is_clean(const JsonScan *scan);
 /**
  * json_scan_fault_text:
  *
- * Returns: (transfer full): a sentence for the peer that names the fault and its place, in the words that
- *   QMP clients know, "JSON parse error, …"; pure ASCII
+ * Returns: (transfer full): a sentence for the peer that names the fault and its place, in the
+ * words that QMP clients know, "JSON parse error, …"; pure ASCII
  */
 char *json_scan_fault_text(const JsonScan *scan);
 

@@ -3,9 +3,9 @@
 /*
  * json-write: builds JSON text, piece by piece, in the form QEMU prints it.
  *
- * Owns separators (", " and ": "), escaping (pure ASCII, \uXXXX in upper-case hex, surrogate pairs, "/" left
- * alone) and what becomes of bytes that are not UTF-8 (each maximal bad part is one \uFFFD). Leaves line ends
- * and meaning to message.h.
+ * Owns separators (", " and ": "), escaping (pure ASCII, \uXXXX in upper-case hex, surrogate pairs,
+ * "/" left alone) and what becomes of bytes that are not UTF-8 (each maximal bad part is one
+ * \uFFFD). Leaves line ends and meaning to message.h.
  */
 
 #pragma once

@@ -3,46 +3,51 @@
 /*
  * Every limit of the project: its default, why it is what it is, and who enforces it.
  *
- * GLib aborts when memory runs out, so nothing that a peer drives may grow without first being held against
- * one of these. A limit is enforced in exactly one place, named with it; whoever meets it answers with an
- * error that names the culprit, or closes that one peer.
+ * GLib aborts when memory runs out, so nothing that a peer drives may grow without first being held
+ * against one of these. A limit is enforced in exactly one place, named with it; whoever meets it
+ * answers with an error that names the culprit, or closes that one peer.
  */
 
 #pragma once
 
-/* ---- JSON text (json-scan.c) ------------------------------------------------------------------------- */
+/* ---- JSON text (json-scan.c)
+ * ------------------------------------------------------------------------- */
 
-/* QEMU and its guest agent accept 1024 open brackets and refuse 1025; a proxy that is stricter would refuse
- * what QEMU takes, one that is laxer would pass on what QEMU refuses. */
+/* QEMU and its guest agent accept 1024 open brackets and refuse 1025; a proxy that is stricter
+ * would refuse what QEMU takes, one that is laxer would pass on what QEMU refuses. */
 #define LIMIT_JSON_NESTING 1024
 
-/* QEMU's bound on tokens of one message. Bounds the work of everything that walks a scanned message. */
+/* QEMU's bound on tokens of one message. Bounds the work of everything that walks a scanned
+ * message. */
 #define LIMIT_JSON_TOKENS (2u * 1024 * 1024)
 
-/* QEMU's bound on the text of one message, and so the largest that any peer of the field can mean. It is the
- * ceiling; the limits below are what each kind of peer is given of it. */
+/* QEMU's bound on the text of one message, and so the largest that any peer of the field can mean.
+ * It is the ceiling; the limits below are what each kind of peer is given of it. */
 #define LIMIT_JSON_BYTES (64u * 1024 * 1024)
 
-/* Objects with more members than this find duplicate keys by hash, not by looking at each other key. Every
- * request of the field has fewer than 16 members in any one object. */
+/* Objects with more members than this find duplicate keys by hash, not by looking at each other
+ * key. Every request of the field has fewer than 16 members in any one object. */
 #define LIMIT_JSON_KEYS_LINEAR 16
 
-/* ---- Messages (stream owners) ------------------------------------------------------------------------ */
+/* ---- Messages (stream owners)
+ * ------------------------------------------------------------------------ */
 
-/* Largest command towards QEMU, which reads about 0.25 MB/s, one byte per turn of its main loop, and serves
- * nobody else on that monitor meanwhile: 1 MiB is 4 s. Enforced by proxy/core.c. */
+/* Largest command towards QEMU, which reads about 0.25 MB/s, one byte per turn of its main loop,
+ * and serves nobody else on that monitor meanwhile: 1 MiB is 4 s. Enforced by proxy/core.c. */
 #define LIMIT_QMP_REQUEST_BYTES (1u * 1024 * 1024)
 
-/* Largest request of a client of the proxy: a guest-file-write of 48 MiB is 64 MiB of base64 and its
- * envelope. Enforced by proxy/client.c through its scanner. */
+/* Largest request of a client of the proxy: a guest-file-write of 48 MiB is 64 MiB of base64 and
+ * its envelope. Enforced by proxy/client.c through its scanner. */
 #define LIMIT_CLIENT_REQUEST_BYTES LIMIT_JSON_BYTES
 
-/* Largest message from QEMU. query-qmp-schema is 207 kB; the rest is room for what is not known yet. QEMU is
- * trusted more than the others, yet a bound keeps a confused one from taking the host's memory. */
+/* Largest message from QEMU. query-qmp-schema is 207 kB; the rest is room for what is not known
+ * yet. QEMU is trusted more than the others, yet a bound keeps a confused one from taking the
+ * host's memory. */
 #define LIMIT_QMP_REPLY_BYTES LIMIT_JSON_BYTES
 
-/* Largest reply of the agent to a command that reads file data or captured output: 48 MiB of file are 64 MiB
- * of base64, two captured streams of 16 MiB are 43 MiB. Enforced by proxy/agent-lane.c. */
+/* Largest reply of the agent to a command that reads file data or captured output: 48 MiB of file
+ * are 64 MiB of base64, two captured streams of 16 MiB are 43 MiB. Enforced by proxy/agent-lane.c.
+ */
 #define LIMIT_AGENT_BULK_REPLY_BYTES (65u * 1024 * 1024)
 
 /* Largest reply of the agent to anything else: the greatest ones seen, guest-get-fsinfo and
@@ -52,24 +57,29 @@
 /* Longest command name that is looked up or repeated in an error; QEMU's longest is 38 bytes. */
 #define LIMIT_COMMAND_NAME 256
 
-/* Longest desc of an agent's error that is passed on; the rest of an honest one is a path and strerror. */
+/* Longest desc of an agent's error that is passed on; the rest of an honest one is a path and
+ * strerror. */
 #define LIMIT_AGENT_ERROR_DESC (16u * 1024)
 
-/* ---- Connections (proxy/) ---------------------------------------------------------------------------- */
+/* ---- Connections (proxy/)
+ * ---------------------------------------------------------------------------- */
 
-/* Clients of one proxy. Each costs one descriptor and under 1 KiB; the default of RLIMIT_NOFILE is 1024. */
+/* Clients of one proxy. Each costs one descriptor and under 1 KiB; the default of RLIMIT_NOFILE is
+ * 1024. */
 #define LIMIT_CLIENTS 1000
 
-/* Commands of one client that are parsed and wait for their turn. Above it the client's input is not read,
- * which pushes back through its socket. QEMU's own queue has the same length. */
+/* Commands of one client that are parsed and wait for their turn. Above it the client's input is
+ * not read, which pushes back through its socket. QEMU's own queue has the same length. */
 #define LIMIT_CLIENT_QUEUED 8
 
-/* In-band commands under way on one monitor. QEMU stops reading at 8 and would hold exec-oob back as well. */
+/* In-band commands under way on one monitor. QEMU stops reading at 8 and would hold exec-oob back
+ * as well. */
 #define LIMIT_MONITOR_IN_FLIGHT 7
 
-/* Unsent output of one client: above the high mark its commands are not read, below the low mark they are
- * again, at the hard limit it is closed. The hard limit leaves room for one largest reply beside it. */
-#define LIMIT_OUTPUT_LOW (64u * 1024)
+/* Unsent output of one client: above the high mark its commands are not read, below the low mark
+ * they are again, at the hard limit it is closed. The hard limit leaves room for one largest reply
+ * beside it. */
+#define LIMIT_OUTPUT_LOW  (64u * 1024)
 #define LIMIT_OUTPUT_HIGH (256u * 1024)
 #define LIMIT_OUTPUT_HARD (LIMIT_AGENT_BULK_REPLY_BYTES + 16u * 1024 * 1024)
 
@@ -79,51 +89,60 @@
 /* Bytes that one endpoint may read before the others get their turn. */
 #define LIMIT_READ_BUDGET (256u * 1024)
 
-/* Seconds in which a client must have finished negotiating; one that never does holds a descriptor. */
+/* Seconds in which a client must have finished negotiating; one that never does holds a descriptor.
+ */
 #define LIMIT_NEGOTIATION_SECONDS 60
 
-/* ---- Agent lane (proxy/agent-lane.c) ----------------------------------------------------------------- */
+/* ---- Agent lane (proxy/agent-lane.c)
+ * ----------------------------------------------------------------- */
 
-/* Commands of all clients that wait for the agent. Past it a command is refused: at the 3 s that a slow
- * agent takes per command, 256 are 13 minutes. */
+/* Commands of all clients that wait for the agent. Past it a command is refused: at the 3 s that a
+ * slow agent takes per command, 256 are 13 minutes. */
 #define LIMIT_AGENT_QUEUED 256
 
-/* How long one sync is waited for before the next, in milliseconds: doubled from the first to the last. An
- * emulated guest answers in under 5 ms when its agent runs, and a probe is all that is sent when not. */
+/* How long one sync is waited for before the next, in milliseconds: doubled from the first to the
+ * last. An emulated guest answers in under 5 ms when its agent runs, and a probe is all that is
+ * sent when not. */
 #define LIMIT_SYNC_FIRST_MS 250
-#define LIMIT_SYNC_LAST_MS 5000
+#define LIMIT_SYNC_LAST_MS  5000
 
-/* Bytes of rubbish that are read while a sync is awaited before the next sync is sent all the same. */
+/* Bytes of rubbish that are read while a sync is awaited before the next sync is sent all the same.
+ */
 #define LIMIT_SYNC_NOISE_BYTES (128u * 1024 * 1024)
 
-/* Time for one command, by its class in the schema, in seconds. Quick ones touch memory; slow ones touch
- * disks or wait for helpers; a freeze waits for the guest's writers and its hooks (killing it at the host
- * leaves the guest frozen, so it is long); thaw must be known to have failed soon, to be tried again. */
-#define LIMIT_SECONDS_QUICK 10
-#define LIMIT_SECONDS_SLOW 60
-#define LIMIT_SECONDS_FREEZE 600
-#define LIMIT_SECONDS_THAW 30
+/* Time for one command, by its class in the schema, in seconds. Quick ones touch memory; slow ones
+ * touch disks or wait for helpers; a freeze waits for the guest's writers and its hooks (killing it
+ * at the host leaves the guest frozen, so it is long); thaw must be known to have failed soon, to
+ * be tried again. */
+#define LIMIT_SECONDS_QUICK    10
+#define LIMIT_SECONDS_SLOW     60
+#define LIMIT_SECONDS_FREEZE   600
+#define LIMIT_SECONDS_THAW     30
 #define LIMIT_SECONDS_SHUTDOWN 60
 
-/* ---- Agent (agent/) ---------------------------------------------------------------------------------- */
+/* ---- Agent (agent/)
+ * ---------------------------------------------------------------------------------- */
 
-/* Raw bytes of one guest-file-read. 48 MiB of data are the 64 MiB of base64 that a token may have. */
+/* Raw bytes of one guest-file-read. 48 MiB of data are the 64 MiB of base64 that a token may have.
+ */
 #define LIMIT_FILE_READ_BYTES (48u * 1024 * 1024)
 
 /* Count of a guest-file-read that names none. */
 #define LIMIT_FILE_READ_DEFAULT 4096
 
-/* Open handles. Upstream has none; a host that leaks handles would take the agent's last descriptor, and
- * with it the freeze and the shutdown that it is there for. */
+/* Open handles. Upstream has none; a host that leaks handles would take the agent's last
+ * descriptor, and with it the freeze and the shutdown that it is there for. */
 #define LIMIT_FILE_HANDLES 512
 
-/* Captured bytes of each output stream of a guest-exec; the rest is read and thrown away, and flagged. */
+/* Captured bytes of each output stream of a guest-exec; the rest is read and thrown away, and
+ * flagged. */
 #define LIMIT_EXEC_CAPTURE_BYTES (16u * 1024 * 1024)
 
 /* Started programs whose end was not yet asked for. Each may hold 32 MiB of output. */
 #define LIMIT_EXEC_RECORDS 256
 
-/* Unsent replies above which the agent reads no further request: one largest reply fits at any time. */
+/* Unsent replies above which the agent reads no further request: one largest reply fits at any
+ * time. */
 #define LIMIT_AGENT_OUTPUT_HIGH (1u * 1024 * 1024)
 
 /* Output of a hook or helper program that is kept for an error's text. */

@@ -3,8 +3,8 @@
 /*
  * message: builds whole messages: replies, errors, events, greetings, commands.
  *
- * Owns member order (that of QEMU 7.2, which careless clients rely on) and line ends: QMP ends lines with
- * CRLF, the agent with LF. Leaves escaping to json-write.h.
+ * Owns member order (that of QEMU 7.2, which careless clients rely on) and line ends: QMP ends
+ * lines with CRLF, the agent with LF. Leaves escaping to json-write.h.
  */
 
 #pragma once
@@ -21,10 +21,12 @@ typedef enum {
 /* {"return": VALUE, "id": ID}; id left out where absent. */
 void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSpan id);
 
-/* {"id": ID, "error": {"class": …, "desc": …}}; @error of another domain than QMP_ERROR is a GenericError. */
+/* {"id": ID, "error": {"class": …, "desc": …}}; @error of another domain than QMP_ERROR is a
+ * GenericError. */
 void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id);
 
-/* {"timestamp": {…}, "event": NAME, "data": DATA}; data left out where absent. @now_us is real time. */
+/* {"timestamp": {…}, "event": NAME, "data": DATA}; data left out where absent. @now_us is real
+ * time. */
 void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us);
 
 /* {"QMP": {"version": VERSION, "capabilities": ["oob"]}} */
@@ -35,8 +37,8 @@ void message_greeting(GString *out, JsonSpan version, gboolean oob);
  * @id: absent for none
  * @arguments: absent, or an object; an empty one is left out
  *
- * In the shortest form, without a line end: QEMU takes 3.5 µs for each byte, and both ends find a message's
- * end by its structure.
+ * In the shortest form, without a line end: QEMU takes 3.5 µs for each byte, and both ends find a
+ * message's end by its structure.
  */
 void message_command(GString *out, const char *name, gboolean oob, JsonSpan arguments, JsonSpan id);
 

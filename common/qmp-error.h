@@ -3,8 +3,8 @@
 /*
  * qmp-error: the five error classes of QMP as a GError domain.
  *
- * A GError of this domain is what a peer is told: its code is the class, its message the desc. There is no
- * sixth class: clients with an enum type for them break on any other word.
+ * A GError of this domain is what a peer is told: its code is the class, its message the desc.
+ * There is no sixth class: clients with an enum type for them break on any other word.
  */
 
 #pragma once

@@ -3,9 +3,9 @@
 /*
  * queue: bytes that wait to be written to one peer, bounded.
  *
- * Owns order, marks and the memory of what waits. Small messages are gathered in chunks; large or shared ones
- * are kept as they are, so that an event to a thousand clients is one text. Leaves writing to stream.h, and
- * what happens at a mark to the endpoint.
+ * Owns order, marks and the memory of what waits. Small messages are gathered in chunks; large or
+ * shared ones are kept as they are, so that an event to a thousand clients is one text. Leaves
+ * writing to stream.h, and what happens at a mark to the endpoint.
  */
 
 #pragma once

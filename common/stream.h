@@ -3,10 +3,12 @@
 /*
  * stream: moves messages over one connection, whatever they mean.
  *
- * Owns the input buffer with its scanner, and the output queue. Leaves the descriptor to whoever implements
- * StreamIo, the meaning of messages and all states to the endpoint that holds the stream.
+ * Owns the input buffer with its scanner, and the output queue. Leaves the descriptor to whoever
+ * implements StreamIo, the meaning of messages and all states to the endpoint that holds the
+ * stream.
  *
- * An endpoint's turn is: stream_fill() when readable, stream_next() until there is no more, stream_flush().
+ * An endpoint's turn is: stream_fill() when readable, stream_next() until there is no more,
+ * stream_flush().
  */
 
 #pragma once
@@ -17,7 +19,7 @@
 
 G_BEGIN_DECLS
 
-#define STREAM_IO_AGAIN (-1)  /* nothing to be had or room for nothing now */
+#define STREAM_IO_AGAIN  (-1) /* nothing to be had or room for nothing now */
 #define STREAM_IO_FAILED (-2) /* *error is set */
 
 typedef struct {
@@ -25,10 +27,18 @@ typedef struct {
     gssize (*read)(gpointer io, gpointer buffer, gsize size, GError **error);
     /* Returns: bytes written, STREAM_IO_AGAIN or STREAM_IO_FAILED. */
     gssize (*write)(gpointer io, const QueuePiece *pieces, guint n_pieces, GError **error);
-    /* From now on the owner is to be called when this can be read, or written; set anew at each change. */
+    /* From now on the owner is to be called when this can be read, or written; set anew at each
+     * change. */
     void (*want)(gpointer io, gboolean read, gboolean write);
     void (*close)(gpointer io);
 } StreamIo;
+
+#define STREAM_ERROR (stream_error_quark())
+GQuark stream_error_quark(void);
+
+typedef enum {
+    STREAM_ERROR_NO_ROOM, /* the charge of the peer is used up */
+} StreamError;
 
 typedef enum {
     STREAM_IDLE,    /* nothing more for now */
@@ -46,7 +56,7 @@ typedef struct {
     char *buffer;
     gsize size;   /* allocated, and charged */
     gsize filled; /* bytes in it */
-    gsize taken;  /* bytes in front that were handed out and are dropped at the next call */
+    gsize taken;  /* bytes in front that were handed out; dropped at the next read */
 
     Queue queue;
     gboolean ended;   /* end of input was read */
@@ -60,8 +70,9 @@ typedef struct {
  * @io: handed to @ops; closed by stream_clear()
  * @charge: (nullable): must outlive the stream
  */
-void stream_init(Stream *stream, const StreamIo *ops, gpointer io, const JsonScanLimits *scan_limits,
-                 const QueueLimits *queue_limits, Charge *charge);
+void stream_init(Stream *stream, const StreamIo *ops, gpointer io,
+                 const JsonScanLimits *scan_limits, const QueueLimits *queue_limits,
+                 Charge *charge);
 void stream_clear(Stream *stream);
 
 /**
@@ -69,13 +80,14 @@ void stream_clear(Stream *stream);
  *
  * Reads once, at most LIMIT_READ_BUDGET bytes, so that no peer keeps the others waiting.
  *
- * Returns: FALSE where the connection failed, or the owner's charge has no room for what the peer sends
+ * Returns: FALSE where the connection failed, or the owner's charge has no room for what the peer
+ * sends
  */
 gboolean stream_fill(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
  * stream_next:
- * @ret_message: with STREAM_MESSAGE: one value; valid until the next call on this stream's input
+ * @ret_message: with STREAM_MESSAGE: one value; valid until the next stream_next() or stream_fill()
  */
 StreamResult stream_next(Stream *stream, JsonSpan *ret_message);
 

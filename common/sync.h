@@ -3,12 +3,13 @@
 /*
  * sync: the handshake that makes a serial byte stream trustworthy, as a pure state machine.
  *
- * The agent's channel is a stream without connections: half a request of a former host process, the reply to
- * it, anything may still be in it. 0xFF resets the agent's parser, guest-sync-delimited with a number that
- * nobody can guess comes back behind a 0xFF, and what came before that answer belongs to the past.
+ * The agent's channel is a stream without connections: half a request of a former host process, the
+ * reply to it, anything may still be in it. 0xFF resets the agent's parser, guest-sync-delimited
+ * with a number that nobody can guess comes back behind a 0xFF, and what came before that answer
+ * belongs to the past.
  *
- * Owns which probe is out and what answers it. Leaves bytes, timers and random numbers to the caller; time is
- * an argument, in microseconds of a clock that never jumps.
+ * Owns which probe is out and what answers it. Leaves bytes, timers and random numbers to the
+ * caller; time is an argument, in microseconds of a clock that never jumps.
  */
 
 #pragma once
@@ -57,8 +58,9 @@ void sync_probe(Sync *sync, gint64 now_us, gint64 token, GString *out);
  * sync_reply:
  * @reply: one that came while SYNC_WAITING
  *
- * Returns: whether it answers the probe that is out; the state is then SYNC_DONE. Anything else (answers to
- *   older probes, the parse error that 0xFF provokes, what was left in the stream) is to be dropped.
+ * Returns: whether it answers the probe that is out; the state is then SYNC_DONE. Anything else
+ * (answers to older probes, the parse error that 0xFF provokes, what was left in the stream) is to
+ * be dropped.
  */
 gboolean sync_reply(Sync *sync, const EnvelopeReply *reply);
 

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "envelope.h"
+
+#include "limits.h"
+#include "qmp-error.h"
+
+#include <string.h>
+
+/* ---- Commands
+ * ---------------------------------------------------------------------------------------- */
+
+typedef struct {
+    JsonSpan execute, exec_oob, arguments, id;
+    JsonSpan stranger; /* the key of the first member that does not belong */
+} Members;
+
+static Members sort_members(JsonSpan message, EnvelopeOob oob)
+{
+    Members members = {0};
+    JsonWalk walk = json_read_walk(message);
+    JsonSpan key, value;
+
+    while (json_read_member(&walk, &key, &value)) {
+        if (json_read_is(key, "execute"))
+            members.execute = value;
+        else if (json_read_is(key, "exec-oob") && oob == ENVELOPE_OOB_KNOWN)
+            members.exec_oob = value;
+        else if (json_read_is(key, "arguments"))
+            members.arguments = value;
+        else if (json_read_is(key, "id"))
+            members.id = value;
+        else if (!members.stranger.text)
+            members.stranger = key;
+    }
+    return members;
+}
+
+/* Of a name that a peer made up, what an error's text repeats. */
+static char *quotable(JsonSpan string)
+{
+    char *text = json_read_string(string);
+
+    if (strlen(text) > LIMIT_COMMAND_NAME)
+        *g_utf8_find_prev_char(text, text + LIMIT_COMMAND_NAME + 1) = '\0';
+    return text;
+}
+
+gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeCommand *ret,
+                               GError **error)
+{
+    Members members;
+    JsonSpan name;
+    const char *member;
+
+    *ret = (EnvelopeCommand){0};
+    if (json_read_kind(message) != JSON_KIND_OBJECT) {
+        qmp_error_set(error, "QMP input must be a JSON object");
+        return FALSE;
+    }
+    members = sort_members(message, oob);
+    ret->id = members.id;
+
+    if (members.stranger.text) {
+        g_autofree char *stranger = quotable(members.stranger);
+
+        qmp_error_set(error, "QMP input member '%s' is unexpected", stranger);
+        return FALSE;
+    }
+    if (members.execute.text && members.exec_oob.text) {
+        qmp_error_set(error, "QMP input member 'execute' clashes with 'exec-oob'");
+        return FALSE;
+    }
+    name = members.exec_oob.text ? members.exec_oob : members.execute;
+    member = members.exec_oob.text ? "exec-oob" : "execute";
+    if (json_read_kind(name) == JSON_KIND_NONE) {
+        qmp_error_set(error, "QMP input lacks member 'execute'");
+        return FALSE;
+    }
+    if (json_read_kind(name) != JSON_KIND_STRING) {
+        qmp_error_set(error, "QMP input member '%s' must be a string", member);
+        return FALSE;
+    }
+    if (members.arguments.text && json_read_kind(members.arguments) != JSON_KIND_OBJECT) {
+        qmp_error_set(error, "QMP input member 'arguments' must be an object");
+        return FALSE;
+    }
+
+    ret->name = quotable(name);
+    ret->oob = members.exec_oob.text != NULL;
+    ret->arguments = members.arguments;
+    return TRUE;
+}
+
+void envelope_command_clear(EnvelopeCommand *command)
+{
+    g_clear_pointer(&command->name, g_free);
+}
+
+/* ---- Replies
+ * ----------------------------------------------------------------------------------------- */
+
+/* Which members each kind has, beside the one that it is known by. */
+static const struct {
+    const char *member;
+    EnvelopeKind kind;
+    JsonKind value;
+    gboolean may_have_id;
+    gboolean is_event;
+} kinds[] = {
+    {"return", ENVELOPE_RETURN, JSON_KIND_NONE, TRUE, FALSE},
+    {"error", ENVELOPE_ERROR, JSON_KIND_OBJECT, TRUE, FALSE},
+    {"event", ENVELOPE_EVENT, JSON_KIND_STRING, FALSE, TRUE},
+    {"QMP", ENVELOPE_GREETING, JSON_KIND_OBJECT, FALSE, FALSE},
+};
+
+static gint find_kind(JsonSpan key)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (json_read_is(key, kinds[i].member))
+            return (gint)i;
+    return -1;
+}
+
+static gboolean is_error_object(JsonSpan error)
+{
+    JsonWalk walk = json_read_walk(error);
+    JsonSpan key, value;
+    guint members = 0;
+
+    while (json_read_member(&walk, &key, &value)) {
+        if (!json_read_is(key, "class") && !json_read_is(key, "desc"))
+            return FALSE;
+        if (json_read_kind(value) != JSON_KIND_STRING)
+            return FALSE;
+        members++;
+    }
+    return members == 2;
+}
+
+gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret)
+{
+    EnvelopeReply reply = {0};
+    gint kind = -1;
+    gboolean has_timestamp = FALSE;
+    JsonWalk walk;
+    JsonSpan key, value;
+
+    if (json_read_kind(message) != JSON_KIND_OBJECT)
+        return FALSE;
+    walk = json_read_walk(message);
+    while (json_read_member(&walk, &key, &value)) {
+        gint found = find_kind(key);
+
+        if (found >= 0 && kind >= 0)
+            return FALSE;
+        if (found >= 0) {
+            kind = found;
+            reply.value = value;
+        } else if (json_read_is(key, "id")) {
+            reply.id = value;
+        } else if (json_read_is(key, "data")) {
+            reply.data = value;
+        } else if (json_read_is(key, "timestamp")) {
+            has_timestamp = TRUE;
+        } else {
+            return FALSE;
+        }
+    }
+
+    if (kind < 0 || (reply.id.text && !kinds[kind].may_have_id) ||
+        has_timestamp != kinds[kind].is_event || (reply.data.text && !kinds[kind].is_event))
+        return FALSE;
+    if (kinds[kind].value != JSON_KIND_NONE && json_read_kind(reply.value) != kinds[kind].value)
+        return FALSE;
+    if (kinds[kind].kind == ENVELOPE_ERROR && !is_error_object(reply.value))
+        return FALSE;
+    reply.kind = kinds[kind].kind;
+    *ret = reply;
+    return TRUE;
+}
+
+GError *envelope_error(const EnvelopeReply *reply, gsize max_desc)
+{
+    g_autofree char *class = json_read_string(json_read_get(reply->value, "class"));
+    g_autofree char *desc = json_read_string(json_read_get(reply->value, "desc"));
+
+    if (strlen(desc) > max_desc)
+        *g_utf8_find_prev_char(desc, desc + max_desc + 1) = '\0';
+    return g_error_new_literal(QMP_ERROR, (gint)qmp_error_from_class(class), desc);
+}

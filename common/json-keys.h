@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * json-keys: the member names of all objects that are open, to find one that is there twice.
+ *
+ * Part of json-scan and used by nothing else. Names are kept as places in the message, not copied:
+ * 8 bytes each, and 8 more in objects of over LIMIT_JSON_KEYS_LINEAR members. So that an object of
+ * half a million names costs no more than linear time, those are found by a hash that a peer cannot
+ * steer.
+ */
+
+#pragma once
+
+#include "limits.h"
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* A name; or, with length JSON_KEY_OPENING, the start of an object. */
+typedef struct {
+    guint32
+        offset; /* from the message's start; of an opening: the opening of the object around it */
+    guint32 len;
+} JsonKey;
+
+#define JSON_KEY_OPENING G_MAXUINT32
+
+typedef struct {
+    JsonKey *stack; /* `few`, until more are needed */
+    guint size;
+    guint used;
+    guint opening; /* of the innermost object, in the stack */
+    guint32
+        *slots; /* hash table of places in the stack, 0 for none; NULL while no object is large */
+    guint n_slots; /* a power of two */
+    guint n_hashed;
+    JsonKey few[LIMIT_JSON_KEYS_LINEAR];
+} JsonKeys;
+
+void json_keys_init(JsonKeys *keys);
+
+/* Forgets all names, and gives back what a large message needed. */
+void json_keys_clear(JsonKeys *keys);
+
+void json_keys_open(JsonKeys *keys);
+void json_keys_close(JsonKeys *keys, const char *message);
+
+/**
+ * json_keys_add:
+ * @message: where the message starts; earlier names are still there
+ * @offset: of the name's first byte behind its quote
+ *
+ * Returns: FALSE where the innermost object has this name already
+ */
+gboolean json_keys_add(JsonKeys *keys, const char *message, gsize offset, gsize len);
+
+G_END_DECLS

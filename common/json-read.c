@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "json-read.h"
+
+#include "json-text.h"
+
+#include <string.h>
+
+JsonKind json_read_kind(JsonSpan value)
+{
+    if (value.len == 0)
+        return JSON_KIND_NONE;
+    switch (value.text[0]) {
+    case '{': return JSON_KIND_OBJECT;
+    case '[': return JSON_KIND_ARRAY;
+    case '"':
+    case '\'': return JSON_KIND_STRING;
+    case 't':
+    case 'f': return JSON_KIND_BOOLEAN;
+    case 'n': return JSON_KIND_NULL;
+    default: return JSON_KIND_NUMBER;
+    }
+}
+
+static gboolean is_space(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+/* Whitespace and separators alike: between two values of scanned text there is nothing else. */
+static const char *skip_between(const char *at, const char *end)
+{
+    while (at < end && (is_space(*at) || *at == ',' || *at == ':'))
+        at++;
+    return at;
+}
+
+/* The quote that was found stays known while escapes before it are passed over: each byte is looked
+ * at twice at most, however many escapes there are. */
+static const char *skip_string(const char *at, const char *end)
+{
+    char quote = *at++;
+    const char *stop = NULL;
+
+    while (at < end) {
+        const char *escape;
+
+        if (!stop || stop < at)
+            stop = memchr(at, quote, (gsize)(end - at));
+        if (!stop)
+            break;
+        escape = memchr(at, '\\', (gsize)(stop - at));
+        if (!escape)
+            return stop + 1;
+        at = escape + 2;
+    }
+    return end;
+}
+
+static const char *skip_container(const char *at, const char *end)
+{
+    guint depth = 0;
+
+    while (at < end) {
+        if (*at == '"' || *at == '\'') {
+            at = skip_string(at, end);
+            continue;
+        }
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if (*at == '}' || *at == ']')
+            depth--;
+        at++;
+        if (depth == 0)
+            break;
+    }
+    return at;
+}
+
+static const char *skip_value(const char *at, const char *end)
+{
+    if (*at == '{' || *at == '[')
+        return skip_container(at, end);
+    if (*at == '"' || *at == '\'')
+        return skip_string(at, end);
+    while (at < end && !is_space(*at) && *at != ',' && *at != ':' && *at != '}' && *at != ']')
+        at++;
+    return at;
+}
+
+JsonWalk json_read_walk(JsonSpan container)
+{
+    if (container.len < 2)
+        return (JsonWalk){container.text, container.text};
+    return (JsonWalk){container.text + 1, container.text + container.len - 1};
+}
+
+gboolean json_read_element(JsonWalk *walk, JsonSpan *ret_value)
+{
+    const char *start = skip_between(walk->next, walk->end);
+
+    if (start >= walk->end)
+        return FALSE;
+    walk->next = skip_value(start, walk->end);
+    *ret_value = (JsonSpan){start, (gsize)(walk->next - start)};
+    return TRUE;
+}
+
+gboolean json_read_member(JsonWalk *walk, JsonSpan *ret_key, JsonSpan *ret_value)
+{
+    JsonSpan key;
+
+    if (!json_read_element(walk, &key) || !json_read_element(walk, ret_value))
+        return FALSE;
+    *ret_key = key;
+    return TRUE;
+}
+
+gboolean json_read_is(JsonSpan string, const char *text)
+{
+    if (json_read_kind(string) != JSON_KIND_STRING)
+        return FALSE;
+    /* A backslash in @text would be taken for an escape; no name of the field has one. */
+    return json_text_equal(json_text_of(string), (JsonSpan){text, strlen(text)});
+}
+
+JsonSpan json_read_get(JsonSpan object, const char *name)
+{
+    JsonWalk walk;
+    JsonSpan key, value;
+
+    if (json_read_kind(object) != JSON_KIND_OBJECT)
+        return JSON_SPAN_NONE;
+    walk = json_read_walk(object);
+    while (json_read_member(&walk, &key, &value))
+        if (json_read_is(key, name))
+            return value;
+    return JSON_SPAN_NONE;
+}
+
+char *json_read_string(JsonSpan string)
+{
+    JsonSpan text;
+    const char *at, *end;
+    char *copy, *to;
+    guint n;
+
+    if (json_read_kind(string) != JSON_KIND_STRING)
+        return NULL;
+    if (json_read_string_plain(string, &text))
+        return g_strndup(text.text, text.len);
+
+    text = json_text_of(string);
+    at = text.text;
+    end = at + text.len;
+    copy = to = g_malloc(text.len + 4);
+    while ((n = json_text_next(&at, end, to)) > 0)
+        to += n;
+    *to = '\0';
+    return copy;
+}
+
+gboolean json_read_string_plain(JsonSpan string, JsonSpan *ret_text)
+{
+    JsonSpan text;
+
+    if (json_read_kind(string) != JSON_KIND_STRING)
+        return FALSE;
+    text = json_text_of(string);
+    if (memchr(text.text, '\\', text.len))
+        return FALSE;
+    *ret_text = text;
+    return TRUE;
+}
+
+/* Digits alone, with at most one sign in front, as the scanner lets numbers pass. */
+static gboolean is_integer(JsonSpan number)
+{
+    if (json_read_kind(number) != JSON_KIND_NUMBER)
+        return FALSE;
+    for (gsize i = 0; i < number.len; i++)
+        if (!g_ascii_isdigit(number.text[i]) && !(i == 0 && number.text[i] == '-'))
+            return FALSE;
+    return TRUE;
+}
+
+/* The longest that fits any 64-bit type is "-9223372036854775808". */
+enum { INTEGER_CHARS = 20 };
+
+gboolean json_read_int64(JsonSpan number, gint64 *ret_value)
+{
+    char text[INTEGER_CHARS + 1];
+
+    if (!is_integer(number) || number.len > INTEGER_CHARS)
+        return FALSE;
+    memcpy(text, number.text, number.len);
+    text[number.len] = '\0';
+    return g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, ret_value, NULL);
+}
+
+gboolean json_read_uint64(JsonSpan number, guint64 *ret_value)
+{
+    char text[INTEGER_CHARS + 1];
+
+    if (!is_integer(number) || number.len > INTEGER_CHARS || number.text[0] == '-')
+        return FALSE;
+    memcpy(text, number.text, number.len);
+    text[number.len] = '\0';
+    return g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, ret_value, NULL);
+}
+
+gboolean json_read_boolean(JsonSpan boolean, gboolean *ret_value)
+{
+    if (json_read_kind(boolean) != JSON_KIND_BOOLEAN)
+        return FALSE;
+    *ret_value = boolean.text[0] == 't';
+    return TRUE;
+}
+
+void json_read_compact(JsonSpan value, GString *out)
+{
+    const char *at = value.text;
+    const char *end = value.text + value.len;
+
+    while (at < end) {
+        const char *start = at;
+
+        if (is_space(*at)) {
+            at++;
+            continue;
+        }
+        at = *at == '"' || *at == '\'' ? skip_string(at, end) : at + 1;
+        g_string_append_len(out, start, at - start);
+    }
+}

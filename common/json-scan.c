@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Theory of operation.
+ *
+ * Three layers, each a switch on one small state, so that input may stop between any two bytes:
+ *
+ *   lexer    which token the bytes make up: string, number, keyword, or one structural byte
+ *   grammar  whether that token may stand here (`expect`), and what may come behind it
+ *   mode     whether tokens go to the grammar at all, or are being skipped after a fault
+ *
+ * QEMU tells two kinds of fault apart, and what it takes for a fresh message depends on it; clients
+ * that recover by sending the next command rely on that. A byte that no token can begin or go on
+ * with drops everything: skip to a structural byte, and there a message may begin (MODE_SKIP_TOKEN,
+ * then MODE_STRAY, which passes over the rest of the broken message without a further error for
+ * each of its tokens). A whole token in the wrong place drops what is inside the brackets that are
+ * open (MODE_SKIP_BALANCE).
+ *
+ * A fault found before a byte was consumed leaves that byte to be looked at again in the new mode.
+ */
+
+#include "json-scan.h"
+
+#include <string.h>
+
+enum { MODE_READ, MODE_SKIP_TOKEN, MODE_STRAY, MODE_SKIP_BALANCE };
+
+enum {
+    LEX_BETWEEN, /* no token under way */
+    LEX_STRING,
+    LEX_ESCAPE,
+    LEX_HEX,
+    LEX_UTF8,
+    LEX_KEYWORD,
+    LEX_MINUS, /* the rest: numbers, by what was last read of them */
+    LEX_ZERO,
+    LEX_DIGITS,
+    LEX_POINT,
+    LEX_FRACTION,
+    LEX_E,
+    LEX_E_SIGN,
+    LEX_E_DIGITS,
+};
+
+enum {
+    EXPECT_VALUE,
+    EXPECT_VALUE_OR_END,
+    EXPECT_KEY,
+    EXPECT_KEY_OR_END,
+    EXPECT_COLON,
+    EXPECT_COMMA_OR_END,
+};
+
+typedef enum { STEP_ON, STEP_VALUE, STEP_FAULT } Step;
+
+typedef enum { TOKEN_STRUCTURAL, TOKEN_STRING, TOKEN_SCALAR } Token;
+
+static gboolean is_reset(guint8 byte)
+{
+    return byte >= 0xFE || (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n');
+}
+
+static gboolean is_structural(guint8 byte)
+{
+    return byte == '{' || byte == '}' || byte == '[' || byte == ']' || byte == ':' || byte == ',';
+}
+
+/* ---- Modes
+ * ------------------------------------------------------------------------------------------- */
+
+static void begin_message(JsonScan *scan, guint8 mode)
+{
+    scan->mode = mode;
+    scan->lexer = LEX_BETWEEN;
+    scan->expect = EXPECT_VALUE;
+    scan->tokens = 0;
+    scan->braces = 0;
+    scan->brackets = 0;
+    scan->surrogate = FALSE;
+    json_keys_clear(&scan->keys);
+}
+
+/* What was read of the message under way is not needed any more. */
+static void drop_message(JsonScan *scan, guint8 mode)
+{
+    begin_message(scan, mode);
+    scan->start = scan->pos;
+}
+
+/* @place: of the culprit. While a message is skipped its start is not kept; such a fault is at its
+ * own start. */
+static void set_fault(JsonScan *scan, JsonFault fault, const char *what, gsize place)
+{
+    scan->fault = fault;
+    scan->what = what;
+    scan->at = scan->mode == MODE_READ ? place - scan->start : 0;
+    scan->start = scan->pos;
+    scan->between = TRUE;
+}
+
+static Step fault_lexical(JsonScan *scan, guint8 culprit)
+{
+    gboolean silent = scan->mode != MODE_READ;
+
+    if (!silent)
+        set_fault(scan, JSON_FAULT_LEXICAL, "stray", scan->pos);
+    scan->culprit = culprit;
+    drop_message(scan, MODE_SKIP_TOKEN);
+    return silent ? STEP_ON : STEP_FAULT;
+}
+
+static Step fault_reset(JsonScan *scan, guint8 culprit)
+{
+    gboolean silent = scan->was_reset;
+
+    scan->was_reset = TRUE;
+    if (!silent)
+        set_fault(scan, JSON_FAULT_RESET, "stray", scan->pos);
+    scan->culprit = culprit;
+    scan->pos++;
+    drop_message(scan, MODE_READ);
+    return silent ? STEP_ON : STEP_FAULT;
+}
+
+static void leave_skip_when_balanced(JsonScan *scan)
+{
+    if ((scan->braces <= 0 && scan->brackets <= 0) || scan->braces < 0 || scan->brackets < 0)
+        drop_message(scan, MODE_READ);
+}
+
+static Step fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsize place)
+{
+    if (scan->mode != MODE_READ)
+        return STEP_ON;
+    set_fault(scan, fault, what, place);
+    scan->mode = MODE_SKIP_BALANCE;
+    if (scan->lexer == LEX_BETWEEN)
+        leave_skip_when_balanced(scan);
+    return STEP_FAULT;
+}
+
+/* ---- Grammar
+ * ----------------------------------------------------------------------------------------- */
+
+static guint depth(const JsonScan *scan)
+{
+    return (guint)(scan->braces + scan->brackets);
+}
+
+static gboolean is_object_at(const JsonScan *scan, guint level)
+{
+    return scan->kinds[level / 8] >> (level % 8) & 1;
+}
+
+static Step end_value(JsonScan *scan, gsize end)
+{
+    scan->expect = EXPECT_COMMA_OR_END;
+    if (depth(scan) > 0)
+        return STEP_ON;
+    scan->end = end;
+    scan->between = TRUE;
+    begin_message(scan, MODE_READ);
+    return STEP_VALUE;
+}
+
+static Step open_bracket(JsonScan *scan, gboolean object)
+{
+    guint level = depth(scan) - 1;
+    guint8 bit = (guint8)(1 << level % 8);
+
+    if (level >= scan->limits.nesting)
+        return fault_skip(scan, JSON_FAULT_NESTING, "JSON nesting depth limit exceeded",
+                          scan->token_start);
+
+    if (object) {
+        scan->kinds[level / 8] |= bit;
+        json_keys_open(&scan->keys);
+    } else {
+        scan->kinds[level / 8] &= (guint8)~bit;
+    }
+    scan->expect = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
+    return STEP_ON;
+}
+
+static Step misplaced(JsonScan *scan)
+{
+    static const char *const wanted[] = {
+        [EXPECT_VALUE] = "expecting value",
+        [EXPECT_VALUE_OR_END] = "expecting value or ']'",
+        [EXPECT_KEY] = "expecting a string as key",
+        [EXPECT_KEY_OR_END] = "expecting a string as key or '}'",
+        [EXPECT_COLON] = "missing : in object pair",
+        [EXPECT_COMMA_OR_END] = "expecting ',' or the closing bracket",
+    };
+
+    return fault_skip(scan, JSON_FAULT_SYNTAX, wanted[scan->expect], scan->token_start);
+}
+
+/* The brackets are counted already, the bit of the level that was closed still stands. */
+static Step close_bracket(JsonScan *scan, const char *buffer, gboolean object)
+{
+    gboolean may_end = scan->expect == EXPECT_COMMA_OR_END ||
+                       scan->expect == (object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END);
+
+    if (scan->braces < 0 || scan->brackets < 0 || !may_end)
+        return misplaced(scan);
+    if (is_object_at(scan, depth(scan)) != object)
+        return misplaced(scan);
+    if (object)
+        json_keys_close(&scan->keys, buffer + scan->start);
+    return end_value(scan, scan->pos);
+}
+
+static Step end_key(JsonScan *scan, const char *buffer)
+{
+    gsize offset = scan->token_start + 1 - scan->start;
+
+    scan->expect = EXPECT_COLON;
+    if (!json_keys_add(&scan->keys, buffer + scan->start, offset,
+                       scan->pos - 1 - (scan->token_start + 1)))
+        return fault_skip(scan, JSON_FAULT_DUPLICATE, "duplicate key", scan->token_start);
+    return STEP_ON;
+}
+
+static Step accept_structural(JsonScan *scan, const char *buffer, guint8 byte)
+{
+    gboolean value_may_come = scan->expect == EXPECT_VALUE || scan->expect == EXPECT_VALUE_OR_END;
+
+    switch (byte) {
+    case '{': return value_may_come ? open_bracket(scan, TRUE) : misplaced(scan);
+    case '[': return value_may_come ? open_bracket(scan, FALSE) : misplaced(scan);
+    case '}': return close_bracket(scan, buffer, TRUE);
+    case ']': return close_bracket(scan, buffer, FALSE);
+    case ':':
+        if (scan->expect != EXPECT_COLON)
+            return misplaced(scan);
+        scan->expect = EXPECT_VALUE;
+        return STEP_ON;
+    default: /* a comma */
+        if (scan->expect != EXPECT_COMMA_OR_END || depth(scan) == 0)
+            return misplaced(scan);
+        scan->expect = is_object_at(scan, depth(scan) - 1) ? EXPECT_KEY : EXPECT_VALUE;
+        return STEP_ON;
+    }
+}
+
+/* One whole token, which ends before `pos`. */
+static Step end_token(JsonScan *scan, const char *buffer, Token token, guint8 byte)
+{
+    scan->lexer = LEX_BETWEEN;
+    if (scan->mode == MODE_SKIP_BALANCE) {
+        leave_skip_when_balanced(scan);
+        return STEP_ON;
+    }
+    if (scan->mode == MODE_STRAY)
+        return STEP_ON;
+    if (++scan->tokens > scan->limits.tokens)
+        return fault_skip(scan, JSON_FAULT_TOKENS, "JSON token count limit exceeded",
+                          scan->token_start);
+
+    if (token == TOKEN_STRUCTURAL)
+        return accept_structural(scan, buffer, byte);
+    if (scan->expect == EXPECT_KEY || scan->expect == EXPECT_KEY_OR_END)
+        return token == TOKEN_STRING ? end_key(scan, buffer) : misplaced(scan);
+    if (scan->expect != EXPECT_VALUE && scan->expect != EXPECT_VALUE_OR_END)
+        return misplaced(scan);
+    return end_value(scan, scan->pos);
+}
+
+/* ---- Lexer: strings
+ * ---------------------------------------------------------------------------------- */
+
+static Step bad_string(JsonScan *scan, const char *what)
+{
+    scan->lexer = LEX_STRING;
+    scan->surrogate = FALSE;
+    return fault_skip(scan, JSON_FAULT_SYNTAX, what, scan->pos);
+}
+
+/* Sets up for the continuation bytes of a character that begins with @byte, by table 3-7 of the
+ * Unicode standard, plus C0 80, which QEMU takes for U+0000. */
+static Step begin_utf8(JsonScan *scan, guint8 byte)
+{
+    scan->low = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : 0x80;
+    scan->high = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : byte == 0xC0 ? 0x80 : 0xBF;
+    scan->more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    scan->pos++;
+    if (byte < 0xC0 || byte == 0xC1 || byte > 0xF4)
+        return bad_string(scan, "invalid UTF-8 sequence in string");
+    scan->lexer = LEX_UTF8;
+    return STEP_ON;
+}
+
+static Step lex_utf8(JsonScan *scan, guint8 byte)
+{
+    if (byte < scan->low || byte > scan->high)
+        return bad_string(scan, "invalid UTF-8 sequence in string");
+    scan->pos++;
+    scan->low = 0x80;
+    scan->high = 0xBF;
+    if (--scan->more == 0)
+        scan->lexer = LEX_STRING;
+    return STEP_ON;
+}
+
+static Step lex_escape(JsonScan *scan, guint8 byte)
+{
+    if (byte < 0x20)
+        return fault_lexical(scan, byte);
+
+    scan->pos++;
+    if (scan->surrogate && byte != 'u')
+        return bad_string(scan, "lone surrogate in string is not a valid Unicode character");
+    scan->lexer = LEX_STRING;
+    if (byte == 'u') {
+        scan->lexer = LEX_HEX;
+        scan->more = 4;
+        scan->unit = 0;
+    } else if (byte > 0x7F || !strchr("\"'\\/bfnrt", byte)) {
+        return bad_string(scan, "invalid escape sequence in string");
+    }
+    return STEP_ON;
+}
+
+static Step lex_hex(JsonScan *scan, guint8 byte)
+{
+    gboolean low_half;
+
+    if (!g_ascii_isxdigit(byte))
+        return bad_string(scan, "invalid escape sequence in string");
+    scan->pos++;
+    scan->unit = (guint16)(scan->unit << 4 | g_ascii_xdigit_value((char)byte));
+    if (--scan->more > 0)
+        return STEP_ON;
+
+    scan->lexer = LEX_STRING;
+    low_half = scan->unit >= 0xDC00 && scan->unit < 0xE000;
+    if (scan->surrogate != low_half)
+        return bad_string(scan, "lone surrogate in string is not a valid Unicode character");
+    scan->surrogate = scan->unit >= 0xD800 && scan->unit < 0xDC00;
+    return STEP_ON;
+}
+
+/* Bytes of a string that need no thought, other than its quote. */
+static gsize skip_plain(const guint8 *bytes, gsize from, gsize end, guint8 quote)
+{
+    while (from < end && bytes[from] >= 0x20 && bytes[from] < 0x80 && bytes[from] != quote &&
+           bytes[from] != '\\')
+        from++;
+    return from;
+}
+
+static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
+{
+    guint8 byte = bytes[scan->pos];
+
+    if (scan->surrogate && byte != '\\')
+        return bad_string(scan, "lone surrogate in string is not a valid Unicode character");
+    if (byte == scan->quote) {
+        scan->pos++;
+        return end_token(scan, (const char *)bytes, TOKEN_STRING, 0);
+    }
+    if (byte == '\\') {
+        scan->pos++;
+        scan->lexer = LEX_ESCAPE;
+        return STEP_ON;
+    }
+    if (byte < 0x20)
+        return fault_lexical(scan, byte);
+    if (byte >= 0x80)
+        return begin_utf8(scan, byte);
+    scan->pos = skip_plain(bytes, scan->pos, end, scan->quote);
+    return STEP_ON;
+}
+
+/* ---- Lexer: numbers and keywords
+ * --------------------------------------------------------------------- */
+
+/* Returns: the state behind @byte, LEX_BETWEEN where the number ended before it, or -1 where it
+ * must not come here. */
+static int number_next(guint8 state, guint8 byte)
+{
+    gboolean digit = g_ascii_isdigit(byte);
+    gboolean e = byte == 'e' || byte == 'E';
+
+    switch (state) {
+    case LEX_MINUS: return !digit ? -1 : byte == '0' ? LEX_ZERO : LEX_DIGITS;
+    case LEX_ZERO: return digit ? -1 : byte == '.' ? LEX_POINT : e ? LEX_E : LEX_BETWEEN;
+    case LEX_DIGITS: return digit ? LEX_DIGITS : byte == '.' ? LEX_POINT : e ? LEX_E : LEX_BETWEEN;
+    case LEX_POINT: return digit ? LEX_FRACTION : -1;
+    case LEX_FRACTION: return digit ? LEX_FRACTION : e ? LEX_E : LEX_BETWEEN;
+    case LEX_E: return digit ? LEX_E_DIGITS : byte == '+' || byte == '-' ? LEX_E_SIGN : -1;
+    case LEX_E_SIGN: return digit ? LEX_E_DIGITS : -1;
+    default: return digit ? LEX_E_DIGITS : LEX_BETWEEN;
+    }
+}
+
+static Step lex_number(JsonScan *scan, const guint8 *bytes)
+{
+    int next = number_next(scan->lexer, bytes[scan->pos]);
+
+    if (next < 0)
+        return fault_lexical(scan, bytes[scan->pos]);
+    if (next == LEX_BETWEEN)
+        return end_token(scan, (const char *)bytes, TOKEN_SCALAR, 0);
+    scan->lexer = (guint8)next;
+    scan->pos++;
+    return STEP_ON;
+}
+
+static gboolean is_word(const JsonScan *scan, const guint8 *bytes, const char *word)
+{
+    gsize len = strlen(word);
+
+    return scan->pos - scan->token_start == len &&
+           memcmp(bytes + scan->token_start, word, len) == 0;
+}
+
+static Step lex_keyword(JsonScan *scan, const guint8 *bytes)
+{
+    if (g_ascii_islower(bytes[scan->pos])) {
+        scan->pos++;
+        return STEP_ON;
+    }
+    if (scan->mode == MODE_READ && !is_word(scan, bytes, "true") &&
+        !is_word(scan, bytes, "false") && !is_word(scan, bytes, "null")) {
+        scan->lexer = LEX_BETWEEN;
+        return fault_skip(scan, JSON_FAULT_SYNTAX, "invalid keyword", scan->token_start);
+    }
+    return end_token(scan, (const char *)bytes, TOKEN_SCALAR, 0);
+}
+
+/* ---- Lexer: between tokens
+ * --------------------------------------------------------------------------- */
+
+static Step structural(JsonScan *scan, const guint8 *bytes, guint8 byte)
+{
+    if (scan->mode == MODE_STRAY && (byte == '{' || byte == '[')) {
+        scan->mode = MODE_READ;
+        scan->start = scan->pos;
+    }
+    if (scan->mode != MODE_STRAY) {
+        scan->braces += (byte == '{') - (byte == '}');
+        scan->brackets += (byte == '[') - (byte == ']');
+    }
+    scan->token_start = scan->pos++;
+    return end_token(scan, (const char *)bytes, TOKEN_STRUCTURAL, byte);
+}
+
+static Step begin_token(JsonScan *scan, guint8 byte)
+{
+    scan->token_start = scan->pos;
+    if (byte == '"' || byte == '\'') {
+        scan->lexer = LEX_STRING;
+        scan->quote = byte;
+    } else if (byte == '-') {
+        scan->lexer = LEX_MINUS;
+    } else if (byte == '0') {
+        scan->lexer = LEX_ZERO;
+    } else if (g_ascii_isdigit(byte)) {
+        scan->lexer = LEX_DIGITS;
+    } else if (g_ascii_islower(byte)) {
+        scan->lexer = LEX_KEYWORD;
+    } else {
+        return fault_lexical(scan, byte);
+    }
+    scan->pos++;
+    return STEP_ON;
+}
+
+static Step lex_between(JsonScan *scan, const guint8 *bytes)
+{
+    guint8 byte = bytes[scan->pos];
+
+    if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') {
+        if (scan->mode == MODE_STRAY && (byte == '\n' || byte == '\r'))
+            scan->mode = MODE_READ;
+        if (depth(scan) == 0 && scan->mode == MODE_READ)
+            scan->start = scan->pos + 1;
+        scan->pos++;
+        return STEP_ON;
+    }
+    if (is_structural(byte))
+        return structural(scan, bytes, byte);
+    return begin_token(scan, byte);
+}
+
+static Step skip_token(JsonScan *scan, guint8 byte)
+{
+    if (is_structural(byte) || byte == '\n' || byte == '\r')
+        scan->mode = MODE_STRAY;
+    else
+        scan->pos++;
+    return STEP_ON;
+}
+
+static Step step(JsonScan *scan, const guint8 *bytes, gsize end)
+{
+    guint8 byte = bytes[scan->pos];
+
+    if (is_reset(byte))
+        return fault_reset(scan, byte);
+    scan->was_reset = FALSE;
+    if (scan->mode == MODE_SKIP_TOKEN)
+        return skip_token(scan, byte);
+
+    switch (scan->lexer) {
+    case LEX_BETWEEN: return lex_between(scan, bytes);
+    case LEX_STRING: return lex_string(scan, bytes, end);
+    case LEX_ESCAPE: return lex_escape(scan, byte);
+    case LEX_HEX: return lex_hex(scan, byte);
+    case LEX_UTF8: return lex_utf8(scan, byte);
+    case LEX_KEYWORD: return lex_keyword(scan, bytes);
+    default: return lex_number(scan, bytes);
+    }
+}
+
+/* ---- Public
+ * ------------------------------------------------------------------------------------------ */
+
+void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
+{
+    *scan = (JsonScan){.limits = *limits};
+    scan->limits.nesting = MIN(scan->limits.nesting, LIMIT_JSON_NESTING);
+    json_scan_limit_bytes(scan, limits->bytes);
+    json_keys_init(&scan->keys);
+    begin_message(scan, MODE_READ);
+}
+
+void json_scan_clear(JsonScan *scan)
+{
+    json_keys_clear(&scan->keys);
+}
+
+void json_scan_limit_bytes(JsonScan *scan, gsize bytes)
+{
+    scan->limits.bytes = MIN(bytes, G_MAXUINT32 / 2); /* places of names have 32 bits */
+}
+
+/* A number or word outside all brackets ends at the byte behind it, which is not part of it. */
+static gboolean may_end_here(const JsonScan *scan)
+{
+    return depth(scan) == 0 && scan->lexer >= LEX_KEYWORD &&
+           scan->pos - scan->start == scan->limits.bytes;
+}
+
+JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
+{
+    const guint8 *bytes = (const guint8 *)buffer;
+
+    if (scan->between)
+        scan->start = scan->pos;
+    scan->between = FALSE;
+
+    while (scan->pos < len) {
+        gboolean reading = scan->mode == MODE_READ;
+        gsize stop = reading ? MIN(len, scan->start + scan->limits.bytes) : len;
+        Step result;
+
+        if (scan->pos < stop || may_end_here(scan))
+            result = step(scan, bytes, stop);
+        else
+            result =
+                fault_skip(scan, JSON_FAULT_BYTES, "JSON token size limit exceeded", scan->pos);
+        if (result != STEP_ON)
+            return result == STEP_VALUE ? JSON_SCAN_VALUE : JSON_SCAN_ERROR;
+    }
+    if (scan->mode != MODE_READ)
+        scan->start = scan->pos;
+    return JSON_SCAN_MORE;
+}
+
+void json_scan_drop(JsonScan *scan, gsize count)
+{
+    scan->pos -= count;
+    scan->start -= MIN(count, scan->start);
+    scan->token_start -= MIN(count, scan->token_start);
+    scan->end -= MIN(count, scan->end);
+}
+
+void json_scan_restart(JsonScan *scan)
+{
+    begin_message(scan, MODE_READ);
+    scan->pos = 0;
+    scan->start = 0;
+    scan->between = FALSE;
+    scan->was_reset = FALSE;
+}
+
+gboolean json_scan_is_clean(const JsonScan *scan)
+{
+    return scan->mode == MODE_READ && scan->lexer == LEX_BETWEEN && depth(scan) == 0;
+}
+
+char *json_scan_fault_text(const JsonScan *scan)
+{
+    g_autofree char *culprit = NULL;
+
+    if (scan->fault == JSON_FAULT_RESET || scan->fault == JSON_FAULT_LEXICAL)
+        culprit = scan->culprit > 0x20 && scan->culprit < 0x7F
+                      ? g_strdup_printf(" '%c'", scan->culprit)
+                      : g_strdup_printf(" byte 0x%02X", scan->culprit);
+    return g_strdup_printf("JSON parse error, %s%s, at byte %" G_GSIZE_FORMAT, scan->what,
+                           culprit ? culprit : "", scan->at);
+}

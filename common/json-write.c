@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "json-write.h"
+
+#include <math.h>
+#include <string.h>
+
+void json_write_init(JsonWrite *write, GString *out)
+{
+    *write = (JsonWrite){.out = out};
+}
+
+static void begin_value(JsonWrite *write)
+{
+    if (write->comma)
+        g_string_append_len(write->out, ", ", 2);
+    write->comma = TRUE;
+}
+
+static void begin_container(JsonWrite *write, char bracket)
+{
+    begin_value(write);
+    g_string_append_c(write->out, bracket);
+    write->comma = FALSE;
+}
+
+static void end_container(JsonWrite *write, char bracket)
+{
+    g_string_append_c(write->out, bracket);
+    write->comma = TRUE;
+}
+
+void json_write_begin_object(JsonWrite *write)
+{
+    begin_container(write, '{');
+}
+
+void json_write_end_object(JsonWrite *write)
+{
+    end_container(write, '}');
+}
+
+void json_write_begin_array(JsonWrite *write)
+{
+    begin_container(write, '[');
+}
+
+void json_write_end_array(JsonWrite *write)
+{
+    end_container(write, ']');
+}
+
+static void append_utf16(GString *out, gunichar character)
+{
+    if (character > 0xFFFF) {
+        character -= 0x10000;
+        g_string_append_printf(out, "\\u%04X\\u%04X", 0xD800 + (character >> 10),
+                               0xDC00 + (character & 0x3FF));
+    } else {
+        g_string_append_printf(out, "\\u%04X", character);
+    }
+}
+
+/* Returns: how many bytes at @text, which begin no character, could have begun one: the maximal
+ * part that Unicode asks to be replaced as a whole. */
+static gsize bad_part(const char *text, gsize len)
+{
+    gsize part = 1;
+
+    while (part < len && g_utf8_get_char_validated(text, (gssize)part + 1) == (gunichar)-2)
+        part++;
+    return part;
+}
+
+/* Returns: how many bytes at @text were one character, or no character. */
+static gsize append_character(GString *out, const char *text, gsize len)
+{
+    static const char escapes[] = "\"\"\\\\b\bf\fn\nr\rt\t";
+    guchar byte = (guchar)text[0];
+    gunichar character;
+
+    if (byte < 0x80) {
+        for (const char *pair = escapes; *pair; pair += 2)
+            if ((guchar)pair[1] == byte) {
+                g_string_append_c(out, '\\');
+                g_string_append_c(out, pair[0]);
+                return 1;
+            }
+        append_utf16(out, byte);
+        return 1;
+    }
+    if (byte == 0xC0 && len > 1 && (guchar)text[1] == 0x80) {
+        append_utf16(out, 0);
+        return 2;
+    }
+    character = g_utf8_get_char_validated(text, (gssize)len);
+    if (character == (gunichar)-1 || character == (gunichar)-2) {
+        append_utf16(out, 0xFFFD);
+        return bad_part(text, len);
+    }
+    append_utf16(out, character);
+    return (gsize)g_unichar_to_utf8(character, NULL);
+}
+
+static gboolean is_plain(char byte)
+{
+    return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
+}
+
+static void append_string(GString *out, const char *text, gsize len)
+{
+    gsize at = 0;
+
+    g_string_append_c(out, '"');
+    while (at < len) {
+        gsize run = at;
+
+        while (run < len && is_plain(text[run]))
+            run++;
+        g_string_append_len(out, text + at, (gssize)(run - at));
+        at = run;
+        if (at < len)
+            at += append_character(out, text + at, len - at);
+    }
+    g_string_append_c(out, '"');
+}
+
+void json_write_key(JsonWrite *write, const char *name)
+{
+    begin_value(write);
+    append_string(write->out, name, strlen(name));
+    g_string_append_len(write->out, ": ", 2);
+    write->comma = FALSE;
+}
+
+void json_write_string(JsonWrite *write, const char *text)
+{
+    json_write_string_len(write, text, strlen(text));
+}
+
+void json_write_string_len(JsonWrite *write, const char *text, gsize len)
+{
+    begin_value(write);
+    append_string(write->out, text, len);
+}
+
+void json_write_int64(JsonWrite *write, gint64 value)
+{
+    begin_value(write);
+    g_string_append_printf(write->out, "%" G_GINT64_FORMAT, value);
+}
+
+void json_write_uint64(JsonWrite *write, guint64 value)
+{
+    begin_value(write);
+    g_string_append_printf(write->out, "%" G_GUINT64_FORMAT, value);
+}
+
+void json_write_double(JsonWrite *write, double value)
+{
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+    if (!isfinite(value)) {
+        json_write_null(write);
+        return;
+    }
+    begin_value(write);
+    g_string_append(write->out, g_ascii_formatd(text, sizeof text, "%.17g", value));
+}
+
+void json_write_boolean(JsonWrite *write, gboolean value)
+{
+    begin_value(write);
+    g_string_append(write->out, value ? "true" : "false");
+}
+
+void json_write_null(JsonWrite *write)
+{
+    begin_value(write);
+    g_string_append_len(write->out, "null", 4);
+}
+
+void json_write_span(JsonWrite *write, JsonSpan value)
+{
+    begin_value(write);
+    g_string_append_len(write->out, value.text, (gssize)value.len);
+}
+
+void json_write_base64(JsonWrite *write, gconstpointer data, gsize len)
+{
+    GString *out = write->out;
+    gsize at, encoded;
+    gint state = 0, save = 0;
+
+    begin_value(write);
+    g_string_append_c(out, '"');
+    at = out->len;
+    /* g_base64_encode_step() asks for this much room where it breaks no lines, 4 for its close. */
+    g_string_set_size(out, at + (len / 3 + 1) * 4 + 4);
+    encoded = g_base64_encode_step(data, len, FALSE, out->str + at, &state, &save);
+    encoded += g_base64_encode_close(FALSE, out->str + at + encoded, &state, &save);
+    g_string_truncate(out, at + encoded);
+    g_string_append_c(out, '"');
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "message.h"
+
+#include "json-write.h"
+#include "qmp-error.h"
+
+static void end_line(GString *out, MessageDialect dialect)
+{
+    g_string_append(out, dialect == MESSAGE_QMP ? "\r\n" : "\n");
+}
+
+static void write_id(JsonWrite *write, JsonSpan id)
+{
+    if (!id.text)
+        return;
+    json_write_key(write, "id");
+    json_write_span(write, id);
+}
+
+void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSpan id)
+{
+    JsonWrite write;
+
+    json_write_init(&write, out);
+    json_write_begin_object(&write);
+    json_write_key(&write, "return");
+    json_write_span(&write, value);
+    write_id(&write, id);
+    json_write_end_object(&write);
+    end_line(out, dialect);
+}
+
+void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id)
+{
+    JsonWrite write;
+
+    json_write_init(&write, out);
+    json_write_begin_object(&write);
+    write_id(&write, id);
+    json_write_key(&write, "error");
+    json_write_begin_object(&write);
+    json_write_key(&write, "class");
+    json_write_string(&write, qmp_error_class(error));
+    json_write_key(&write, "desc");
+    json_write_string(&write, error->message);
+    json_write_end_object(&write);
+    json_write_end_object(&write);
+    end_line(out, dialect);
+}
+
+void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us)
+{
+    JsonWrite write;
+
+    json_write_init(&write, out);
+    json_write_begin_object(&write);
+    json_write_key(&write, "timestamp");
+    json_write_begin_object(&write);
+    json_write_key(&write, "seconds");
+    json_write_int64(&write, now_us / G_USEC_PER_SEC);
+    json_write_key(&write, "microseconds");
+    json_write_int64(&write, now_us % G_USEC_PER_SEC);
+    json_write_end_object(&write);
+    json_write_key(&write, "event");
+    json_write_string(&write, name);
+    if (data.text) {
+        json_write_key(&write, "data");
+        json_write_span(&write, data);
+    }
+    json_write_end_object(&write);
+    end_line(out, MESSAGE_QMP);
+}
+
+void message_greeting(GString *out, JsonSpan version, gboolean oob)
+{
+    JsonWrite write;
+
+    json_write_init(&write, out);
+    json_write_begin_object(&write);
+    json_write_key(&write, "QMP");
+    json_write_begin_object(&write);
+    json_write_key(&write, "version");
+    json_write_span(&write, version);
+    json_write_key(&write, "capabilities");
+    json_write_begin_array(&write);
+    if (oob)
+        json_write_string(&write, "oob");
+    json_write_end_array(&write);
+    json_write_end_object(&write);
+    json_write_end_object(&write);
+    end_line(out, MESSAGE_QMP);
+}
+
+static gboolean is_empty(JsonSpan object)
+{
+    JsonWalk walk = json_read_walk(object);
+    JsonSpan key, value;
+
+    return !json_read_member(&walk, &key, &value);
+}
+
+void message_command(GString *out, const char *name, gboolean oob, JsonSpan arguments, JsonSpan id)
+{
+    JsonWrite write;
+
+    g_string_append(out, oob ? "{\"exec-oob\":" : "{\"execute\":");
+    json_write_init(&write, out);
+    json_write_string(&write, name);
+    if (arguments.text && !is_empty(arguments)) {
+        g_string_append(out, ",\"arguments\":");
+        json_read_compact(arguments, out);
+    }
+    if (id.text) {
+        g_string_append(out, ",\"id\":");
+        json_read_compact(id, out);
+    }
+    g_string_append_c(out, '}');
+}

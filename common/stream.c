@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "stream.h"
+
+#include "limits.h"
+
+#include <string.h>
+
+G_DEFINE_QUARK(stream - error - quark, stream_error)
+
+/* An idle stream holds no buffer; one that reads starts with a buffer that most messages fit. */
+enum { BUFFER_START = 4096, PIECES = 16 };
+
+static void tell_wishes(Stream *stream)
+{
+    gboolean reading = !stream->paused && !stream->ended;
+    gboolean writing = queue_length(&stream->queue) > 0;
+
+    if (reading == stream->reading && writing == stream->writing)
+        return;
+    stream->reading = reading;
+    stream->writing = writing;
+    stream->ops->want(stream->io, reading, writing);
+}
+
+void stream_init(Stream *stream, const StreamIo *ops, gpointer io,
+                 const JsonScanLimits *scan_limits, const QueueLimits *queue_limits, Charge *charge)
+{
+    *stream = (Stream){.ops = ops, .io = io, .charge = charge};
+    json_scan_init(&stream->scan, scan_limits);
+    queue_init(&stream->queue, queue_limits, charge);
+    tell_wishes(stream);
+}
+
+static void free_buffer(Stream *stream)
+{
+    if (stream->charge)
+        charge_give(stream->charge, stream->size);
+    g_clear_pointer(&stream->buffer, g_free);
+    stream->size = 0;
+}
+
+void stream_clear(Stream *stream)
+{
+    stream->ops->close(stream->io);
+    queue_clear(&stream->queue);
+    json_scan_clear(&stream->scan);
+    free_buffer(stream);
+}
+
+/* ---- Input
+ * ------------------------------------------------------------------------------------------- */
+
+/* Moves what is still needed to the front: once for each read, not for each message. */
+static void drop_taken(Stream *stream)
+{
+    if (stream->taken == 0)
+        return;
+    stream->filled -= stream->taken;
+    memmove(stream->buffer, stream->buffer + stream->taken, stream->filled);
+    json_scan_drop(&stream->scan, stream->taken);
+    stream->taken = 0;
+}
+
+static gboolean make_room(Stream *stream, GError **error)
+{
+    gsize size = stream->size ? stream->size * 2 : BUFFER_START;
+
+    if (stream->filled < stream->size)
+        return TRUE;
+    if (stream->charge && !charge_take(stream->charge, size - stream->size)) {
+        g_set_error(error, STREAM_ERROR, STREAM_ERROR_NO_ROOM,
+                    "no room for a message of over %" G_GSIZE_FORMAT " bytes", stream->size);
+        return FALSE;
+    }
+    stream->buffer = g_realloc(stream->buffer, size);
+    stream->size = size;
+    return TRUE;
+}
+
+gboolean stream_fill(Stream *stream, GError **error)
+{
+    gsize room;
+    gssize got;
+
+    drop_taken(stream);
+    if (!make_room(stream, error))
+        return FALSE;
+    room = MIN(stream->size - stream->filled, LIMIT_READ_BUDGET);
+    got = stream->ops->read(stream->io, stream->buffer + stream->filled, room, error);
+    if (got == STREAM_IO_FAILED)
+        return FALSE;
+    if (got == 0)
+        stream->ended = TRUE;
+    if (got > 0)
+        stream->filled += (gsize)got;
+    tell_wishes(stream);
+    return TRUE;
+}
+
+StreamResult stream_next(Stream *stream, JsonSpan *ret_message)
+{
+    JsonScanVerdict verdict = json_scan_next(&stream->scan, stream->buffer, stream->filled);
+
+    if (verdict == JSON_SCAN_VALUE) {
+        stream->taken = stream->scan.end;
+        *ret_message =
+            (JsonSpan){stream->buffer + stream->scan.start, stream->scan.end - stream->scan.start};
+        return STREAM_MESSAGE;
+    }
+    stream->taken = stream->scan.start;
+    if (verdict == JSON_SCAN_ERROR)
+        return STREAM_FAULT;
+    if (stream->taken == stream->filled) {
+        drop_taken(stream);
+        free_buffer(stream);
+    }
+    return stream->ended ? STREAM_END : STREAM_IDLE;
+}
+
+char *stream_fault_text(const Stream *stream)
+{
+    return json_scan_fault_text(&stream->scan);
+}
+
+JsonFault stream_fault(const Stream *stream)
+{
+    return stream->scan.fault;
+}
+
+void stream_discard_input(Stream *stream)
+{
+    json_scan_restart(&stream->scan);
+    stream->filled = 0;
+    stream->taken = 0;
+    free_buffer(stream);
+}
+
+void stream_pause(Stream *stream, gboolean paused)
+{
+    stream->paused = paused;
+    tell_wishes(stream);
+}
+
+/* ---- Output
+ * ------------------------------------------------------------------------------------------ */
+
+gboolean stream_send(Stream *stream, gconstpointer data, gsize len)
+{
+    return queue_push(&stream->queue, data, len);
+}
+
+gboolean stream_send_bytes(Stream *stream, GBytes *bytes)
+{
+    return queue_push_bytes(&stream->queue, bytes);
+}
+
+gboolean stream_flush(Stream *stream, GError **error)
+{
+    QueuePiece pieces[PIECES];
+    guint n;
+
+    while ((n = queue_peek(&stream->queue, pieces, PIECES)) > 0) {
+        gssize wrote = stream->ops->write(stream->io, pieces, n, error);
+
+        if (wrote == STREAM_IO_FAILED)
+            return FALSE;
+        if (wrote == STREAM_IO_AGAIN)
+            break;
+        queue_pop(&stream->queue, (gsize)wrote);
+    }
+    tell_wishes(stream);
+    return TRUE;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "sync.h"
+
+#include "limits.h"
+#include "message.h"
+#include "qmp-error.h"
+
+void sync_init(Sync *sync)
+{
+    *sync = (Sync){.state = SYNC_OFF};
+}
+
+void sync_start(Sync *sync, gint64 now_us)
+{
+    sync->state = SYNC_WAITING;
+    sync->token = -1;
+    sync->deadline_us = now_us;
+    sync->interval_ms = 0;
+    sync->probes = 0;
+    sync->plain = FALSE;
+}
+
+void sync_stop(Sync *sync)
+{
+    sync->state = SYNC_OFF;
+    sync->token = -1;
+}
+
+gboolean sync_due(const Sync *sync, gint64 now_us)
+{
+    return sync->state == SYNC_WAITING && now_us >= sync->deadline_us;
+}
+
+void sync_probe(Sync *sync, gint64 now_us, gint64 token, GString *out)
+{
+    g_autofree char *arguments = g_strdup_printf("{\"id\":%" G_GINT64_FORMAT "}", token);
+
+    sync->interval_ms = sync->interval_ms == 0 ? LIMIT_SYNC_FIRST_MS
+                                               : MIN(sync->interval_ms * 2, LIMIT_SYNC_LAST_MS);
+    sync->token = token;
+    sync->deadline_us = now_us + (gint64)sync->interval_ms * 1000;
+    sync->probes++;
+
+    g_string_append_c(out, '\xFF');
+    message_command(out, sync->plain ? "guest-sync" : "guest-sync-delimited", FALSE,
+                    (JsonSpan){arguments, strlen(arguments)}, JSON_SPAN_NONE);
+    g_string_append_c(out, '\n');
+}
+
+/* An agent older than 1.1 says so, and is asked again at once in the words it knows. */
+static void notice_unknown_command(Sync *sync, const EnvelopeReply *reply)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (sync->plain || sync->token < 0 || reply->kind != ENVELOPE_ERROR)
+        return;
+    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    if (error->code != QMP_ERROR_COMMAND_NOT_FOUND ||
+        !strstr(error->message, "guest-sync-delimited"))
+        return;
+    sync->plain = TRUE;
+    sync->deadline_us = 0;
+}
+
+gboolean sync_reply(Sync *sync, const EnvelopeReply *reply)
+{
+    gint64 token;
+
+    if (sync->state != SYNC_WAITING)
+        return FALSE;
+    if (reply->kind == ENVELOPE_RETURN && sync->token >= 0 &&
+        json_read_int64(reply->value, &token) && token == sync->token) {
+        sync->state = SYNC_DONE;
+        sync->token = -1;
+        sync->probes = 0;
+        sync->interval_ms = 0;
+        return TRUE;
+    }
+    notice_unknown_command(sync, reply);
+    return FALSE;
+}
