@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A connection from the endpoint's side, over a fake one in memory (support/fake-io.h): messages in
+ * whatever pieces they come, faults, ends, back-pressure both ways, and what all of it costs.
+ */
+
+#include "stream.h"
+
+#include <string.h>
+
+#include "limits.h"
+#include "support/cut.h"
+#include "support/fake-io.h"
+#include "support/scan-log.h"
+
+static const QueueLimits queue_limits = {.low = 1000, .high = 2000, .hard = 1024 * 1024};
+
+typedef struct {
+    FakeIo io;
+    Charge charge;
+    Stream stream;
+} Fixture;
+
+static void set_up_limited(Fixture *fixture, const JsonScanLimits *limits, gsize charge)
+{
+    fake_io_init(&fixture->io);
+    charge_init(&fixture->charge, NULL, charge);
+    stream_init(&fixture->stream, &fake_io_ops, &fixture->io, limits, &queue_limits,
+                &fixture->charge);
+}
+
+static void set_up(Fixture *fixture)
+{
+    set_up_limited(fixture, &scan_log_limits, G_MAXSIZE);
+}
+
+/* Closed once, and nothing is owed. */
+static void tear_down(Fixture *fixture)
+{
+    g_assert_cmpuint(fixture->io.closed, ==, 0);
+    stream_clear(&fixture->stream);
+    g_assert_cmpuint(fixture->io.closed, ==, 1);
+    g_assert_cmpuint(fixture->charge.used, ==, 0);
+    charge_clear(&fixture->charge);
+    fake_io_clear(&fixture->io);
+}
+
+static void fill(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean ok = stream_fill(&fixture->stream, &error);
+
+    g_assert_no_error(error);
+    g_assert_true(ok);
+}
+
+static void flush(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean ok = stream_flush(&fixture->stream, &error);
+
+    g_assert_no_error(error);
+    g_assert_true(ok);
+}
+
+static void put(Fixture *fixture, const char *text)
+{
+    fake_io_put(&fixture->io, text, strlen(text));
+}
+
+/* As scan-log.h writes it. */
+static StreamResult log_one(Fixture *fixture, GString *log)
+{
+    JsonSpan message = JSON_SPAN_NONE;
+    StreamResult result = stream_next(&fixture->stream, &message);
+
+    if (result == STREAM_MESSAGE)
+        g_string_append_printf(log, "= %.*s\n", (int)message.len, message.text);
+    if (result == STREAM_FAULT) {
+        g_autofree char *text = stream_fault_text(&fixture->stream);
+
+        g_assert_true(g_str_has_prefix(text, "JSON parse error, "));
+        g_string_append_printf(log, "! %s\n", scan_log_fault_name(stream_fault(&fixture->stream)));
+    }
+    return result;
+}
+
+/* Reads while there is input. */
+static StreamResult log_all(Fixture *fixture, GString *log)
+{
+    StreamResult result;
+
+    do {
+        fill(fixture);
+        while ((result = log_one(fixture, log)) == STREAM_MESSAGE || result == STREAM_FAULT)
+            ;
+    } while (result == STREAM_IDLE && fixture->io.input->len > 0);
+    return result;
+}
+
+static void assert_log(Fixture *fixture, const char *expected, StreamResult last)
+{
+    g_autoptr(GString) log = g_string_new(NULL);
+
+    g_assert_cmpint(log_all(fixture, log), ==, last);
+    g_assert_cmpstr(log->str, ==, expected);
+}
+
+/* ---- input
+ * -------------------------------------------------------------------------------------------- */
+
+static gpointer begin(gconstpointer setup)
+{
+    Fixture *fixture = g_new0(Fixture, 1);
+
+    set_up(fixture);
+    fixture->io.read_max = *(const gsize *)setup;
+    return fixture;
+}
+
+static void feed(gpointer data, const char *bytes, gsize len, GString *log)
+{
+    Fixture *fixture = data;
+
+    fake_io_put(&fixture->io, bytes, len);
+    g_assert_cmpint(log_all(fixture, log), ==, STREAM_IDLE);
+}
+
+static void finish(gpointer data, GString *log)
+{
+    Fixture *fixture = data;
+
+    fixture->io.input_end = TRUE;
+    g_assert_cmpint(log_all(fixture, log), ==, STREAM_END);
+    tear_down(fixture);
+    g_free(fixture);
+}
+
+static const CutSubject subject = {begin, feed, finish};
+
+static void test_cuts(void)
+{
+    static const char input[] =
+        "{\"execute\":\"qmp_capabilities\"}\r\n \t{'a':[1,2,{\"b\":\"}\\\"\\u00e9\"}]}{}"
+        "[1 2]{\"c\":3}@ oops }\n{\"d\":\"\xc3\xa9\"}{\"e\":\xff\xff{\"f\":1}{\"g\":1,\"g\":2}\n"
+        "\"text\" 12 null\n{\"half\":";
+    static const char expected[] =
+        "= {\"execute\":\"qmp_capabilities\"}\n= {'a':[1,2,{\"b\":\"}\\\"\\u00e9\"}]}\n= {}\n"
+        "! syntax\n= {\"c\":3}\n! lexical\n= {\"d\":\"\xc3\xa9\"}\n! reset\n= {\"f\":1}\n! "
+        "duplicate\n"
+        "= \"text\"\n= 12\n= null\n";
+    static const gsize read_sizes[] = {0, 1, 7};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(read_sizes); i++) {
+        g_autofree char *log = cut_everywhere(&subject, &read_sizes[i], input, sizeof(input) - 1);
+
+        g_assert_cmpstr(log, ==, expected);
+    }
+}
+
+static void test_idle(void)
+{
+    Fixture fixture;
+
+    set_up(&fixture);
+    g_assert_true(fixture.io.want_read);
+    g_assert_false(fixture.io.want_write);
+    assert_log(&fixture, "", STREAM_IDLE);
+    put(&fixture, "{\"a\":");
+    assert_log(&fixture, "", STREAM_IDLE);
+    put(&fixture, "1}{\"b\":");
+    assert_log(&fixture, "= {\"a\":1}\n", STREAM_IDLE);
+    tear_down(&fixture);
+}
+
+/* What was sent before the end is still handed out; then, and not before, it is the end, for good.
+ */
+static void test_end(void)
+{
+    Fixture fixture;
+    g_autoptr(GString) log = g_string_new(NULL);
+
+    set_up(&fixture);
+    put(&fixture, "{}[]{\"half\":");
+    fixture.io.input_end = TRUE;
+    fixture.io.read_max = 6;
+    assert_log(&fixture, "= {}\n= []\n", STREAM_IDLE);
+    fill(&fixture);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_END);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_END);
+    g_assert_cmpstr(log->str, ==, "");
+    g_assert_false(fixture.io.want_read);
+    tear_down(&fixture);
+}
+
+/* An end with messages still in the buffer comes behind them. */
+static void test_end_after_messages(void)
+{
+    Fixture fixture;
+    g_autoptr(GString) log = g_string_new(NULL);
+
+    set_up(&fixture);
+    put(&fixture, "{}{}");
+    fixture.io.input_end = TRUE;
+    fill(&fixture);
+    fill(&fixture);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_MESSAGE);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_MESSAGE);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_END);
+    tear_down(&fixture);
+}
+
+static void test_read_fails(void)
+{
+    Fixture fixture;
+    g_autoptr(GError) error = NULL;
+
+    set_up(&fixture);
+    fixture.io.broken = TRUE;
+    g_assert_false(stream_fill(&fixture.stream, &error));
+    g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_IO);
+    tear_down(&fixture);
+}
+
+/* No turn reads more than its budget, whatever there is, and a message of many budgets still comes.
+ */
+static void test_budget(void)
+{
+    Fixture fixture;
+    gsize len = 4 * LIMIT_READ_BUDGET;
+    g_autoptr(GString) message = g_string_sized_new(len);
+    JsonSpan found = JSON_SPAN_NONE;
+
+    g_string_append_c(message, '"');
+    while (message->len < len)
+        g_string_append(message, "0123456789abcdef");
+    g_string_append_c(message, '"');
+    set_up(&fixture);
+    fake_io_put(&fixture.io, message->str, message->len);
+    while (stream_next(&fixture.stream, &found) == STREAM_IDLE) {
+        gsize before = fixture.io.input->len;
+
+        fill(&fixture);
+        g_assert_cmpuint(before - fixture.io.input->len, <=, LIMIT_READ_BUDGET);
+        g_assert_cmpuint(before, >, 0);
+    }
+    g_assert_cmpmem(found.text, found.len, message->str, message->len);
+    g_assert_cmpuint(fixture.io.largest_read, <=, LIMIT_READ_BUDGET);
+    tear_down(&fixture);
+}
+
+/* What is buffered is charged; behind the last message, large or small, next to nothing is kept. */
+static void test_input_is_charged(void)
+{
+    Fixture fixture;
+    g_autoptr(GString) log = g_string_new(NULL);
+    g_autofree char *large = g_strnfill(300000, ' ');
+
+    large[0] = '[';
+    set_up(&fixture);
+    put(&fixture, large);
+    g_assert_cmpint(log_all(&fixture, log), ==, STREAM_IDLE);
+    g_assert_cmpuint(fixture.charge.used, >=, 300000);
+    put(&fixture, "]{}");
+    g_assert_cmpint(log_all(&fixture, log), ==, STREAM_IDLE);
+    g_assert_true(g_str_has_suffix(log->str, " ]\n= {}\n"));
+    g_assert_cmpuint(fixture.charge.used, <, 1024);
+    tear_down(&fixture);
+}
+
+static void test_no_room_for_input(void)
+{
+    Fixture fixture;
+    g_autofree char *large = g_strnfill(300000, ' ');
+    g_autoptr(GError) error = NULL;
+    JsonSpan message;
+
+    large[0] = '[';
+    set_up_limited(&fixture, &scan_log_limits, 100000);
+    put(&fixture, large);
+    while (stream_fill(&fixture.stream, &error))
+        g_assert_cmpint(stream_next(&fixture.stream, &message), ==, STREAM_IDLE);
+    g_assert_nonnull(error);
+    g_assert_cmpuint(fixture.charge.used, <=, 100000);
+    g_assert_cmpuint(fixture.charge.peak, >=, 50000);
+    tear_down(&fixture);
+}
+
+/* A message over the limit, a broken one, whitespace: endless, and yet nothing piles up. */
+static void test_endless_input(void)
+{
+    static const char *const openings[] = {"{\"a\":\"", "[1 2 \"", "@", "\xff", " "};
+    const JsonScanLimits limits = {.bytes = 4096, .tokens = 100, .nesting = 8};
+    g_autofree char *more = g_strnfill(5000, ' ');
+
+    for (gsize i = 0; i < G_N_ELEMENTS(openings); i++) {
+        Fixture fixture;
+        g_autoptr(GString) log = g_string_new(NULL);
+
+        set_up_limited(&fixture, &limits, 128 * 1024);
+        put(&fixture, openings[i]);
+        for (guint round = 0; round < 2000; round++) {
+            put(&fixture, more);
+            g_assert_cmpint(log_all(&fixture, log), ==, STREAM_IDLE);
+        }
+        g_assert_cmpuint(strlen(log->str), <, 16);
+        tear_down(&fixture);
+    }
+}
+
+static void test_discard_input(void)
+{
+    Fixture fixture;
+    g_autoptr(GString) log = g_string_new(NULL);
+
+    set_up(&fixture);
+    put(&fixture, "{\"a\":1}{\"b\":2}{\"half\":[\"");
+    fill(&fixture);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_MESSAGE);
+    stream_discard_input(&fixture.stream);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_IDLE);
+    put(&fixture, "{\"c\":3}");
+    g_assert_cmpint(log_all(&fixture, log), ==, STREAM_IDLE);
+    g_assert_cmpstr(log->str, ==, "= {\"a\":1}\n= {\"c\":3}\n");
+    put(&fixture, "[1 2 [");
+    g_assert_cmpint(log_all(&fixture, log), ==, STREAM_IDLE);
+    stream_discard_input(&fixture.stream);
+    put(&fixture, "{\"d\":4}");
+    assert_log(&fixture, "= {\"d\":4}\n", STREAM_IDLE);
+    tear_down(&fixture);
+}
+
+static void test_pause(void)
+{
+    Fixture fixture;
+
+    set_up(&fixture);
+    stream_pause(&fixture.stream, TRUE);
+    g_assert_false(fixture.io.want_read);
+    g_assert_false(fixture.io.want_write);
+    stream_pause(&fixture.stream, TRUE);
+    g_assert_false(fixture.io.want_read);
+    stream_pause(&fixture.stream, FALSE);
+    g_assert_true(fixture.io.want_read);
+    put(&fixture, "{}");
+    assert_log(&fixture, "= {}\n", STREAM_IDLE);
+    g_assert_true(fixture.io.want_read);
+    tear_down(&fixture);
+}
+
+/* ---- output
+ * ------------------------------------------------------------------------------------------- */
+
+static void test_send(void)
+{
+    Fixture fixture;
+    g_autoptr(GBytes) shared = g_bytes_new_static("shared\n", 7);
+
+    set_up(&fixture);
+    flush(&fixture);
+    g_assert_cmpuint(fixture.io.writes, ==, 0);
+    g_assert_true(stream_send(&fixture.stream, "one\n", 4));
+    g_assert_true(stream_send_bytes(&fixture.stream, shared));
+    g_assert_true(stream_send(&fixture.stream, "two\n", 4));
+    flush(&fixture);
+    g_assert_cmpstr(fixture.io.output->str, ==, "one\nshared\ntwo\n");
+    g_assert_false(fixture.io.want_write);
+    g_assert_true(fixture.io.want_read);
+    g_assert_cmpuint(fixture.charge.used, ==, 0);
+    tear_down(&fixture);
+}
+
+/* The kernel takes a little at a time, or nothing; all comes out in the end, and writing is wanted
+ * till then. */
+static void test_slow_peer(void)
+{
+    Fixture fixture;
+    g_autoptr(GString) expected = g_string_new(NULL);
+
+    set_up(&fixture);
+    fixture.io.write_max = 3;
+    for (guint i = 0; i < 300; i++) {
+        g_autofree char *line = g_strdup_printf("message %u\n", i);
+        g_autoptr(GBytes) bytes = g_bytes_new(line, strlen(line));
+
+        g_string_append(expected, line);
+        g_assert_true(i % 2 ? stream_send(&fixture.stream, line, strlen(line))
+                            : stream_send_bytes(&fixture.stream, bytes));
+    }
+    for (gsize room = 0; fixture.io.output->len < expected->len; room = (room + 7) % 100) {
+        fixture.io.room = room;
+        flush(&fixture);
+        g_assert_cmpint(fixture.io.want_write, ==, fixture.io.output->len < expected->len);
+    }
+    g_assert_cmpstr(fixture.io.output->str, ==, expected->str);
+    g_assert_false(fixture.io.want_write);
+    tear_down(&fixture);
+}
+
+static void test_output_bounds(void)
+{
+    Fixture fixture;
+    g_autofree char *large = g_strnfill(queue_limits.hard, 'x');
+
+    set_up_limited(&fixture, &scan_log_limits, 600 * 1024);
+    g_assert_false(stream_send(&fixture.stream, large, queue_limits.hard));
+    g_assert_true(stream_send(&fixture.stream, large, 500 * 1024));
+    g_assert_false(stream_send(&fixture.stream, large, 200 * 1024));
+    g_assert_cmpuint(queue_length(&fixture.stream.queue), ==, 500 * 1024);
+    flush(&fixture);
+    g_assert_true(stream_send(&fixture.stream, large, 200 * 1024));
+    tear_down(&fixture);
+
+    set_up(&fixture);
+    g_assert_true(stream_send(&fixture.stream, large, queue_limits.hard));
+    g_assert_false(stream_send(&fixture.stream, "x", 1));
+    tear_down(&fixture);
+}
+
+static void test_write_fails(void)
+{
+    Fixture fixture;
+    g_autoptr(GError) error = NULL;
+
+    set_up(&fixture);
+    g_assert_true(stream_send(&fixture.stream, "x", 1));
+    fixture.io.broken = TRUE;
+    g_assert_false(stream_flush(&fixture.stream, &error));
+    g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_IO);
+    tear_down(&fixture);
+}
+
+/* A client that sent all its commands and shut its sending side still gets the answers. */
+static void test_half_closed(void)
+{
+    Fixture fixture;
+    g_autoptr(GString) log = g_string_new(NULL);
+
+    set_up(&fixture);
+    put(&fixture, "{}");
+    fixture.io.input_end = TRUE;
+    g_assert_cmpint(log_all(&fixture, log), ==, STREAM_IDLE);
+    fill(&fixture);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_END);
+    g_assert_true(stream_send(&fixture.stream, "answer", 6));
+    fixture.io.room = 2;
+    flush(&fixture);
+    g_assert_true(fixture.io.want_write);
+    g_assert_false(fixture.io.want_read);
+    fixture.io.room = 100;
+    flush(&fixture);
+    g_assert_cmpstr(fixture.io.output->str, ==, "answer");
+    tear_down(&fixture);
+}
+
+/* Half a message in, half an answer out: the books close all the same. */
+static void test_clear_in_the_middle(void)
+{
+    Fixture fixture;
+
+    set_up(&fixture);
+    put(&fixture, "{\"a\":{\"b\":1,\"c\":\"");
+    fill(&fixture);
+    g_assert_true(stream_send(&fixture.stream, "answer", 6));
+    fixture.io.room = 3;
+    flush(&fixture);
+    tear_down(&fixture);
+}
+
+static void test_no_charge(void)
+{
+    FakeIo io;
+    Stream stream;
+    JsonSpan message;
+    g_autoptr(GError) error = NULL;
+
+    fake_io_init(&io);
+    stream_init(&stream, &fake_io_ops, &io, &scan_log_limits, &queue_limits, NULL);
+    fake_io_put(&io, "{}", 2);
+    g_assert_true(stream_fill(&stream, &error));
+    g_assert_cmpint(stream_next(&stream, &message), ==, STREAM_MESSAGE);
+    g_assert_true(stream_send(&stream, "x", 1));
+    stream_clear(&stream);
+    fake_io_clear(&io);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/stream/cuts", test_cuts);
+    g_test_add_func("/stream/idle", test_idle);
+    g_test_add_func("/stream/end", test_end);
+    g_test_add_func("/stream/end-after-messages", test_end_after_messages);
+    g_test_add_func("/stream/read-fails", test_read_fails);
+    g_test_add_func("/stream/budget", test_budget);
+    g_test_add_func("/stream/input-is-charged", test_input_is_charged);
+    g_test_add_func("/stream/no-room-for-input", test_no_room_for_input);
+    g_test_add_func("/stream/endless-input", test_endless_input);
+    g_test_add_func("/stream/discard-input", test_discard_input);
+    g_test_add_func("/stream/pause", test_pause);
+    g_test_add_func("/stream/send", test_send);
+    g_test_add_func("/stream/slow-peer", test_slow_peer);
+    g_test_add_func("/stream/output-bounds", test_output_bounds);
+    g_test_add_func("/stream/write-fails", test_write_fails);
+    g_test_add_func("/stream/half-closed", test_half_closed);
+    g_test_add_func("/stream/clear-in-the-middle", test_clear_in_the_middle);
+    g_test_add_func("/stream/no-charge", test_no_charge);
+    return g_test_run();
+}
