@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * address: endpoints, written as QEMU writes them.
+ *
+ *   unix:PATH  tcp:HOST:PORT  vsock:CID:PORT  fd:N
+ *   behind it, in any order: ,server[=on|off] ,wait[=on|off] ,nowait ,noserver ,reconnect=SECONDS
+ *
+ * Owns the syntax. Leaves sockets to proxy/listener.h and proxy/dial.h.
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum { ADDRESS_UNIX, ADDRESS_TCP, ADDRESS_VSOCK, ADDRESS_FD } AddressKind;
+
+typedef struct {
+    AddressKind kind;
+    char *path;      /* unix; a leading '@' means the abstract name space */
+    char *host;      /* tcp: without the brackets of an IPv6 address; "" for any */
+    char *port;      /* tcp: number or service name */
+    guint32 cid;     /* vsock */
+    guint32 number;  /* vsock: port · fd: descriptor */
+    gboolean server; /* listens, instead of connecting */
+    gboolean wait;   /* QEMU's start waits for the first client */
+    guint reconnect; /* seconds; 0 for not at all */
+} Address;
+
+/* What an address means that does not say: each option of the command line has its own. */
+typedef struct {
+    gboolean server;
+    gboolean wait;
+} AddressDefaults;
+
+/**
+ * address_parse:
+ * @text: as above; a comma within a path is written twice, as in QEMU
+ * @error: names the part that is wrong; of domain ADDRESS_ERROR
+ */
+Address *address_parse(const char *text, const AddressDefaults *defaults,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void address_free(Address *address);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Address, address_free)
+
+/* Returns: (transfer full): the address without its options, for messages: "tcp:localhost:4444" */
+char *address_to_string(const Address *address);
+
+#define ADDRESS_ERROR (address_error_quark())
+GQuark address_error_quark(void);
+
+typedef enum { ADDRESS_ERROR_SYNTAX } AddressError;
+
+G_END_DECLS

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * listener: accepts connections on one address.
+ *
+ * Owns the listening descriptors (a host name can stand for an IPv4 and an IPv6 address) and a unix socket's
+ * path: a stale one is replaced, one that a live server listens on is not, and ours goes with us.
+ * Leaves accepted descriptors to whoever is called back.
+ */
+
+#pragma once
+
+#include "common/address.h"
+#include "io.h"
+
+G_BEGIN_DECLS
+
+typedef struct Listener Listener;
+
+/* @fd: (transfer full): a connected client. @peer: who it is, for logs and status, such as
+ * "unix:/run/vm.sock uid 0 pid 4711" or "tcp:127.0.0.1:53012". */
+typedef void (*ListenerCallback)(gpointer owner, int fd, const char *peer);
+
+/**
+ * listener_new:
+ * @address: copied from; one with `server`; for ADDRESS_FD a descriptor that listens already
+ * @error: G_IO_ERROR, names the address
+ *
+ * When descriptors run out, accepting pauses for a moment instead of spinning.
+ */
+Listener *listener_new(IoLoop *loop, const Address *address, ListenerCallback callback, gpointer owner,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void listener_free(Listener *listener);
+
+/* Pauses or resumes accepting: the backlog is the queue. */
+void listener_pause(Listener *listener, gboolean paused);
+
+const Address *listener_address(const Listener *listener);
+
+G_END_DECLS
