@@ -50,8 +50,7 @@ static void check_cases(const Case *cases, gsize count)
         check_len(cases[i].input, cases[i].len, &scan_log_limits, cases[i].log);
 }
 
-/* ---- framing
- * ------------------------------------------------------------------------------------------ */
+/* ---- framing -------------------------------------------------------------------------------- */
 
 static void test_nothing(void)
 {
@@ -133,8 +132,7 @@ static void test_half(void)
     check_cases(cases, G_N_ELEMENTS(cases));
 }
 
-/* ---- what QEMU accepts beyond RFC 8259
- * ---------------------------------------------------------------- */
+/* ---- what QEMU accepts beyond RFC 8259 ------------------------------------------------------ */
 
 static void test_extensions(void)
 {
@@ -152,8 +150,7 @@ static void test_extensions(void)
     check_cases(cases, G_N_ELEMENTS(cases));
 }
 
-/* ---- strings
- * ------------------------------------------------------------------------------------------ */
+/* ---- strings -------------------------------------------------------------------------------- */
 
 static void test_strings(void)
 {
@@ -269,8 +266,7 @@ static void test_raw_space_in_string(void)
     check_cases(cases, G_N_ELEMENTS(cases));
 }
 
-/* ---- faults and recovery
- * ------------------------------------------------------------------------------ */
+/* ---- faults and recovery -------------------------------------------------------------------- */
 
 /* One byte that begins no token: one error, the rest of the message is lost silently. */
 static void test_lexical(void)
@@ -428,8 +424,7 @@ static void test_skipped_strings(void)
     check("{\"\\q\":\"}\",'}':\"\\\"}\"}{}\n", "! syntax\n= {}\n");
 }
 
-/* ---- reset
- * -------------------------------------------------------------------------------------------- */
+/* ---- reset ---------------------------------------------------------------------------------- */
 
 static const char resets[] = {'\xff', '\xfe', '\0', '\x01', '\x08', '\x0b', '\x0c', '\x1b', '\x1f'};
 
@@ -486,8 +481,7 @@ static void test_reset_after_anything(void)
     }
 }
 
-/* ---- duplicate keys
- * ----------------------------------------------------------------------------------- */
+/* ---- duplicate keys ------------------------------------------------------------------------- */
 
 static void test_duplicate(void)
 {
@@ -598,8 +592,7 @@ static void test_hundred_thousand_members(void)
     g_assert_cmpstr(bad_log, ==, "! duplicate\n");
 }
 
-/* ---- limits
- * ------------------------------------------------------------------------------------------- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 static char *nested(const char *open, const char *inside, const char *close, guint depth)
 {
@@ -774,8 +767,7 @@ static void test_endless(void)
     }
 }
 
-/* ---- state
- * -------------------------------------------------------------------------------------------- */
+/* ---- state ---------------------------------------------------------------------------------- */
 
 static void test_is_clean(void)
 {
