@@ -143,10 +143,11 @@ class Suspend(unittest.TestCase):
     def test_to_disk(self):
         with stock_guest("both") as guest:
             witness = self.leave_witness(guest)
-            guest.spawn("echo disk > /sys/power/state")
+            task = guest.spawn("echo disk > /sys/power/state")
             guest.qmp.wait_event("SUSPEND_DISK", timeout=60)
             guest.wait_exit()
             guest.resume()
+            self.assertEqual(task.wait(), (0, ""))
             self.check_everything(guest, witness)
 
     def test_hybrid(self):

@@ -34,19 +34,25 @@ class Task:
 
 
 class Control:
-    def __init__(self, sock):
-        self.stream = Stream(sock, "the guest's control channel")
+    """Outlives QEMU, because a guest that is resumed still answers what it was asked before."""
+
+    def __init__(self):
+        self.stream = None
         self.numbers = itertools.count(1)
         self.tasks = {}
+
+    def attach(self, sock):
+        self.stream = Stream(sock, "the guest's control channel")
 
     def wait_ready(self, timeout):
         line = self.stream.read_line(timeout)
         if line != b"ready":
             raise ShellError(f"unexpected on the control channel: {line!r}")
 
-    def restarted(self):
-        """The guest was reset: nothing that was asked before will be answered."""
-        self.stream.discard()
+    def forget(self):
+        """The guest starts anew: nothing that was asked before will be answered."""
+        if self.stream is not None:
+            self.stream.discard()
         self.tasks.clear()
 
     def start(self, command):
@@ -70,3 +76,4 @@ class Control:
 
     def close(self):
         self.stream.close()
+        self.stream = None

@@ -68,7 +68,8 @@ class Guest:
             self.qmp_path = str(self.directory / "qmp.sock")
             self.agent_path = str(self.directory / "agent.sock")
             self.isa_path = str(self.directory / "isa.sock")
-            self.disks = {name: self._overlay(name) for name in Image.DISKS}
+            self.disks = {name: self._disk(name) for name in Image.DISKS}
+            self.control = Control()
             self.boot()
         except BaseException as error:
             self.__exit__(type(error), error, None)
@@ -81,15 +82,23 @@ class Guest:
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _overlay(self, name):
-        path = self.directory / f"{name}.qcow2"
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.image.disk(name), path],
-                       check=True, stdin=subprocess.DEVNULL)
+    def _disk(self, name):
+        pristine = self.image.disk(name)
+        if name == "swap":
+            # Not an overlay, whose tables would be lost with a killed QEMU: the guest never asks for the hibernation
+            # image to be flushed.
+            path = self.directory / f"{name}.raw"
+            command = ["cp", "--sparse=always", pristine, path]
+        else:
+            path = self.directory / f"{name}.qcow2"
+            command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", pristine, path]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
         return path
 
     def boot(self, timeout=BOOT_TIMEOUT):
         """Starts QEMU and waits until the guest is ready."""
         deadline = Deadline(timeout)
+        self.control.forget()
         self.start()
         self.wait_ready(deadline)
 
@@ -109,7 +118,7 @@ class Guest:
                 end.close()
         Guest.alive.append(self)
         self.console = Console(ours[0])
-        self.control = Control(ours[1])
+        self.control.attach(ours[1])
         self.qmp = Qmp(ours[2], "the harness's monitor")
         self.qmp.negotiate()
 
@@ -132,7 +141,7 @@ class Guest:
             "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
         ]
         for name, path in self.disks.items():
-            command += ["-drive", f"if=none,id={name},file={path},format=qcow2",
+            command += ["-drive", f"if=none,id={name},file={path},format={path.suffix[1:]}",
                         "-device", f"virtio-blk-pci,id=disk-{name},drive={name}"]
         return command + self.qemu_arguments
 
@@ -150,7 +159,7 @@ class Guest:
 
     def resume(self, timeout=BOOT_TIMEOUT):
         """Starts QEMU for a guest that hibernated, and waits until it goes on where it was. The first boot's services
-        are still running, so nothing announces itself: the shell answers when it is there."""
+        are still running, so nothing announces itself: the shell answers when it is there. Tasks from before go on."""
         deadline = Deadline(timeout)
         self.start()
         self.shell("true", deadline)
@@ -245,7 +254,7 @@ class Guest:
         """Waits for a reset, whoever asked for it, and until the guest is up again."""
         deadline = Deadline(timeout)
         self.qmp.wait_event("RESET", deadline)
-        self.control.restarted()
+        self.control.forget()
         self.wait_ready(deadline)
 
     def wait_halted(self, timeout=30):
