@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Theory of operation. Descriptors are watched edge-triggered through one epoll descriptor, which
+ * is all that the main loop polls. That is what lets a virtio-serial port be idle while no host has
+ * it open: such a port is in a hung-up state, in which poll() returns at once and read() gives 0,
+ * for as long as it takes, without having ended; the edge comes when a host opens it. So readiness
+ * is remembered here (can_read, can_write) until a call says EAGAIN.
+ *
+ * Connections, by kind:
+ *   virtio-serial  from the host's opening the port to its closing it; the descriptor stays open
+ *   isa-serial     as long as the device works; there is no telling whether anybody is on the other
+ * side unix, vsock    one client; others wait in the backlog A device that cannot be opened, or
+ * fails, is tried again after a pause that doubles.
+ */
+
+#include "agent/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vm_sockets.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/qmp-error.h"
+
+/* A device that went away may be back at once (a driver is loaded again) or never. */
+enum { RETRY_FIRST_MS = 100, RETRY_LAST_MS = 5000 };
+
+enum { MAX_PIECES = 16 };
+
+typedef enum {
+    STATE_CLOSED,  /* no device, or no client */
+    STATE_AWAY,    /* a virtio-serial port that the host has not opened */
+    STATE_OPENING, /* opened() is due */
+    STATE_OPEN,
+} ChannelState;
+
+struct Channel {
+    ChannelMethod method;
+    char *path; /* (nullable) */
+    gboolean retry;
+    const ChannelCallbacks *callbacks;
+    gpointer user;
+
+    GSource *source;
+    int epoll;
+    int listener; /* -1: a device */
+    int fd;       /* -1: none */
+    ChannelState state;
+    gboolean failed; /* the connection ends since a call failed */
+    gboolean can_read;
+    gboolean can_write;
+    gboolean want_read;
+    gboolean want_write;
+    guint retry_timer;
+    guint retry_ms;
+};
+
+typedef struct {
+    GSource source;
+    Channel *channel;
+} ChannelSource;
+
+static gboolean is_listening(const Channel *channel)
+{
+    return channel->listener >= 0;
+}
+
+/* ---- Opening
+ * ----------------------------------------------------------------------------------------- */
+
+static void watch(Channel *channel, int fd, guint32 events)
+{
+    struct epoll_event event = {.events = events | EPOLLET, .data.fd = fd};
+
+    if (epoll_ctl(channel->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        g_critical("cannot watch a channel: %s", g_strerror(errno));
+}
+
+/* Whether the other side is there: a port that no host has open is hung up. */
+static gboolean is_away(const Channel *channel)
+{
+    struct pollfd at = {.fd = channel->fd, .events = POLLIN};
+
+    return channel->method == CHANNEL_VIRTIO_SERIAL && poll(&at, 1, 0) > 0 &&
+           (at.revents & (POLLHUP | POLLIN)) == POLLHUP;
+}
+
+static void await_opening(Channel *channel)
+{
+    channel->state = is_away(channel) ? STATE_AWAY : STATE_OPENING;
+    channel->failed = FALSE;
+    channel->can_read = channel->can_write = TRUE; /* until a call says otherwise */
+}
+
+/* Bytes pass unchanged; the speed is set, not added to what it was, and carrier is not asked for.
+ */
+static gboolean make_raw(int fd)
+{
+    struct termios line;
+
+    if (tcgetattr(fd, &line) != 0)
+        return FALSE;
+    cfmakeraw(&line);
+    line.c_cflag |= CLOCAL | CREAD;
+    line.c_cc[VMIN] = 1;
+    line.c_cc[VTIME] = 0;
+    cfsetspeed(&line, B38400);
+    return tcsetattr(fd, TCSANOW, &line) == 0 && tcflush(fd, TCIFLUSH) == 0;
+}
+
+/* Returns: 0, or the errno that *error is about */
+static int open_device(Channel *channel, GError **error)
+{
+    int fd = open(channel->path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int code = errno;
+
+    if (fd >= 0 && channel->method == CHANNEL_ISA_SERIAL && !make_raw(fd)) {
+        code = errno;
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0) {
+        qmp_error_set(error, "error opening channel %s: %s", channel->path, g_strerror(code));
+        return code;
+    }
+    channel->fd = fd;
+    watch(channel, fd, EPOLLIN | EPOLLOUT);
+    await_opening(channel);
+    return 0;
+}
+
+static int listen_at(const struct sockaddr *address, socklen_t len)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && bind(fd, address, len) == 0 && listen(fd, 1) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static int listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat old;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    /* Left behind by a former agent: sockets do not go with who made them. */
+    if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
+        unlink(path);
+    return listen_at((const struct sockaddr *)&address, sizeof(address));
+}
+
+static int listen_vsock(const char *path)
+{
+    struct sockaddr_vm address = {.svm_family = AF_VSOCK};
+    char rest;
+
+    if (sscanf(path, "%u:%u%c", &address.svm_cid, &address.svm_port, &rest) != 2) {
+        errno = EINVAL;
+        return -1;
+    }
+    return listen_at((const struct sockaddr *)&address, sizeof(address));
+}
+
+static gboolean open_listener(Channel *channel, int inherited, GError **error)
+{
+    if (inherited >= 0) {
+        channel->listener = inherited;
+        fcntl(inherited, F_SETFL, fcntl(inherited, F_GETFL) | O_NONBLOCK);
+    } else if (channel->method == CHANNEL_UNIX_LISTEN) {
+        channel->listener = listen_unix(channel->path);
+    } else {
+        channel->listener = listen_vsock(channel->path);
+    }
+    if (channel->listener < 0) {
+        qmp_error_set(error, "error listening on %s: %s", channel->path, g_strerror(errno));
+        return FALSE;
+    }
+    watch(channel, channel->listener, EPOLLIN);
+    return TRUE;
+}
+
+static void accept_client(Channel *channel)
+{
+    int fd = accept4(channel->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != ECONNABORTED)
+            g_warning("cannot accept a client: %s", g_strerror(errno));
+        return;
+    }
+    channel->fd = fd;
+    watch(channel, fd, EPOLLIN | EPOLLOUT);
+    await_opening(channel);
+}
+
+/* A timer that opens the device may have to be set again. */
+static void schedule_retry(Channel *channel);
+
+static gboolean on_retry(gpointer user_data)
+{
+    Channel *channel = user_data;
+    g_autoptr(GError) error = NULL;
+
+    channel->retry_timer = 0;
+    if (open_device(channel, &error) != 0) {
+        g_info("%s", error->message);
+        schedule_retry(channel);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static void schedule_retry(Channel *channel)
+{
+    channel->retry_ms = CLAMP(channel->retry_ms * 2, RETRY_FIRST_MS, RETRY_LAST_MS);
+    channel->retry_timer = g_timeout_add(channel->retry_ms, on_retry, channel);
+}
+
+/* ---- The stream's side
+ * ------------------------------------------------------------------------------- */
+
+static gssize fail_call(Channel *channel, const char *what, GError **error)
+{
+    channel->failed = TRUE;
+    qmp_error_set(error, "%s channel %s: %s", what,
+                  channel->path != NULL ? channel->path : "socket", g_strerror(errno));
+    return STREAM_IO_FAILED;
+}
+
+static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
+{
+    Channel *channel = io;
+    gssize got = TEMP_FAILURE_RETRY(read(channel->fd, buffer, size));
+
+    if (got > 0)
+        channel->retry_ms = 0; /* it works */
+    if (got >= 0)
+        return got;
+    if (errno != EAGAIN)
+        return fail_call(channel, "error reading", error);
+    channel->can_read = FALSE;
+    return STREAM_IO_AGAIN;
+}
+
+static gssize io_write(gpointer io, const QueuePiece *pieces, guint n_pieces, GError **error)
+{
+    Channel *channel = io;
+    struct iovec vectors[MAX_PIECES];
+    guint n = MIN(n_pieces, MAX_PIECES);
+    gssize done;
+
+    for (guint i = 0; i < n; i++)
+        vectors[i] = (struct iovec){(void *)(guintptr)pieces[i].data, pieces[i].len};
+    done = TEMP_FAILURE_RETRY(writev(channel->fd, vectors, (int)n));
+    if (done >= 0)
+        return done;
+    if (errno != EAGAIN)
+        return fail_call(channel, "error writing", error);
+    channel->can_write = FALSE;
+    return STREAM_IO_AGAIN;
+}
+
+static void io_want(gpointer io, gboolean want_read, gboolean want_write)
+{
+    Channel *channel = io;
+
+    channel->want_read = want_read;
+    channel->want_write = want_write;
+}
+
+static void close_fd(Channel *channel)
+{
+    if (channel->fd >= 0)
+        close(channel->fd); /* epoll forgets it */
+    channel->fd = -1;
+}
+
+static void io_close(gpointer io)
+{
+    Channel *channel = io;
+
+    channel->want_read = channel->want_write = FALSE;
+    /* A terminal can stand for the port; its end is final, and it must be opened again. */
+    if (channel->method == CHANNEL_VIRTIO_SERIAL && !channel->failed && !isatty(channel->fd)) {
+        await_opening(channel);
+        return;
+    }
+    channel->state = STATE_CLOSED;
+    close_fd(channel);
+    if (is_listening(channel))
+        accept_client(channel);
+    else
+        schedule_retry(channel);
+}
+
+gboolean channel_may_linger(const Channel *channel)
+{
+    return is_listening(channel);
+}
+
+const StreamIo channel_io = {io_read, io_write, io_want, io_close};
+
+/* ---- The main loop's side
+ * ---------------------------------------------------------------------------- */
+
+static gboolean is_due(const Channel *channel)
+{
+    return channel->state == STATE_OPENING ||
+           (channel->state == STATE_OPEN && ((channel->want_read && channel->can_read) ||
+                                             (channel->want_write && channel->can_write)));
+}
+
+static void take_event(Channel *channel, const struct epoll_event *event)
+{
+    gboolean hung_up = (event->events & (EPOLLHUP | EPOLLERR)) != 0;
+
+    if (is_listening(channel) && event->data.fd == channel->listener) {
+        if (channel->fd < 0)
+            accept_client(channel);
+        return;
+    }
+    if (event->data.fd != channel->fd)
+        return;
+    channel->can_read |= hung_up || (event->events & EPOLLIN) != 0;
+    channel->can_write |= (event->events & EPOLLOUT) != 0;
+    if (channel->state == STATE_AWAY)
+        await_opening(channel);
+}
+
+static gboolean source_prepare(GSource *source, gint *timeout)
+{
+    *timeout = -1;
+    return is_due(((ChannelSource *)source)->channel);
+}
+
+static gboolean source_check(GSource *source)
+{
+    Channel *channel = ((ChannelSource *)source)->channel;
+    struct epoll_event events[4];
+    int n = epoll_wait(channel->epoll, events, G_N_ELEMENTS(events), 0);
+
+    for (int i = 0; i < n; i++)
+        take_event(channel, &events[i]);
+    return is_due(channel);
+}
+
+static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
+{
+    Channel *channel = ((ChannelSource *)source)->channel;
+
+    if (channel->state == STATE_OPENING) {
+        channel->state = STATE_OPEN;
+        channel->callbacks->opened(channel->user);
+    } else if (is_due(channel)) {
+        channel->callbacks->ready(channel->user);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_funcs = {source_prepare, source_check, source_dispatch, NULL};
+
+static void attach(Channel *channel)
+{
+    channel->epoll = epoll_create1(EPOLL_CLOEXEC);
+    g_assert(channel->epoll >= 0);
+    channel->source = g_source_new(&source_funcs, sizeof(ChannelSource));
+    ((ChannelSource *)channel->source)->channel = channel;
+    g_source_add_unix_fd(channel->source, channel->epoll, G_IO_IN);
+    g_source_attach(channel->source, NULL);
+}
+
+/* A device that is not there may come: its driver is loaded, or it is plugged in. */
+static gboolean may_come(const Channel *channel, int code)
+{
+    return channel->retry || code == ENOENT || code == ENXIO || code == ENODEV;
+}
+
+static gboolean start(Channel *channel, int inherited, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    int code;
+
+    if (channel->method == CHANNEL_UNIX_LISTEN || channel->method == CHANNEL_VSOCK_LISTEN)
+        return open_listener(channel, inherited, error);
+    code = open_device(channel, &reason);
+    if (code == 0)
+        return TRUE;
+    if (!may_come(channel, code)) {
+        g_propagate_error(error, g_steal_pointer(&reason));
+        return FALSE;
+    }
+    g_warning("%s: waiting for it", reason->message);
+    schedule_retry(channel);
+    return TRUE;
+}
+
+Channel *channel_new(const ChannelAddress *address, const ChannelCallbacks *callbacks,
+                     gpointer user, GError **error)
+{
+    g_autoptr(Channel) channel = g_new(Channel, 1);
+
+    *channel = (Channel){
+        .method = address->method,
+        .path = g_strdup(address->path),
+        .retry = address->retry,
+        .callbacks = callbacks,
+        .user = user,
+        .listener = -1,
+        .fd = -1,
+        .state = STATE_CLOSED,
+    };
+    attach(channel);
+    if (!start(channel, address->listen_fd, error))
+        return NULL;
+    return g_steal_pointer(&channel);
+}
+
+void channel_free(Channel *channel)
+{
+    if (channel == NULL)
+        return;
+    g_assert(channel->state != STATE_OPEN);
+    g_clear_handle_id(&channel->retry_timer, g_source_remove);
+    close_fd(channel);
+    if (channel->listener >= 0)
+        close(channel->listener);
+    g_source_destroy(channel->source);
+    g_source_unref(channel->source);
+    close(channel->epoll);
+    g_free(channel->path);
+    g_free(channel);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * config: what the agent was told, on the command line and in its configuration file.
+ *
+ * Owns names, defaults and precedence, which are qemu-ga's: the file first, the command line over
+ * it, lists of both together. Adds one: freeze-timeout.
+ */
+
+#pragma once
+
+#include <glib.h>
+#include <stdio.h>
+
+#include "agent/channel.h"
+
+typedef enum {
+    CONFIG_RUN,
+    CONFIG_DUMP,
+    CONFIG_HELP,
+    CONFIG_VERSION,
+    CONFIG_LIST_COMMANDS,
+} ConfigAction;
+
+typedef struct {
+    ConfigAction action;
+    char *file; /* (nullable): named on the command line, and so must be there */
+    char *method;
+    char *path;    /* (nullable): what the method says */
+    char *logfile; /* (nullable): standard error */
+    char *pidfile;
+    char *hook; /* (nullable) */
+    char *statedir;
+    gboolean verbose;
+    gboolean daemonize;
+    gboolean retry_path;
+    GPtrArray *blocked;
+    GPtrArray *allowed;
+    gint64 freeze_timeout; /* seconds; 0: none */
+} Config;
+
+/**
+ * config_init:
+ * @argv: as main() gets it; kept, and may be reordered
+ * @ret: to be cleared in either case
+ */
+gboolean config_init(Config *ret, int argc, char **argv, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void config_clear(Config *config);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Config, config_clear)
+
+/**
+ * config_channel:
+ *
+ * Finds out what the method means, and its path where none was given.
+ */
+gboolean config_channel(const Config *config, ChannelAddress *ret,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* As a configuration file that says the same. */
+void config_dump(const Config *config, FILE *out);
+
+void config_print_help(const char *program, FILE *out);

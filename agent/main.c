@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* main: qga-agent from its command line to its exit status: 0 when told to stop, 1 where it cannot
+ * start. */
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <syslog.h>
+
+#include "agent/agent.h"
+#include "agent/config.h"
+#include "agent/log.h"
+#include "agent/service.h"
+#include "common/qmp-error.h"
+
+typedef struct {
+    const Config *config;
+    State *state;
+    GMainLoop *loop;
+    Agent *agent;
+    gboolean files_claimed;
+} Program;
+
+static void list_commands(void)
+{
+    for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++)
+        printf("%s\n", guest_schema_commands[i].name);
+}
+
+static void on_quit(gpointer user)
+{
+    g_main_loop_quit(user);
+}
+
+static void on_stop(gpointer user)
+{
+    Program *program = user;
+
+    agent_quit(program->agent, on_quit, program->loop);
+}
+
+/* A socket that was handed over decides what the channel is, whatever the options say. */
+static gboolean find_channel(const Config *config, ChannelAddress *ret, GError **error)
+{
+    guint inherited = service_inherited_sockets();
+    int domain;
+    socklen_t len = sizeof(domain);
+
+    if (inherited == 0)
+        return config_channel(config, ret, error);
+    if (inherited > 1) {
+        qmp_error_set(error, "qga-agent only supports listening on one socket");
+        return FALSE;
+    }
+    if (getsockopt(SERVICE_FIRST_SOCKET, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 ||
+        (domain != AF_UNIX && domain != AF_VSOCK)) {
+        qmp_error_set(error, "the inherited socket is neither a unix nor a vsock one");
+        return FALSE;
+    }
+    *ret = (ChannelAddress){
+        .method = domain == AF_UNIX ? CHANNEL_UNIX_LISTEN : CHANNEL_VSOCK_LISTEN,
+        .listen_fd = SERVICE_FIRST_SOCKET,
+    };
+    return TRUE;
+}
+
+/* All that is written to filesystems from the start. */
+static gboolean claim_files(Program *program, GError **error)
+{
+    const Config *config = program->config;
+
+    program->files_claimed = TRUE;
+    if (config->daemonize && !service_lock_pidfile(config->pidfile, error))
+        return FALSE;
+    return state_check(program->state, error) && log_open(config->logfile, config->verbose, error);
+}
+
+/* Claims what had to wait, where a former agent has left filesystems frozen. */
+static void on_thawed(gpointer user)
+{
+    Program *program = user;
+    g_autoptr(GError) error = NULL;
+
+    if (!program->files_claimed && !claim_files(program, &error))
+        g_warning("%s", error->message);
+}
+
+static gboolean run(const Config *config, Policy *policy, State *state, GError **error)
+{
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(Agent) agent = NULL;
+    Program program = {.config = config, .state = state, .loop = loop};
+    ChannelAddress address;
+
+    if (!find_channel(config, &address, error))
+        return FALSE;
+    if (config->daemonize && !service_detach(error))
+        return FALSE;
+    if (!state_is_marked_frozen(state) && !claim_files(&program, error))
+        return FALSE;
+    agent = agent_new(&(AgentOptions){
+        .hook = config->hook,
+        .freeze_timeout_ms = (guint)config->freeze_timeout * 1000,
+        .policy = policy,
+        .state = state,
+        .thawed = on_thawed,
+        .user = &program,
+    });
+    program.agent = agent;
+    service_watch_signals(on_stop, &program);
+    if (!agent_open(agent, &address, error))
+        return FALSE;
+    service_ready();
+    g_main_loop_run(loop);
+    return TRUE;
+}
+
+static gboolean run_configured(const Config *config, GError **error)
+{
+    Policy policy;
+    State state;
+    gboolean ok;
+
+    policy_init(&policy, config->allowed, config->blocked);
+    state_init(&state, config->statedir);
+    ok = run(config, &policy, &state, error);
+    state_clear(&state);
+    policy_clear(&policy);
+    return ok;
+}
+
+static gboolean act(const Config *config, const char *program, GError **error)
+{
+    switch (config->action) {
+    case CONFIG_DUMP: config_dump(config, stdout); return TRUE;
+    case CONFIG_HELP: config_print_help(program, stdout); return TRUE;
+    case CONFIG_VERSION: printf("QEMU Guest Agent " QGA_PROXY_VERSION "\n"); return TRUE;
+    case CONFIG_LIST_COMMANDS: list_commands(); return TRUE;
+    case CONFIG_RUN: return run_configured(config, error);
+    }
+    g_assert_not_reached();
+}
+
+int main(int argc, char **argv)
+{
+    g_auto(Config) config = {0};
+    g_autoptr(GError) error = NULL;
+
+    service_secure_standard_streams();
+    openlog("qga-agent", LOG_PID, LOG_DAEMON);
+    if (config_init(&config, argc, argv, &error) && act(&config, argv[0], &error))
+        return EXIT_SUCCESS;
+    g_printerr("%s\n", error->message);
+    return EXIT_FAILURE;
+}

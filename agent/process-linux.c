@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Theory of operation. The end of a child is learnt by SIGCHLD, read from a signalfd: that needs no
+ * thread, unlike GLib's child watch, and no pidfd, which guests older than Linux 5.3 lack. The
+ * status is fetched without reaping (WNOWAIT). Pipes are read as long as anybody holds them; they
+ * are no part of having ended.
+ */
+
+#include "agent/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/limits.h"
+#include "common/qmp-error.h"
+
+/* What one turn reads of one pipe, so that a program that never stops printing stops nobody else.
+ */
+enum { READ_BYTES = 64 * 1024 };
+
+/* Turns that a dead child's pipe is given to hand over what is in it: the largest pipe holds 1 MiB.
+ */
+enum { DRAIN_TURNS = 16 };
+
+typedef struct {
+    int fd; /* ours; -1: closed */
+    guint source;
+    gsize limit;
+    ProcessOutput output;
+} Reader;
+
+typedef struct {
+    int fd; /* ours; -1: closed */
+    guint source;
+    char *data;
+    gsize len;
+    gsize written;
+} Writer;
+
+struct Process {
+    pid_t pid;
+    gboolean ended;
+    gboolean freed; /* by its owner; lives on to be reaped, or until nobody holds its pipes */
+    int status;
+    Reader out;
+    Reader err;
+    Writer in;
+    void (*on_end)(Process *process, gpointer user);
+    gpointer user;
+};
+
+/* All children: SIGCHLD does not tell reliably which one it is about. Bounded by who starts them.
+ */
+static GPtrArray *children;
+
+/* ---- Pipes
+ * ------------------------------------------------------------------------------------------- */
+
+static void reader_close(Reader *reader)
+{
+    g_clear_handle_id(&reader->source, g_source_remove);
+    if (reader->fd >= 0)
+        close(reader->fd);
+    reader->fd = -1;
+}
+
+static void reader_take(Reader *reader, const char *data, gsize len)
+{
+    ProcessOutput *output = &reader->output;
+    gsize room = reader->limit - output->data->len;
+
+    output->truncated |= len > room;
+    g_string_append_len(output->data, data, (gssize)MIN(len, room));
+}
+
+/* Returns: whether there may be more */
+static gboolean reader_read(Reader *reader)
+{
+    static char buffer[READ_BYTES]; /* off the stack; the agent has one thread */
+    gssize got;
+
+    if (reader->fd < 0)
+        return FALSE;
+    got = read(reader->fd, buffer, sizeof(buffer));
+    if (got > 0)
+        reader_take(reader, buffer, (gsize)got);
+    else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+        reader_close(reader);
+    return got > 0;
+}
+
+/* What comes from now on is read and thrown away: a full pipe would stop its writer, a closed one
+ * kill it. */
+static void reader_forget(Reader *reader)
+{
+    g_string_free(reader->output.data, TRUE);
+    reader->output.data = g_string_new(NULL);
+    reader->limit = 0;
+}
+
+static void writer_close(Writer *writer)
+{
+    g_clear_handle_id(&writer->source, g_source_remove);
+    if (writer->fd >= 0)
+        close(writer->fd);
+    writer->fd = -1;
+    g_clear_pointer(&writer->data, g_free);
+}
+
+static gboolean on_writable(gint fd, GIOCondition condition, gpointer user_data)
+{
+    Writer *writer = user_data;
+    gssize done = write(fd, writer->data + writer->written, writer->len - writer->written);
+
+    if (done < 0 && (errno == EAGAIN || errno == EINTR))
+        return G_SOURCE_CONTINUE;
+    if (done >= 0) {
+        writer->written += (gsize)done;
+        if (writer->written < writer->len)
+            return G_SOURCE_CONTINUE;
+    }
+    /* All written, or a reader that wants no more. */
+    writer->source = 0;
+    writer_close(writer);
+    return G_SOURCE_REMOVE;
+}
+
+/* ---- End
+ * --------------------------------------------------------------------------------------------- */
+
+static gboolean is_over(const Process *process)
+{
+    return process->freed && process->ended && process->out.fd < 0 && process->err.fd < 0;
+}
+
+/* Gives the child's id back. */
+static void reap(const Process *process)
+{
+    siginfo_t ignored;
+
+    waitid(P_PID, (id_t)process->pid, &ignored, WEXITED | WNOHANG);
+}
+
+static void destroy(Process *process)
+{
+    g_ptr_array_remove_fast(children, process);
+    reader_close(&process->out);
+    reader_close(&process->err);
+    writer_close(&process->in);
+    g_string_free(process->out.output.data, TRUE);
+    g_string_free(process->err.output.data, TRUE);
+    g_free(process);
+}
+
+static void read_and_see(Process *process, Reader *reader)
+{
+    reader_read(reader);
+    if (is_over(process))
+        destroy(process);
+}
+
+static gboolean on_out(gint fd, GIOCondition condition, gpointer user_data)
+{
+    read_and_see(user_data, &((Process *)user_data)->out);
+    return G_SOURCE_CONTINUE; /* a closed reader has removed its source */
+}
+
+static gboolean on_err(gint fd, GIOCondition condition, gpointer user_data)
+{
+    read_and_see(user_data, &((Process *)user_data)->err);
+    return G_SOURCE_CONTINUE;
+}
+
+static void drain(Reader *reader)
+{
+    for (guint i = 0; i < DRAIN_TURNS && reader_read(reader); i++)
+        continue;
+}
+
+/* @process may be gone afterwards. */
+static void child_ended(Process *process, const siginfo_t *info)
+{
+    process->ended = TRUE;
+    process->status = info->si_code == CLD_EXITED ? info->si_status : -info->si_status;
+    writer_close(&process->in);
+    drain(&process->out);
+    drain(&process->err);
+    if (process->freed) {
+        reap(process);
+        if (is_over(process))
+            destroy(process);
+    } else if (process->on_end != NULL) {
+        process->on_end(process, process->user);
+    }
+}
+
+static gboolean on_sigchld(gint fd, GIOCondition condition, gpointer user_data)
+{
+    g_autoptr(GPtrArray) running = g_ptr_array_new();
+    struct signalfd_siginfo ignored;
+
+    while (read(fd, &ignored, sizeof(ignored)) > 0)
+        continue;
+    /* Callbacks free and start others; a child that has not ended can only be freed by them, not
+     * vanish. */
+    for (guint i = 0; i < children->len; i++) {
+        Process *process = children->pdata[i];
+        siginfo_t info = {0};
+
+        if (!process->ended &&
+            waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+            info.si_pid != 0)
+            g_ptr_array_add(running, process);
+    }
+    for (guint i = 0; i < running->len; i++) {
+        Process *process = running->pdata[i];
+        siginfo_t info = {0};
+
+        if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0)
+            child_ended(process, &info);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+/* ---- Start
+ * ------------------------------------------------------------------------------------------- */
+
+static void watch_children(void)
+{
+    sigset_t set;
+    int fd;
+
+    if (children != NULL)
+        return;
+    children = g_ptr_array_new();
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    g_assert(fd >= 0);
+    g_unix_fd_add(fd, G_IO_IN, on_sigchld, NULL);
+}
+
+/* The ends that the child gets: as its descriptors 0, 1, 2. */
+typedef struct {
+    int fds[3];
+} ChildEnds;
+
+static void child_ends_clear(ChildEnds *ends)
+{
+    for (guint i = 0; i < 3; i++) {
+        if (ends->fds[i] >= 0)
+            close(ends->fds[i]);
+    }
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChildEnds, child_ends_clear)
+
+static gboolean fail_errno(const char *what, int code, GError **error)
+{
+    qmp_error_set(error, "%s: %s", what, g_strerror(code));
+    return FALSE;
+}
+
+/* Only our end does not block: the child's is its own affair. */
+static gboolean make_pipe(guint ours, int *ret_ours, int *ret_theirs, GError **error)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return fail_errno("failed to create a pipe", errno, error);
+    fcntl(fds[ours], F_SETFL, O_NONBLOCK);
+    *ret_ours = fds[ours];
+    *ret_theirs = fds[1 - ours];
+    return TRUE;
+}
+
+static gboolean open_ends(Process *process, const ProcessSpec *spec, ChildEnds *ends,
+                          GError **error)
+{
+    gboolean merged = (spec->capture & PROCESS_CAPTURE_MERGED) != 0;
+
+    if (spec->input != NULL && !make_pipe(1, &process->in.fd, &ends->fds[0], error))
+        return FALSE;
+    if ((spec->capture & (PROCESS_CAPTURE_OUT | PROCESS_CAPTURE_MERGED)) != 0 &&
+        !make_pipe(0, &process->out.fd, &ends->fds[1], error))
+        return FALSE;
+    if ((spec->capture & PROCESS_CAPTURE_ERR) != 0 &&
+        !make_pipe(0, &process->err.fd, &ends->fds[2], error))
+        return FALSE;
+    if (merged)
+        ends->fds[2] = fcntl(ends->fds[1], F_DUPFD_CLOEXEC, 0);
+    for (guint i = 0; i < 3; i++) {
+        if (ends->fds[i] < 0)
+            ends->fds[i] = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+        if (ends->fds[i] < 0)
+            return fail_errno("failed to open a program's input or output", errno, error);
+    }
+    return TRUE;
+}
+
+static int spawn_at(Process *process, const ProcessSpec *spec, const char *path,
+                    const char *const *argv, const ChildEnds *ends)
+{
+    char *const *env = spec->env != NULL ? (char *const *)spec->env : environ;
+    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, defaults;
+    int code;
+
+    sigemptyset(&none);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setflags(&attributes, flags | (spec->new_session ? POSIX_SPAWN_SETSID : 0));
+    posix_spawn_file_actions_init(&actions);
+    for (int i = 0; i < 3; i++)
+        posix_spawn_file_actions_adddup2(&actions, ends->fds[i], i);
+    code = posix_spawn(&process->pid, path, &actions, &attributes, (char *const *)argv, env);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return code;
+}
+
+/* A script without #! is for the shell, as with execvp(). */
+static int spawn_candidate(Process *process, const ProcessSpec *spec, const char *path,
+                           const ChildEnds *ends)
+{
+    int code = spawn_at(process, spec, path, spec->argv, ends);
+    g_autoptr(GPtrArray) argv = NULL;
+
+    if (code != ENOEXEC)
+        return code;
+    argv = g_ptr_array_new();
+    g_ptr_array_add(argv, (gpointer) "/bin/sh");
+    g_ptr_array_add(argv, (gpointer)path);
+    for (guint i = 1; spec->argv[0] != NULL && spec->argv[i] != NULL; i++)
+        g_ptr_array_add(argv, (gpointer)spec->argv[i]);
+    g_ptr_array_add(argv, NULL);
+    return spawn_at(process, spec, "/bin/sh", (const char *const *)argv->pdata, ends);
+}
+
+static int spawn_along_path(Process *process, const ProcessSpec *spec, const ChildEnds *ends)
+{
+    const char *name = spec->argv[0];
+    const char *path = spec->env != NULL ? g_environ_getenv((char **)(gpointer)spec->env, "PATH")
+                                         : g_getenv("PATH");
+    g_auto(GStrv) directories = NULL;
+    int code = ENOENT;
+
+    if (strchr(name, '/') != NULL)
+        return spawn_candidate(process, spec, name, ends);
+    directories = g_strsplit(path != NULL ? path : "/bin:/usr/bin:.", ":", -1);
+    for (guint i = 0; directories[i] != NULL && *name != '\0'; i++) {
+        const char *directory = *directories[i] != '\0' ? directories[i] : ".";
+        g_autofree char *candidate = g_build_filename(directory, name, NULL);
+        int found = spawn_candidate(process, spec, candidate, ends);
+
+        if (found == 0)
+            return 0;
+        /* One that may not be run is worth telling, where no other is found. */
+        if (found != ENOENT && found != ENOTDIR)
+            code = found;
+    }
+    return code;
+}
+
+static void start_io(Process *process, const ProcessSpec *spec)
+{
+    if (process->out.fd >= 0)
+        process->out.source =
+            g_unix_fd_add(process->out.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_out, process);
+    if (process->err.fd >= 0)
+        process->err.source =
+            g_unix_fd_add(process->err.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_err, process);
+    if (process->in.fd >= 0) {
+        process->in.data = g_memdup2(spec->input, spec->input_len);
+        process->in.len = spec->input_len;
+        process->in.source = g_unix_fd_add(process->in.fd, G_IO_OUT | G_IO_HUP | G_IO_ERR,
+                                           on_writable, &process->in);
+    }
+}
+
+Process *process_spawn(const ProcessSpec *spec, GError **error)
+{
+    g_auto(ChildEnds) ends = {{-1, -1, -1}};
+    Process *process = g_new(Process, 1);
+    int code;
+
+    watch_children();
+    *process = (Process){
+        .out = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},
+        .err = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},
+        .in = {.fd = -1},
+        .on_end = spec->ended,
+        .user = spec->user,
+    };
+    if (!open_ends(process, spec, &ends, error)) {
+        destroy(process);
+        return NULL;
+    }
+    code = spawn_along_path(process, spec, &ends);
+    if (code != 0) {
+        qmp_error_set(error, "Failed to execute child process “%.4096s” (%s)", spec->argv[0],
+                      g_strerror(code));
+        destroy(process);
+        return NULL;
+    }
+    start_io(process, spec);
+    g_ptr_array_add(children, process);
+    return process;
+}
+
+/* Programs that ended, and are wanted by nobody, but left others behind that hold their pipes. */
+static guint count_lingering(void)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < children->len; i++) {
+        const Process *process = children->pdata[i];
+
+        count += process->freed && process->ended;
+    }
+    return count;
+}
+
+void process_free(Process *process)
+{
+    if (process == NULL)
+        return;
+    process->freed = TRUE;
+    reader_forget(&process->out);
+    reader_forget(&process->err);
+    if (process->ended) {
+        reap(process);
+        if (count_lingering() > LIMIT_EXEC_RECORDS) {
+            reader_close(&process->out);
+            reader_close(&process->err);
+        }
+    }
+    if (is_over(process))
+        destroy(process);
+}
+
+gint64 process_id(const Process *process)
+{
+    return process->pid;
+}
+
+gboolean process_has_ended(const Process *process)
+{
+    return process->ended;
+}
+
+int process_status(const Process *process)
+{
+    return process->status;
+}
+
+const ProcessOutput *process_out(const Process *process)
+{
+    return &process->out.output;
+}
+
+const ProcessOutput *process_err(const Process *process)
+{
+    return &process->err.output;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "agent/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/qmp-error.h"
+
+/* Belongs to the process, like what it is about. */
+static int ready_pipe = -1;
+
+static gboolean fail(const char *what, GError **error)
+{
+    qmp_error_set(error, "%s: %s", what, g_strerror(errno));
+    return FALSE;
+}
+
+void service_secure_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* ---- Signals
+ * ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+    void (*stop)(gpointer user);
+    gpointer user;
+} Watch;
+
+static gboolean on_signal(gint fd, GIOCondition condition, gpointer user_data)
+{
+    const Watch *watch = user_data;
+    struct signalfd_siginfo info;
+
+    while (read(fd, &info, sizeof(info)) > 0)
+        continue;
+    watch->stop(watch->user);
+    return G_SOURCE_CONTINUE;
+}
+
+void service_watch_signals(void (*stop)(gpointer user), gpointer user)
+{
+    Watch *watch = g_new(Watch, 1);
+    sigset_t set;
+    int fd;
+
+    *watch = (Watch){stop, user};
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the call */
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    g_assert(fd >= 0);
+    g_unix_fd_add_full(G_PRIORITY_HIGH, fd, G_IO_IN, on_signal, watch, g_free);
+}
+
+/* ---- Sockets
+ * ----------------------------------------------------------------------------------------- */
+
+static gint64 read_number(const char *variable)
+{
+    const char *text = g_getenv(variable);
+
+    return text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+guint service_inherited_sockets(void)
+{
+    gint64 count = read_number("LISTEN_FDS");
+
+    if (read_number("LISTEN_PID") != getpid() || count < 1 || count > G_MAXUINT16)
+        return 0;
+    for (int fd = SERVICE_FIRST_SOCKET; fd < SERVICE_FIRST_SOCKET + count; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    /* They are not for the programs that we start. */
+    g_unsetenv("LISTEN_PID");
+    g_unsetenv("LISTEN_FDS");
+    g_unsetenv("LISTEN_FDNAMES");
+    return (guint)count;
+}
+
+/* ---- Background
+ * -------------------------------------------------------------------------------------- */
+
+/* Returns never: in the process that was started. */
+static void wait_for_child(int fd)
+{
+    char status;
+
+    _exit(TEMP_FAILURE_RETRY(read(fd, &status, 1)) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+gboolean service_detach(GError **error)
+{
+    int fds[2];
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return fail("failed to create a pipe", error);
+    pid = fork();
+    if (pid < 0)
+        return fail("failed to fork", error);
+    if (pid > 0) {
+        close(fds[1]);
+        wait_for_child(fds[0]);
+    }
+    close(fds[0]);
+    ready_pipe = fds[1];
+    umask(S_IRWXG | S_IRWXO);
+    if (setsid() < 0 || chdir("/") != 0)
+        return fail("failed to daemonize", error);
+    return TRUE;
+}
+
+void service_ready(void)
+{
+    int null;
+
+    if (ready_pipe < 0)
+        return;
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    close(null);
+    if (write(ready_pipe, "", 1) != 1)
+        g_message("who started the agent did not wait for it");
+    close(ready_pipe);
+    ready_pipe = -1;
+}
+
+gboolean service_lock_pidfile(const char *path, GError **error)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    g_autofree char *text = g_strdup_printf("%d\n", getpid());
+
+    if (fd < 0)
+        return fail("Cannot open pid file", error);
+    if (fcntl(fd, F_SETLK, &lock) != 0) {
+        fail("Cannot lock pid file", error);
+        close(fd);
+        return FALSE;
+    }
+    if (ftruncate(fd, 0) != 0 || write(fd, text, strlen(text)) != (gssize)strlen(text)) {
+        fail("Failed to write pid file", error);
+        close(fd);
+        return FALSE;
+    }
+    return TRUE; /* stays open, or the lock would go */
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "agent/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+#include "common/limits.h"
+#include "common/qmp-error.h"
+
+static char *read_mounts(System *system, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    char *text = NULL;
+
+    if (!g_file_get_contents("/proc/self/mountinfo", &text, NULL, &reason)) {
+        qmp_error_set(error, "%s", reason->message);
+        return NULL;
+    }
+    return text;
+}
+
+/* O_NONBLOCK: a bind mount's root may be a FIFO. */
+static int open_mount(const char *directory)
+{
+    return open(directory, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static gboolean is_hidden(int fd, dev_t device)
+{
+    struct stat at;
+
+    return device != 0 && fstat(fd, &at) == 0 && at.st_dev != device;
+}
+
+static SystemFreeze freeze(System *system, const char *directory, dev_t device, GError **error)
+{
+    int fd = open_mount(directory);
+    SystemFreeze result = SYSTEM_FREEZE_DONE;
+
+    if (fd < 0) {
+        qmp_error_set(error, "failed to open %s: %s", directory, g_strerror(errno));
+        return SYSTEM_FREEZE_FAILED;
+    }
+    if (is_hidden(fd, device)) {
+        result = SYSTEM_FREEZE_HIDDEN;
+    } else if (ioctl(fd, FIFREEZE, 0) != 0) {
+        if (errno == EOPNOTSUPP || errno == EBUSY) {
+            result = SYSTEM_FREEZE_SKIPPED;
+        } else {
+            qmp_error_set(error, "failed to freeze %s: %s", directory, g_strerror(errno));
+            result = SYSTEM_FREEZE_FAILED;
+        }
+    }
+    close(fd);
+    return result;
+}
+
+static gboolean thaw(System *system, const char *directory, dev_t device)
+{
+    int fd = open_mount(directory);
+    gboolean thawed;
+
+    if (fd < 0)
+        return FALSE;
+    thawed = !is_hidden(fd, device) && ioctl(fd, FITHAW, 0) == 0;
+    close(fd);
+    return thawed;
+}
+
+typedef struct {
+    SystemDone done;
+    gpointer user;
+} Run;
+
+static void on_run_end(Process *process, gpointer user)
+{
+    g_autofree Run *run = user;
+    SystemExit result = {
+        .status = process_status(process),
+        .output = process_out(process)->data->str,
+    };
+
+    run->done(run->user, &result);
+    process_free(process);
+}
+
+static void run_program(System *system, const char *const *argv, SystemDone done, gpointer user)
+{
+    g_autoptr(GError) error = NULL;
+    Run *run = g_new(Run, 1);
+    ProcessSpec spec = {
+        .argv = argv,
+        .capture = PROCESS_CAPTURE_MERGED,
+        .capture_limit = LIMIT_HELPER_OUTPUT,
+        .new_session = TRUE,
+        .ended = on_run_end,
+        .user = run,
+    };
+    Process *process;
+
+    *run = (Run){done, user};
+    process = process_spawn(&spec, &error); /* freed by on_run_end() */
+    if (process == NULL) {
+        g_free(run);
+        done(user, &(SystemExit){.error = error, .output = ""});
+    }
+}
+
+/* Not along PATH: under an init system it may lack these, and distributions differ in where they
+ * are. */
+static char *find_tool(System *system, const char *name)
+{
+    static const char *const directories[] = {"/sbin", "/usr/sbin", "/bin", "/usr/bin"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(directories); i++) {
+        g_autofree char *path = g_build_filename(directories[i], name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+            return g_steal_pointer(&path);
+    }
+    return g_find_program_in_path(name); /* NixOS has it nowhere else */
+}
+
+static char *read_file(System *system, const char *path)
+{
+    char *text = NULL;
+
+    return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
+}
+
+static gboolean write_file(System *system, const char *path, const char *text, GError **error)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    gssize len = (gssize)strlen(text);
+    gboolean ok = fd >= 0 && write(fd, text, (gsize)len) == len;
+
+    if (!ok)
+        qmp_error_set(error, "failed to write '%s' to %s: %s", text, path, g_strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static void set_frozen(System *system, gboolean frozen)
+{
+    log_set_frozen(frozen);
+}
+
+System *system_get(void)
+{
+    static System system = {
+        .read_mounts = read_mounts,
+        .freeze = freeze,
+        .thaw = thaw,
+        .run = run_program,
+        .find_tool = find_tool,
+        .read_file = read_file,
+        .write_file = write_file,
+        .set_frozen = set_frozen,
+    };
+
+    return &system;
+}

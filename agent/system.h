@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * system: what commands ask of the operating system that a test must not do for real.
+ *
+ * Owns the calls. Leaves to the commands what is called, when, and what it means. Programs are
+ * started with process.h and files opened by the commands themselves: those are harmless to test.
+ */
+
+#pragma once
+
+#include <sys/types.h>
+
+#include "agent/process.h"
+#include "agent/state.h"
+
+typedef enum {
+    SYSTEM_FREEZE_DONE,
+    SYSTEM_FREEZE_SKIPPED, /* cannot be frozen, or somebody else froze it */
+    SYSTEM_FREEZE_HIDDEN,  /* another filesystem stands where this one was mounted */
+    SYSTEM_FREEZE_FAILED,  /* *error is set */
+} SystemFreeze;
+
+/* How a helper program fared. */
+typedef struct {
+    const GError *error; /* (nullable): it was not started */
+    int status;          /* as process_status() */
+    const char *output;  /* what it said, cut */
+} SystemExit;
+
+typedef void (*SystemDone)(gpointer user, const SystemExit *result);
+
+typedef struct System System;
+
+struct System {
+    /* Returns: (transfer full): the text of the kernel's table of mounts, as in proc(5), mountinfo
+     */
+    char *(*read_mounts)(System *system, GError **error);
+    /* @device: what must be there; 0 for any */
+    SystemFreeze (*freeze)(System *system, const char *directory, dev_t device, GError **error);
+    /* Returns: whether it was frozen */
+    gboolean (*thaw)(System *system, const char *directory, dev_t device);
+    /* Starts a program; @done is called once, maybe at once. */
+    void (*run)(System *system, const char *const *argv, SystemDone done, gpointer user);
+    /* Returns: (transfer full) (nullable): where a tool of the administrator is */
+    char *(*find_tool)(System *system, const char *name);
+    /* Of small files in /sys. */
+    char *(*read_file)(System *system, const char *path);
+    gboolean (*write_file)(System *system, const char *path, const char *text, GError **error);
+    /* Filesystems become, or no longer are, unwritable: nobody may touch a log. */
+    void (*set_frozen)(System *system, gboolean frozen);
+};
+
+/* The one that this agent runs on. */
+System *system_get(void);
