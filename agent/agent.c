@@ -114,8 +114,7 @@ static void advance(Agent *agent)
         stream_pause(&agent->stream, is_blocked(agent));
 }
 
-/* ---- What the parts call
- * ----------------------------------------------------------------------------- */
+/* ---- What the parts call --------------------------------------------------------------------- */
 
 static void on_opened(gpointer user)
 {
@@ -160,8 +159,7 @@ static void on_idle(gpointer user)
 
 static const DispatchCallbacks dispatch_callbacks = {on_reply, on_idle};
 
-/* ---- Life
- * -------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 Agent *agent_new(const AgentOptions *options)
 {

@@ -75,8 +75,7 @@ static gboolean is_listening(const Channel *channel)
     return channel->listener >= 0;
 }
 
-/* ---- Opening
- * ----------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static void watch(Channel *channel, int fd, guint32 events)
 {
@@ -232,8 +231,7 @@ static void schedule_retry(Channel *channel)
     channel->retry_timer = g_timeout_add(channel->retry_ms, on_retry, channel);
 }
 
-/* ---- The stream's side
- * ------------------------------------------------------------------------------- */
+/* ---- The stream's side ----------------------------------------------------------------------- */
 
 static gssize fail_call(Channel *channel, const char *what, GError **error)
 {
@@ -316,8 +314,7 @@ gboolean channel_may_linger(const Channel *channel)
 
 const StreamIo channel_io = {io_read, io_write, io_want, io_close};
 
-/* ---- The main loop's side
- * ---------------------------------------------------------------------------- */
+/* ---- The main loop's side -------------------------------------------------------------------- */
 
 static gboolean is_due(const Channel *channel)
 {

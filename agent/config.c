@@ -111,8 +111,7 @@ static gboolean set_number(const Option *option, gint64 *field, const char *valu
     return TRUE;
 }
 
-/* ---- File
- * -------------------------------------------------------------------------------------------- */
+/* ---- File ------------------------------------------------------------------------------------ */
 
 static gboolean load_key(Config *config, GKeyFile *file, const Option *option, GError **error)
 {
@@ -165,8 +164,7 @@ static gboolean load(Config *config, GError **error)
     return TRUE;
 }
 
-/* ---- Command line
- * ------------------------------------------------------------------------------------ */
+/* ---- Command line ---------------------------------------------------------------------------- */
 
 /* One option that was given; the command line is read once, and applied after the file. */
 typedef struct {
@@ -300,8 +298,7 @@ void config_clear(Config *config)
     g_clear_pointer(&config->allowed, g_ptr_array_unref);
 }
 
-/* ---- Use
- * --------------------------------------------------------------------------------------------- */
+/* ---- Use ------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

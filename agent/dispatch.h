@@ -62,8 +62,7 @@ gboolean dispatch_is_busy(const Dispatch *dispatch);
 /* Whoever asked is gone: the call goes on, its reply is dropped. */
 void dispatch_orphan(Dispatch *dispatch);
 
-/* ---- For handlers
- * ------------------------------------------------------------------------------------ */
+/* ---- For handlers ---------------------------------------------------------------------------- */
 
 /* Where the result is written; one that has none writes nothing, and {} is returned. */
 JsonWrite *call_result(Call *call);

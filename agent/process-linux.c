@@ -61,8 +61,7 @@ struct Process {
  */
 static GPtrArray *children;
 
-/* ---- Pipes
- * ------------------------------------------------------------------------------------------- */
+/* ---- Pipes ----------------------------------------------------------------------------------- */
 
 static void reader_close(Reader *reader)
 {
@@ -133,8 +132,7 @@ static gboolean on_writable(gint fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* ---- End
- * --------------------------------------------------------------------------------------------- */
+/* ---- End ------------------------------------------------------------------------------------- */
 
 static gboolean is_over(const Process *process)
 {
@@ -230,8 +228,7 @@ static gboolean on_sigchld(gint fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- Start
- * ------------------------------------------------------------------------------------------- */
+/* ---- Start ----------------------------------------------------------------------------------- */
 
 static void watch_children(void)
 {

@@ -33,8 +33,7 @@ void service_secure_standard_streams(void)
         close(fd);
 }
 
-/* ---- Signals
- * ----------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 typedef struct {
     void (*stop)(gpointer user);
@@ -69,8 +68,7 @@ void service_watch_signals(void (*stop)(gpointer user), gpointer user)
     g_unix_fd_add_full(G_PRIORITY_HIGH, fd, G_IO_IN, on_signal, watch, g_free);
 }
 
-/* ---- Sockets
- * ----------------------------------------------------------------------------------------- */
+/* ---- Sockets --------------------------------------------------------------------------------- */
 
 static gint64 read_number(const char *variable)
 {
@@ -94,8 +92,7 @@ guint service_inherited_sockets(void)
     return (guint)count;
 }
 
-/* ---- Background
- * -------------------------------------------------------------------------------------- */
+/* ---- Background ------------------------------------------------------------------------------ */
 
 /* Returns never: in the process that was started. */
 static void wait_for_child(int fd)

@@ -5,8 +5,8 @@
  *
  * Straight system calls, not stdio: what was read from a pipe before it ran dry is never lost, and
  * nothing that was written is held back. What hosts see is stdio's all the same: a read is short
- * only at the end of the file or where it would have to wait, and meeting the end is remembered
- * until a seek.
+ * only at the end of the file or where it would have to wait, and one that met the end says so
+ * at once.
  */
 
 #include "file.h"
@@ -30,7 +30,6 @@ enum { READ_START = 64 * 1024 };
 typedef struct {
     gint64 handle;
     int fd;
-    gboolean eof;
 } File;
 
 struct Files {
@@ -83,8 +82,7 @@ static gboolean fail_count(gint64 count, GError **error)
     return FALSE;
 }
 
-/* ---- Open and close
- * ---------------------------------------------------------------------------------- */
+/* ---- Open and close -------------------------------------------------------------------------- */
 
 /* Exactly the words that fopen() and qemu-ga know. */
 static gboolean read_mode(const char *mode, int *ret_flags, GError **error)
@@ -176,14 +174,14 @@ gboolean guest_file_close(Commands *commands, const GuestFileCloseArguments *arg
     return close(fd) == 0 || fail("close handle", error);
 }
 
-/* ---- Read and write
- * ---------------------------------------------------------------------------------- */
+/* ---- Read and write -------------------------------------------------------------------------- */
 
 /*
  * Returns: FALSE where nothing could be read; *ret_data is to be freed in either case. What came
  * before a failure is handed out, and the failure met again by the next call.
  */
-static gboolean read_bytes(File *file, gsize count, char **ret_data, gsize *ret_len)
+static gboolean read_bytes(const File *file, gsize count, char **ret_data, gsize *ret_len,
+                           gboolean *ret_eof)
 {
     gsize size = MIN(count, READ_START);
     char *data = g_malloc(MAX(size, 1));
@@ -199,26 +197,26 @@ static gboolean read_bytes(File *file, gsize count, char **ret_data, gsize *ret_
         if (got > 0)
             len += (gsize)got;
     }
-    if (got == 0)
-        file->eof = TRUE;
     *ret_data = data;
     *ret_len = len;
+    *ret_eof = got == 0;
     return len > 0 || got >= 0;
 }
 
 gboolean guest_file_read(Commands *commands, const GuestFileReadArguments *args, Call *call,
                          GError **error)
 {
-    File *file = find(commands->files, args->handle, error);
+    const File *file = find(commands->files, args->handle, error);
     JsonWrite *write = call_result(call);
     g_autofree char *data = NULL;
+    gboolean eof;
     gsize len;
 
     if (file == NULL)
         return FALSE;
     if (args->count < 0 || args->count > LIMIT_FILE_READ_BYTES)
         return fail_count(args->count, error);
-    if (!read_bytes(file, (gsize)args->count, &data, &len))
+    if (!read_bytes(file, (gsize)args->count, &data, &len, &eof))
         return fail("read file", error);
     json_write_begin_object(write);
     json_write_key(write, "count");
@@ -226,7 +224,7 @@ gboolean guest_file_read(Commands *commands, const GuestFileReadArguments *args,
     json_write_key(write, "buf-b64");
     json_write_base64(write, data, len);
     json_write_key(write, "eof");
-    json_write_boolean(write, file->eof);
+    json_write_boolean(write, eof);
     json_write_end_object(write);
     return TRUE;
 }
@@ -252,7 +250,7 @@ static gboolean write_bytes(const File *file, const guint8 *data, gsize len, gsi
 gboolean guest_file_write(Commands *commands, const GuestFileWriteArguments *args, Call *call,
                           GError **error)
 {
-    File *file = find(commands->files, args->handle, error);
+    const File *file = find(commands->files, args->handle, error);
     JsonWrite *write = call_result(call);
     g_autofree guint8 *data = NULL;
     gsize len, written;
@@ -270,13 +268,12 @@ gboolean guest_file_write(Commands *commands, const GuestFileWriteArguments *arg
     json_write_key(write, "count");
     json_write_int64(write, (gint64)written);
     json_write_key(write, "eof");
-    json_write_boolean(write, file->eof);
+    json_write_boolean(write, FALSE);
     json_write_end_object(write);
     return TRUE;
 }
 
-/* ---- Seek and flush
- * ---------------------------------------------------------------------------------- */
+/* ---- Seek and flush -------------------------------------------------------------------------- */
 
 static gboolean read_whence(const GuestAlternate *whence, int *ret_origin, GError **error)
 {
@@ -298,7 +295,7 @@ static gboolean read_whence(const GuestAlternate *whence, int *ret_origin, GErro
 gboolean guest_file_seek(Commands *commands, const GuestFileSeekArguments *args, Call *call,
                          GError **error)
 {
-    File *file = find(commands->files, args->handle, error);
+    const File *file = find(commands->files, args->handle, error);
     JsonWrite *write = call_result(call);
     gint64 position;
     int origin;
@@ -308,7 +305,6 @@ gboolean guest_file_seek(Commands *commands, const GuestFileSeekArguments *args,
     position = lseek(file->fd, args->offset, origin);
     if (position < 0)
         return fail("seek file", error);
-    file->eof = FALSE;
     json_write_begin_object(write);
     json_write_key(write, "position");
     json_write_int64(write, position);

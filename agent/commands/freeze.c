@@ -3,12 +3,15 @@
 /*
  * freeze: guest-fsfreeze-status, -freeze, -freeze-list, -thaw.
  *
- *   THAWED ──freeze──▶ PREPARING ──hook ok, some frozen──▶ FROZEN ──thaw, time up, end──▶ FINISHING
- * ──▶ THAWED │ hook fails: THAWED                                              ▲ └────── none
- * frozen, or one fails ────────────────────────────────┘
+ *   THAWED     to PREPARING: a freeze is asked for, its hook is started
+ *   PREPARING  to FROZEN: the hook succeeded, and something was frozen
+ *              to FINISHING: the hook succeeded, but nothing was frozen, or not all that should be
+ *              to THAWED: the hook failed
+ *   FROZEN     to FINISHING: a thaw is asked for, the time is up, or the agent ends
+ *   FINISHING  to THAWED: the thaw hook has ended
  *
- * PREPARING and FINISHING are the times of the hooks, which the agent does not wait for with its
- * hands in its lap: it still reads captured output and ends when told to. A thaw hook follows every
+ * While a hook runs the agent does not wait with its hands in its lap: it still reads captured
+ * output, and ends when told to. A thaw hook follows every
  * freeze hook that succeeded, also where nothing was frozen: a database that was told to stop is
  * told to go on.
  */
@@ -44,8 +47,7 @@ struct Freezer {
 /* Bounds FITHAW, which is repeated until it fails, against a kernel that never says so. */
 enum { THAW_ATTEMPTS = 64 };
 
-/* ---- Filesystems
- * ------------------------------------------------------------------------------------- */
+/* ---- Filesystems ----------------------------------------------------------------------------- */
 
 static GPtrArray *read_mounts(const Freezer *freezer, GError **error)
 {
@@ -122,8 +124,7 @@ static guint thaw_all(const Freezer *freezer, const GPtrArray *mounts)
     return count;
 }
 
-/* ---- State
- * ------------------------------------------------------------------------------------------- */
+/* ---- State ----------------------------------------------------------------------------------- */
 
 static void set_frozen(Freezer *freezer, gboolean frozen)
 {
@@ -239,8 +240,7 @@ static void enter_frozen(Freezer *freezer)
         freezer->timer = g_timeout_add(freezer->timeout_ms, on_time_up, freezer);
 }
 
-/* ---- Freeze
- * ------------------------------------------------------------------------------------------ */
+/* ---- Freeze ---------------------------------------------------------------------------------- */
 
 /* Returns: how many were frozen; none, with *error, where one could not be. */
 static guint freeze_now(Freezer *freezer, GError **error)
@@ -313,8 +313,7 @@ gboolean guest_fsfreeze_freeze_list(Commands *commands,
     return begin_freeze(commands->freezer, args->mountpoints, call, error);
 }
 
-/* ---- Thaw and status
- * --------------------------------------------------------------------------------- */
+/* ---- Thaw and status ------------------------------------------------------------------------- */
 
 gboolean guest_fsfreeze_thaw(Commands *commands, Call *call, GError **error)
 {
@@ -343,8 +342,7 @@ gboolean guest_fsfreeze_status(Commands *commands, Call *call, GError **error)
     return TRUE;
 }
 
-/* ---- Life
- * -------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 Freezer *freezer_new(Commands *commands, const char *hook, guint timeout_ms)
 {

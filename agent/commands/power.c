@@ -12,8 +12,7 @@
 #include "agent/dispatch.h"
 #include "common/qmp-error.h"
 
-/* ---- Shutdown
- * ---------------------------------------------------------------------------------------- */
+/* ---- Shutdown -------------------------------------------------------------------------------- */
 
 static void on_shutdown_end(gpointer user, const SystemExit *result)
 {
@@ -66,8 +65,7 @@ gboolean guest_shutdown(Commands *commands, const GuestShutdownArguments *args, 
     return TRUE;
 }
 
-/* ---- Suspend
- * ----------------------------------------------------------------------------------------- */
+/* ---- Suspend --------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *systemd_unit;
