@@ -5,10 +5,11 @@ channels, a shell in the guest. Nothing here waits by sleeping, and everything t
 from .agent import AgentChannel, AgentError
 from .guest import Guest, GuestError
 from .image import Image, check_filesystem, program
+from .proxy import Proxy, port_is_free
 from .qmp import Qmp, QmpError
 from .stream import Closed, Deadline, Stream, TimedOut
 
 __all__ = [
-    "AgentChannel", "AgentError", "Closed", "Deadline", "Guest", "GuestError", "Image", "Qmp", "QmpError", "Stream",
-    "TimedOut", "check_filesystem", "program",
+    "AgentChannel", "AgentError", "Closed", "Deadline", "Guest", "GuestError", "Image", "Proxy", "Qmp", "QmpError",
+    "Stream", "TimedOut", "check_filesystem", "port_is_free", "program",
 ]

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""qga-proxyd beside a guest's QEMU."""
+
+import contextlib
+import errno
+import os
+import select
+import socket
+import subprocess
+
+from .image import program
+from .qmp import Qmp, QmpError
+from .stream import Closed, Deadline, Stream, TimedOut, wait_readable
+
+PROXYD = "proxy/daemon/qga-proxyd"
+
+# Pace of looking again where nothing tells that it is time to.
+POLL_SECONDS = 0.02
+
+
+def free_port():
+    with socket.create_server(("localhost", 0)) as sock:
+        return sock.getsockname()[1]
+
+
+def port_is_free(port):
+    try:
+        with socket.create_server(("localhost", port)):
+            return True
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+
+
+class Proxy:
+    """Usage: with Proxy(guest) as proxy: ...
+
+    It listens on a port of localhost and on a unix socket. Attributes:
+
+      tcp      address of the one, a (host, port) pair
+      unix     address of the other, a path
+      process  its Popen
+    """
+
+    def __init__(self, guest, method="virtio-serial", port=None):
+        self.guest = guest
+        self.method = method
+        self.tcp = ("localhost", port or free_port())
+        self.unix = str(guest.directory / "proxy.sock")
+        self.process = None
+
+    def __enter__(self):
+        agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
+        # Found there by the guest's report of a failure.
+        log = self.guest.directory / "qga-proxyd.stderr"
+        # The kernel ends it when this process dies, however it dies.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}",
+                   "--agent", f"unix:{agent}", "--listen", "tcp:{}:{}".format(*self.tcp),
+                   "--listen", f"unix:{self.unix}", "--log-level", "debug"]
+        with open(log, "ab") as stderr:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+        self.pidfd = os.pidfd_open(self.process.pid)
+        try:
+            deadline = Deadline(30)
+            for address in self.tcp, self.unix:
+                self._wait_listening(address, deadline)
+        except BaseException as error:
+            error.add_note(log.read_text(errors="replace"))
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        os.close(self.pidfd)
+
+    def _pause(self, deadline, what):
+        """Lets a moment pass, and goes on at once if the proxy has ended."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        if poll.poll(POLL_SECONDS * 1000):
+            raise Closed(f"qga-proxyd ended with status {self.process.wait()} while waiting for {what}")
+        if not deadline.left():
+            raise TimedOut(f"timed out waiting for {what}")
+
+    def _wait_listening(self, address, deadline):
+        while True:
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                Stream.connect(address, "probe").close()
+                return
+            self._pause(deadline, f"qga-proxyd to listen on {address}")
+
+    def connect(self, transport="unix", name=None):
+        """A client that has not negotiated; transport is tcp or unix."""
+        return Qmp.connect(getattr(self, transport), name or f"a client over {transport}")
+
+    def client(self, transport="unix", name=None, **arguments):
+        """A client that has negotiated."""
+        return self.connect(transport, name).negotiate(**arguments)
+
+    def status(self):
+        with self.client() as client:
+            return client.execute("qga-proxy-status")
+
+    def wait_agent_state(self, state, timeout=30):
+        """Waits until the proxy's lane to the agent is ready, busy, closed..."""
+        deadline = Deadline(timeout)
+        with self.client(name="the harness's client") as client:
+            while (seen := client.execute("qga-proxy-status")["agent"]["state"]) != state:
+                self._pause(deadline, f"the agent's lane to be {state}, not {seen}")
+
+    def wait_agent(self, timeout=60):
+        """Waits until the agent answers through the proxy."""
+        deadline = Deadline(timeout)
+        with self.client(name="the harness's client") as client:
+            while True:
+                try:
+                    return client.execute("guest-ping", timeout=deadline)
+                except QmpError as error:
+                    self._pause(deadline, f"the agent to answer, whose last error was: {error}")
+
+    def wait_exit(self, timeout=30):
+        """Waits for it to end by itself; returns its exit status."""
+        wait_readable(self.pidfd, timeout, "qga-proxyd to end")
+        return self.process.wait()
