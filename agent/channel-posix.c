@@ -9,9 +9,10 @@
  *
  * Connections, by kind:
  *   virtio-serial  from the host's opening the port to its closing it; the descriptor stays open
- *   isa-serial     as long as the device works; there is no telling whether anybody is on the other
- * side unix, vsock    one client; others wait in the backlog A device that cannot be opened, or
- * fails, is tried again after a pause that doubles.
+ *   isa-serial     as long as the device works: nothing tells whether anybody is on the other side
+ *   unix, vsock    one client; others wait in the backlog
+ *
+ * A device that cannot be opened, or fails, is tried again after a pause that doubles.
  */
 
 #include "agent/channel.h"
@@ -19,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,7 +39,7 @@ enum { MAX_PIECES = 16 };
 
 typedef enum {
     STATE_CLOSED,  /* no device, or no client */
-    STATE_AWAY,    /* a virtio-serial port that the host has not opened */
+    STATE_AWAY,    /* a virtio-serial port that no host has open, as far as is known */
     STATE_OPENING, /* opened() is due */
     STATE_OPEN,
 } ChannelState;
@@ -85,18 +85,13 @@ static void watch(Channel *channel, int fd, guint32 events)
         g_critical("cannot watch a channel: %s", g_strerror(errno));
 }
 
-/* Whether the other side is there: a port that no host has open is hung up. */
-static gboolean is_away(const Channel *channel)
-{
-    struct pollfd at = {.fd = channel->fd, .events = POLLIN};
-
-    return channel->method == CHANNEL_VIRTIO_SERIAL && poll(&at, 1, 0) > 0 &&
-           (at.revents & (POLLHUP | POLLIN)) == POLLHUP;
-}
-
+/*
+ * Whether somebody is on the other side shows in reading: a port that no host has open gives 0, but
+ * only after what a former host has left in it. Its poll state says "readable" in both cases.
+ */
 static void await_opening(Channel *channel)
 {
-    channel->state = is_away(channel) ? STATE_AWAY : STATE_OPENING;
+    channel->state = STATE_OPENING;
     channel->failed = FALSE;
     channel->can_read = channel->can_write = TRUE; /* until a call says otherwise */
 }
@@ -296,7 +291,7 @@ static void io_close(gpointer io)
     channel->want_read = channel->want_write = FALSE;
     /* A terminal can stand for the port; its end is final, and it must be opened again. */
     if (channel->method == CHANNEL_VIRTIO_SERIAL && !channel->failed && !isatty(channel->fd)) {
-        await_opening(channel);
+        channel->state = STATE_AWAY; /* until the next edge, which may be due already */
         return;
     }
     channel->state = STATE_CLOSED;
