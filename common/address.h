@@ -4,7 +4,11 @@
  * address: endpoints, written as QEMU writes them.
  *
  *   unix:PATH  tcp:HOST:PORT  vsock:CID:PORT  fd:N
- *   behind it, in any order: ,server[=on|off] ,wait[=on|off] ,nowait ,noserver ,reconnect=SECONDS
+ *   behind it, in any order, the last of a kind counts:
+ *   ,server[=on|off] ,noserver ,wait[=on|off] ,nowait ,reconnect=SECONDS ,nodelay
+ *
+ * An IPv6 address stands in brackets, an abstract unix name behind '@'; an empty HOST or CID
+ * listens on all there are. A comma that belongs to a name is written twice.
  *
  * Owns the syntax. Leaves sockets to proxy/listener.h and proxy/dial.h.
  */
@@ -17,6 +21,9 @@ G_BEGIN_DECLS
 
 typedef enum { ADDRESS_UNIX, ADDRESS_TCP, ADDRESS_VSOCK, ADDRESS_FD } AddressKind;
 
+/* The kernel's name for "any context" */
+#define ADDRESS_CID_ANY G_MAXUINT32
+
 typedef struct {
     AddressKind kind;
     char *path;      /* unix; a leading '@' means the abstract name space */
@@ -25,23 +32,24 @@ typedef struct {
     guint32 cid;     /* vsock */
     guint32 number;  /* vsock: port · fd: descriptor */
     gboolean server; /* listens, instead of connecting */
-    gboolean wait;   /* QEMU's start waits for the first client */
-    guint reconnect; /* seconds; 0 for not at all */
+    gboolean wait;   /* QEMU's start waits for the first client; only with server */
+    guint reconnect; /* seconds; 0 for not at all; never with server */
 } Address;
 
 /* What an address means that does not say: each option of the command line has its own. */
 typedef struct {
     gboolean server;
-    gboolean wait;
+    gboolean wait; /* where it is a server */
 } AddressDefaults;
 
 /**
  * address_parse:
- * @text: as above; a comma within a path is written twice, as in QEMU
- * @error: names the part that is wrong; of domain ADDRESS_ERROR
+ * @text: as above
+ * @error: quotes @text and names the part that is wrong; of domain ADDRESS_ERROR
  */
 Address *address_parse(const char *text, const AddressDefaults *defaults,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Address *address_copy(const Address *address);
 void address_free(Address *address);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Address, address_free)
 
