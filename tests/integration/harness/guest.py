@@ -79,6 +79,9 @@ class Guest:
     def __exit__(self, kind, error, traceback):
         if error is not None and self.process is not None:
             error.add_note(self.report())
+        self.close()
+
+    def close(self):
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -238,10 +241,10 @@ class Guest:
 
     def progress(self, filesystem):
         """How many rounds the writer on /mnt/FILESYSTEM has done."""
-        return int(self.shell(f"cat /mnt/{filesystem}/progress"))
+        return int(self.shell(f"cat /mnt/{filesystem}/progress 2> /dev/null || echo 0"))
 
     def wait_progress(self, filesystem, beyond, timeout=30):
-        self.wait_until(f"[ $(cat /mnt/{filesystem}/progress) -gt {beyond} ]", timeout)
+        self.wait_until(f"[ $(cat /mnt/{filesystem}/progress 2> /dev/null || echo 0) -gt {beyond} ]", timeout)
 
     # Steps from outside
 
