@@ -3,9 +3,10 @@
 /*
  * listener: accepts connections on one address.
  *
- * Owns the listening descriptors (a host name can stand for an IPv4 and an IPv6 address) and a unix socket's
- * path: a stale one is replaced, one that a live server listens on is not, and ours goes with us.
- * Leaves accepted descriptors to whoever is called back.
+ * Owns the listening descriptors (a host name can stand for an IPv4 and an IPv6 address) and a unix
+ * socket's path: a stale one is replaced, one that a live server listens on is not, and ours goes
+ * with us. Leaves accepted descriptors to whoever is called back, and the path's mode to the
+ * caller's umask.
  */
 
 #pragma once
@@ -23,18 +24,25 @@ typedef void (*ListenerCallback)(gpointer owner, int fd, const char *peer);
 
 /**
  * listener_new:
- * @address: copied from; one with `server`; for ADDRESS_FD a descriptor that listens already
+ * @address: copied from; for ADDRESS_FD a descriptor that listens already, taken over unless this
+ *   fails
+ * @callback: may free the listener
  * @error: G_IO_ERROR, names the address
+ *
+ * Names are looked up here and now, which can take as long as a look-up takes: listening is for
+ * start-up, when there is nobody yet to be kept waiting. "localhost" is both of its addresses.
  *
  * When descriptors run out, accepting pauses for a moment instead of spinning.
  */
-Listener *listener_new(IoLoop *loop, const Address *address, ListenerCallback callback, gpointer owner,
-                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Listener *listener_new(IoLoop *loop, const Address *address, ListenerCallback callback,
+                       gpointer owner, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void listener_free(Listener *listener);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Listener, listener_free)
 
 /* Pauses or resumes accepting: the backlog is the queue. */
 void listener_pause(Listener *listener, gboolean paused);
 
+/* With the port that the kernel chose, where it was asked to choose one by port 0. */
 const Address *listener_address(const Listener *listener);
 
 G_END_DECLS

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* BATCH: events taken from the kernel at once; what is left comes in the next turn, and the kernel
+ * rotates its list. PIECES: of one write, as many as a stream hands over. */
+enum { BATCH = 64, PIECES = 16 };
+
+struct IoLoop {
+    GSource source; /* allocated and counted by GLib; must be first */
+    GMainContext *context;
+    guint users; /* references from outside; at 0 the source leaves its context */
+
+    int epoll_fd;
+    int refusal; /* errno, where there is no epoll_fd */
+    gpointer poll_tag;
+    struct epoll_event batch[BATCH];
+    int batch_next; /* first that was not handed out yet */
+    int batch_len;
+
+    GSequence *timers; /* armed IoTimers, the first due in front */
+    gint64 served;     /* when timers were last served */
+};
+
+struct Io {
+    IoLoop *loop;
+    int fd;
+    gboolean is_socket;
+    guint32 wanted;   /* EPOLLIN, EPOLLOUT */
+    int refusal;      /* errno, where the kernel does not watch fd */
+    IoTimer *refused; /* reports it */
+    IoCallback callback;
+    gpointer owner;
+};
+
+struct IoTimer {
+    IoLoop *loop;
+    GSequenceIter *place; /* (nullable): in loop->timers */
+    gint64 at;
+    IoTimerCallback callback;
+    gpointer owner;
+};
+
+/* ---- Serving -------------------------------------------------------------------------------- */
+
+static void wake_for_first_timer(IoLoop *loop)
+{
+    GSequenceIter *first = g_sequence_get_begin_iter(loop->timers);
+    gint64 at = -1;
+
+    if (!g_sequence_iter_is_end(first))
+        at = ((IoTimer *)g_sequence_get(first))->at;
+    g_source_set_ready_time(&loop->source, at);
+}
+
+static void disarm(IoTimer *timer)
+{
+    if (timer->place)
+        g_sequence_remove(timer->place);
+    timer->place = NULL;
+}
+
+static void serve_timers(IoLoop *loop)
+{
+    GSequenceIter *first;
+
+    loop->served = g_get_monotonic_time();
+    while (first = g_sequence_get_begin_iter(loop->timers), !g_sequence_iter_is_end(first)) {
+        IoTimer *timer = g_sequence_get(first);
+
+        if (timer->at > loop->served)
+            break;
+        disarm(timer);
+        timer->callback(timer->owner, loop->served);
+    }
+}
+
+static IoReady ready_from(guint32 events)
+{
+    return (events & EPOLLIN ? IO_READABLE : 0) | (events & EPOLLOUT ? IO_WRITABLE : 0) |
+           (events & (EPOLLHUP | EPOLLERR) ? IO_HANGUP : 0);
+}
+
+/* A callback may free what is still in the batch: io_steal_fd() takes it out. Or it may have
+ * changed its mind about what it wants since. */
+static void serve_batch(IoLoop *loop)
+{
+    g_assert(loop->batch_len == 0);
+    loop->batch_next = 0;
+    loop->batch_len = MAX(epoll_wait(loop->epoll_fd, loop->batch, BATCH, 0), 0);
+    while (loop->batch_next < loop->batch_len) {
+        struct epoll_event event = loop->batch[loop->batch_next++];
+        Io *io = event.data.ptr;
+
+        if (io && event.events & (io->wanted | EPOLLHUP | EPOLLERR))
+            io->callback(io->owner, ready_from(event.events & (io->wanted | EPOLLHUP | EPOLLERR)));
+    }
+    loop->batch_len = 0;
+}
+
+/* Callbacks may give back the last reference: GLib holds one on the source meanwhile, so that it
+ * ends here with no timer armed and no descriptor watched. */
+static gboolean dispatch(GSource *source, GSourceFunc unused_callback, gpointer unused_data)
+{
+    IoLoop *loop = (IoLoop *)source;
+    gboolean ready = loop->poll_tag && g_source_query_unix_fd(source, loop->poll_tag);
+
+    serve_timers(loop);
+    if (ready)
+        serve_batch(loop);
+    wake_for_first_timer(loop);
+    return G_SOURCE_CONTINUE;
+}
+
+/* ---- The loop of a context ------------------------------------------------------------------ */
+
+static void finalize(GSource *source)
+{
+    IoLoop *loop = (IoLoop *)source;
+
+    g_assert(g_sequence_is_empty(loop->timers));
+    g_sequence_free(loop->timers);
+    if (loop->epoll_fd >= 0)
+        close(loop->epoll_fd);
+}
+
+static GSourceFuncs loop_funcs = {.dispatch = dispatch, .finalize = finalize};
+
+static IoLoop *loop_new(GMainContext *context)
+{
+    GSource *source = g_source_new(&loop_funcs, sizeof(IoLoop));
+    IoLoop *loop = (IoLoop *)source;
+
+    g_source_set_name(source, "qga-proxy");
+    /* With callback data of its own, io_loop_get() finds it; NULL will do. */
+    g_source_set_callback(source, NULL, NULL, NULL);
+    loop->context = g_main_context_ref(context);
+    loop->timers = g_sequence_new(NULL);
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->epoll_fd >= 0)
+        loop->poll_tag = g_source_add_unix_fd(source, loop->epoll_fd, G_IO_IN);
+    else
+        loop->refusal = errno;
+    g_source_attach(source, context);
+    return loop;
+}
+
+/* The context itself remembers its loop among its sources: that needs no table beside it. */
+IoLoop *io_loop_get(GMainContext *context)
+{
+    GSource *source = g_main_context_find_source_by_funcs_user_data(context, &loop_funcs, NULL);
+
+    if (source)
+        return io_loop_ref((IoLoop *)source);
+    return io_loop_ref(loop_new(context ? context : g_main_context_default()));
+}
+
+IoLoop *io_loop_ref(IoLoop *loop)
+{
+    loop->users++;
+    return loop;
+}
+
+void io_loop_unref(IoLoop *loop)
+{
+    GMainContext *context = loop->context;
+
+    g_assert(loop->users > 0);
+    if (--loop->users > 0)
+        return;
+    g_source_destroy(&loop->source);
+    g_source_unref(&loop->source);
+    g_main_context_unref(context);
+}
+
+GMainContext *io_loop_context(IoLoop *loop)
+{
+    return loop->context;
+}
+
+/* ---- Timers --------------------------------------------------------------------------------- */
+
+IoTimer *io_timer_new(IoLoop *loop, IoTimerCallback callback, gpointer owner)
+{
+    IoTimer *timer = g_new0(IoTimer, 1);
+
+    timer->loop = io_loop_ref(loop);
+    timer->callback = callback;
+    timer->owner = owner;
+    return timer;
+}
+
+void io_timer_free(IoTimer *timer)
+{
+    if (!timer)
+        return;
+    io_timer_set(timer, -1);
+    io_loop_unref(timer->loop);
+    g_free(timer);
+}
+
+static int compare_timers(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    gint64 a_at = ((const IoTimer *)a)->at;
+    gint64 b_at = ((const IoTimer *)b)->at;
+
+    return (a_at > b_at) - (a_at < b_at);
+}
+
+void io_timer_set(IoTimer *timer, gint64 at_us)
+{
+    IoLoop *loop = timer->loop;
+
+    if (!timer->place && at_us < 0)
+        return;
+    disarm(timer);
+    if (at_us >= 0) {
+        /* Behind the turn that may be under way: a timer that sets itself to now would be served in
+         * it again and again. */
+        timer->at = MAX(at_us, loop->served + 1);
+        timer->place = g_sequence_insert_sorted(loop->timers, timer, compare_timers, NULL);
+    }
+    wake_for_first_timer(loop);
+}
+
+/* ---- Descriptors ---------------------------------------------------------------------------- */
+
+static void report_refusal(gpointer data, gint64 unused_now)
+{
+    Io *io = data;
+
+    io->callback(io->owner, IO_HANGUP);
+}
+
+/* The kernel refuses regular files (EPERM), numbers that are no descriptor (EBADF), and more than
+ * /proc/sys/fs/epoll/max_user_watches (ENOSPC). */
+static void refuse(Io *io, int refusal)
+{
+    io->refusal = refusal;
+    io->refused = io_timer_new(io->loop, report_refusal, io);
+    io_timer_set(io->refused, 0);
+}
+
+static void watch(Io *io, int operation)
+{
+    struct epoll_event event = {.events = io->wanted, .data.ptr = io};
+
+    if (epoll_ctl(io->loop->epoll_fd, operation, io->fd, &event) < 0)
+        refuse(io, io->loop->refusal ? io->loop->refusal : errno);
+}
+
+Io *io_new(IoLoop *loop, int fd, IoCallback callback, gpointer owner)
+{
+    Io *io = g_new0(Io, 1);
+    struct stat status;
+
+    g_assert(fd >= 0);
+    io->loop = io_loop_ref(loop);
+    io->fd = fd;
+    io->callback = callback;
+    io->owner = owner;
+    io->is_socket = fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        refuse(io, errno);
+    else
+        watch(io, EPOLL_CTL_ADD);
+    return io;
+}
+
+static void forget_in_batch(const Io *io)
+{
+    IoLoop *loop = io->loop;
+
+    for (int i = loop->batch_next; i < loop->batch_len; i++)
+        if (loop->batch[i].data.ptr == io)
+            loop->batch[i].data.ptr = NULL;
+}
+
+int io_steal_fd(Io *io)
+{
+    int fd = io->fd;
+
+    forget_in_batch(io);
+    /* Not left to close(2): where another process holds the same open file, that ends nothing. */
+    epoll_ctl(io->loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    io_timer_free(io->refused);
+    io_loop_unref(io->loop);
+    g_free(io);
+    return fd;
+}
+
+void io_free(Io *io)
+{
+    if (io)
+        close(io_steal_fd(io));
+}
+
+int io_fd(const Io *io)
+{
+    return io->fd;
+}
+
+void io_want(Io *io, gboolean read, gboolean write)
+{
+    guint32 wanted = (read ? EPOLLIN : 0) | (write ? EPOLLOUT : 0);
+
+    if (wanted == io->wanted || io->refusal)
+        return;
+    io->wanted = wanted;
+    watch(io, EPOLL_CTL_MOD);
+}
+
+/* ---- As a stream's ------------------------------------------------------------------------- */
+
+static gssize failed(int number, GError **error)
+{
+    if (number == EAGAIN || number == EWOULDBLOCK)
+        return STREAM_IO_AGAIN;
+    g_set_error_literal(error, G_IO_ERROR, g_io_error_from_errno(number), g_strerror(number));
+    return STREAM_IO_FAILED;
+}
+
+static gssize read_some(gpointer data, gpointer buffer, gsize size, GError **error)
+{
+    Io *io = data;
+    gssize got;
+
+    if (io->refusal)
+        return failed(io->refusal, error);
+    do
+        got = read(io->fd, buffer, size);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? failed(errno, error) : got;
+}
+
+static gssize write_some(gpointer data, const QueuePiece *pieces, guint n_pieces, GError **error)
+{
+    Io *io = data;
+    struct iovec vectors[PIECES];
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = MIN(n_pieces, PIECES)};
+    gssize put;
+
+    if (io->refusal)
+        return failed(io->refusal, error);
+    for (gsize i = 0; i < message.msg_iovlen; i++)
+        vectors[i] = (struct iovec){(gpointer)pieces[i].data, pieces[i].len};
+    do
+        put = io->is_socket ? sendmsg(io->fd, &message, MSG_NOSIGNAL)
+                            : writev(io->fd, vectors, (int)message.msg_iovlen);
+    while (put < 0 && errno == EINTR);
+    return put < 0 ? failed(errno, error) : put;
+}
+
+static void want(gpointer data, gboolean read, gboolean write)
+{
+    io_want(data, read, write);
+}
+
+static void close_io(gpointer data)
+{
+    io_free(data);
+}
+
+const StreamIo io_stream = {read_some, write_some, want, close_io};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * socket: what connecting and listening have in common.
+ *
+ * Owns names of sockets as the kernel takes them, and how a TCP connection is tuned. Leaves making
+ * connections to dial.h and listener.h.
+ */
+
+#pragma once
+
+#include "common/address.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <linux/vm_sockets.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+        struct sockaddr_vm vm;
+        struct sockaddr_in inet;
+        struct sockaddr_in6 inet6;
+        struct sockaddr_storage space;
+    };
+    socklen_t len;
+} SocketName;
+
+/**
+ * socket_name_from_address:
+ * @address: unix or vsock: what needs no look-up
+ * @error: G_IO_ERROR
+ */
+gboolean socket_name_from_address(const Address *address, SocketName *ret_name,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns: (transfer full): of tcp and vsock, as an address is written: "tcp:[::1]:4444" */
+char *socket_name_to_string(const SocketName *name);
+
+/* Returns: a stream socket that does not block and is closed on exec, or -1 and errno */
+int socket_open(sa_family_t family) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Sends without delay, and finds out in two minutes that a host is gone. Does nothing to what is
+ * not TCP. A listening socket hands it on to what it accepts. */
+void socket_tune(int fd);
+
+G_END_DECLS
