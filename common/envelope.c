@@ -60,6 +60,7 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
     }
     members = sort_members(message, oob);
     ret->id = members.id;
+    ret->oob = members.exec_oob.text != NULL;
 
     if (members.stranger.text) {
         g_autofree char *stranger = quotable(members.stranger);
@@ -87,7 +88,6 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
     }
 
     ret->name = quotable(name);
-    ret->oob = members.exec_oob.text != NULL;
     ret->arguments = members.arguments;
     return TRUE;
 }

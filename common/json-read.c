@@ -90,7 +90,9 @@ static const char *skip_value(const char *at, const char *end)
 
 JsonWalk json_read_walk(JsonSpan container)
 {
-    if (container.len < 2)
+    JsonKind kind = json_read_kind(container);
+
+    if (kind != JSON_KIND_OBJECT && kind != JSON_KIND_ARRAY)
         return (JsonWalk){container.text, container.text};
     return (JsonWalk){container.text + 1, container.text + container.len - 1};
 }
@@ -217,19 +219,27 @@ gboolean json_read_boolean(JsonSpan boolean, gboolean *ret_value)
     return TRUE;
 }
 
+gboolean json_read_token(JsonSpan *token, const char *end)
+{
+    const char *at = token->text + token->len;
+    const char *stop;
+
+    while (at < end && is_space(*at))
+        at++;
+    if (at == end)
+        return FALSE;
+    if (memchr("{}[]:,", *at, 6))
+        stop = at + 1;
+    else
+        stop = skip_value(at, end);
+    *token = (JsonSpan){at, (gsize)(stop - at)};
+    return TRUE;
+}
+
 void json_read_compact(JsonSpan value, GString *out)
 {
-    const char *at = value.text;
-    const char *end = value.text + value.len;
+    JsonSpan token = {value.text, 0};
 
-    while (at < end) {
-        const char *start = at;
-
-        if (is_space(*at)) {
-            at++;
-            continue;
-        }
-        at = *at == '"' || *at == '\'' ? skip_string(at, end) : at + 1;
-        g_string_append_len(out, start, at - start);
-    }
+    while (json_read_token(&token, value.text + value.len))
+        g_string_append_len(out, token.text, (gssize)token.len);
 }

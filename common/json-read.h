@@ -44,7 +44,7 @@ typedef struct {
 
 /**
  * json_read_walk:
- * @container: an object or an array
+ * @container: an object or an array; anything else has no members and no elements
  */
 JsonWalk json_read_walk(JsonSpan container);
 
@@ -103,6 +103,17 @@ gboolean json_read_string_plain(JsonSpan string, JsonSpan *ret_text);
 gboolean json_read_int64(JsonSpan number, gint64 *ret_value);
 gboolean json_read_uint64(JsonSpan number, guint64 *ret_value);
 gboolean json_read_boolean(JsonSpan boolean, gboolean *ret_value);
+
+/**
+ * json_read_token:
+ * @token: the last one; to begin, one of no length where the text starts
+ * @end: where the text ends
+ *
+ * Goes on to the next token of scanned text: a string, number or word, or one structural byte.
+ *
+ * Returns: FALSE at the end
+ */
+gboolean json_read_token(JsonSpan *token, const char *end);
 
 /**
  * json_read_compact:

@@ -49,6 +49,14 @@ void json_write_null(JsonWrite *write);
 void json_write_span(JsonWrite *write, JsonSpan value);
 
 /**
+ * json_write_value:
+ * @value: a scanned value, from a peer that is not trusted to print as QEMU does
+ *
+ * Writes the same value anew: on one line, pure ASCII, with double quotes. Numbers keep their text.
+ */
+void json_write_value(JsonWrite *write, JsonSpan value);
+
+/**
  * json_write_base64:
  *
  * Writes @data as a string in base64.

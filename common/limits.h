@@ -83,15 +83,25 @@
 #define LIMIT_OUTPUT_HIGH (256u * 1024)
 #define LIMIT_OUTPUT_HARD (LIMIT_AGENT_BULK_REPLY_BYTES + 16u * 1024 * 1024)
 
+/* Unsent commands to one monitor: those in flight, each of the largest size, and a few out of band. */
+#define LIMIT_UPSTREAM_OUTPUT (16u * 1024 * 1024)
+
+/* Pause between two attempts to connect to QEMU or to the agent's channel, in milliseconds: doubled from the
+ * first to the last. QEMU opens its sockets within some ten of them; a failed attempt costs 20 µs. */
+#define LIMIT_RECONNECT_FIRST_MS 20
+#define LIMIT_RECONNECT_LAST_MS 1000
+
+/* Memory of one client: a largest request being read, its copy on the way, and unsent output. */
+#define LIMIT_CLIENT_BYTES (256u * 1024 * 1024)
+
 /* Memory that all clients of one proxy may hold in requests and unsent output together. */
 #define LIMIT_PROXY_BYTES (512u * 1024 * 1024)
 
 /* Bytes that one endpoint may read before the others get their turn. */
 #define LIMIT_READ_BUDGET (256u * 1024)
 
-/* Seconds in which a client must have finished negotiating; one that never does holds a descriptor.
- */
-#define LIMIT_NEGOTIATION_SECONDS 60
+/* Milliseconds that clients get to read what is left for them when QEMU has gone. */
+#define LIMIT_LINGER_MS 2000
 
 /* ---- Agent lane (proxy/agent-lane.c)
  * ----------------------------------------------------------------- */
@@ -100,15 +110,20 @@
  * slow agent takes per command, 256 are 13 minutes. */
 #define LIMIT_AGENT_QUEUED 256
 
-/* How long one sync is waited for before the next, in milliseconds: doubled from the first to the
- * last. An emulated guest answers in under 5 ms when its agent runs, and a probe is all that is
- * sent when not. */
-#define LIMIT_SYNC_FIRST_MS 250
-#define LIMIT_SYNC_LAST_MS  5000
+/* Commands of one agent that are listed; upstream has 44. */
+#define LIMIT_AGENT_COMMANDS 512
 
-/* Bytes of rubbish that are read while a sync is awaited before the next sync is sent all the same.
- */
-#define LIMIT_SYNC_NOISE_BYTES (128u * 1024 * 1024)
+/* How long one sync is waited for before the next, in milliseconds: doubled from the first to the last. An
+ * emulated guest answers in under 5 ms when its agent runs. What is sent to a line that nobody reads may pile
+ * up there, so the last is not small; a port that tells when it opens is probed then, without waiting. */
+#define LIMIT_SYNC_FIRST_MS 250
+#define LIMIT_SYNC_LAST_MS 2000
+
+/* Unanswered probes after which commands are refused at once, instead of waiting for the next one: 5.75 s. */
+#define LIMIT_SYNC_HOPE 5
+
+/* Seconds that a command waits for a sync before it is refused, unsent. libvirt gives a sync 5 s too. */
+#define LIMIT_SECONDS_UNSYNCED 5
 
 /* Time for one command, by its class in the schema, in seconds. Quick ones touch memory; slow ones
  * touch disks or wait for helpers; a freeze waits for the guest's writers and its hooks (killing it

@@ -31,7 +31,7 @@ void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSp
     end_line(out, dialect);
 }
 
-void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id)
+void message_error_span(GString *out, MessageDialect dialect, JsonSpan error, JsonSpan id)
 {
     JsonWrite write;
 
@@ -39,14 +39,24 @@ void message_error(GString *out, MessageDialect dialect, const GError *error, Js
     json_write_begin_object(&write);
     write_id(&write, id);
     json_write_key(&write, "error");
+    json_write_span(&write, error);
+    json_write_end_object(&write);
+    end_line(out, dialect);
+}
+
+void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id)
+{
+    g_autoptr(GString) object = g_string_new(NULL);
+    JsonWrite write;
+
+    json_write_init(&write, object);
     json_write_begin_object(&write);
     json_write_key(&write, "class");
     json_write_string(&write, qmp_error_class(error));
     json_write_key(&write, "desc");
     json_write_string(&write, error->message);
     json_write_end_object(&write);
-    json_write_end_object(&write);
-    end_line(out, dialect);
+    message_error_span(out, dialect, (JsonSpan){object->str, object->len}, id);
 }
 
 void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us)

@@ -25,6 +25,9 @@ void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSp
  * GenericError. */
 void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id);
 
+/* The same, with the object of the error as it came from elsewhere. */
+void message_error_span(GString *out, MessageDialect dialect, JsonSpan error, JsonSpan id);
+
 /* {"timestamp": {…}, "event": NAME, "data": DATA}; data left out where absent. @now_us is real
  * time. */
 void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us);

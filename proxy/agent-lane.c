@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Theory of operation.
+ *
+ *   channel   connected or not; the link sees to that
+ *   port      what QEMU says of the guest's end
+ *   sync      whether what comes from there can be attributed to what we send
+ *   flight    the one command under way
+ *
+ * The four move in that order: a command flies only when synced, a sync is sent only while the port
+ * may be open. Each loss falls back as far as it must, fails the flight with what is known of its
+ * outcome, and starts again from there.
+ *
+ * A command that stays silent on success is followed by a sync in the same write. The agent works
+ * in order, so the sync's answer says that the command succeeded, or the guest goes before it can
+ * answer, which says so too.
+ */
+
+#include "agent-lane.h"
+
+#include "link.h"
+
+#include "common/json-write.h"
+#include "common/limits.h"
+#include "common/message.h"
+#include "common/qmp-error.h"
+#include "common/sync.h"
+
+#include <string.h>
+
+typedef struct {
+    Pending *pending; /* (nullable): NULL while nothing is under way */
+    guint64 id;       /* sent with it */
+    gboolean with_id;
+    gint64 deadline_us;
+    guint limit_seconds;
+} Flight;
+
+typedef struct {
+    Pending *pending;
+    gint64 deadline_us; /* when it is refused if the agent has not synced by then */
+} Waiting;
+
+struct AgentLane {
+    const AgentLaneOps *ops;
+    gpointer owner;
+    IoLoop *loop;
+    Link *link;
+    IoTimer *timer;
+
+    Io *io; /* (nullable): while connected */
+    Stream stream;
+    PortState port;
+    gboolean must_ask;
+    gboolean asking;
+    gboolean asked;   /* the port was looked at for the command that is next */
+    gint64 paused_us; /* since when, or 0 */
+
+    Sync sync;
+    gboolean refuses_id; /* the agent is older than the id */
+    Flight flight;
+    GQueue waiting; /* of Waiting */
+    AgentLaneStats stats;
+};
+
+static gint64 now(void)
+{
+    return g_get_monotonic_time();
+}
+
+static guint64 random_63(void)
+{
+    return ((guint64)g_random_int() << 31) ^ g_random_int();
+}
+
+static guint seconds_for(const Pending *pending)
+{
+    static const guint seconds[] = {
+        [GUEST_CLASS_QUICK] = LIMIT_SECONDS_QUICK,       [GUEST_CLASS_SLOW] = LIMIT_SECONDS_SLOW,
+        [GUEST_CLASS_FREEZE] = LIMIT_SECONDS_FREEZE,     [GUEST_CLASS_THAW] = LIMIT_SECONDS_THAW,
+        [GUEST_CLASS_SHUTDOWN] = LIMIT_SECONDS_SHUTDOWN,
+    };
+
+    return pending->guest ? seconds[pending->guest->time_class] : LIMIT_SECONDS_SLOW;
+}
+
+static gboolean has_flag(const Pending *pending, GuestFlags flag)
+{
+    return pending->guest && (pending->guest->flags & flag);
+}
+
+AgentState agent_lane_state(const AgentLane *lane)
+{
+    if (!lane->io)
+        return AGENT_OFFLINE;
+    if (lane->port == PORT_CLOSED)
+        return AGENT_CLOSED;
+    if (lane->flight.pending)
+        return AGENT_BUSY;
+    return lane->sync.state == SYNC_DONE ? AGENT_READY : AGENT_SYNCING;
+}
+
+/* ---- Ends of a flight
+ * -------------------------------------------------------------------------------- */
+
+static void set_timer(AgentLane *lane)
+{
+    const Waiting *first = g_queue_peek_head(&lane->waiting);
+    gint64 due = G_MAXINT64;
+
+    if (lane->paused_us) {
+        io_timer_set(lane->timer, -1);
+        return;
+    }
+    if (lane->io && lane->port != PORT_CLOSED && lane->sync.state == SYNC_WAITING)
+        due = lane->sync.deadline_us;
+    if (lane->flight.pending)
+        due = lane->flight.deadline_us;
+    if (first && lane->sync.state != SYNC_DONE)
+        due = MIN(due, first->deadline_us);
+    io_timer_set(lane->timer, due == G_MAXINT64 ? -1 : due);
+}
+
+static void land(AgentLane *lane, const EnvelopeReply *reply, const GError *error)
+{
+    Pending *pending = g_steal_pointer(&lane->flight.pending);
+
+    json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
+    if (pending)
+        pending_finish(pending, reply, error);
+}
+
+static void land_failed(AgentLane *lane, const char *why)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!lane->flight.pending)
+        return;
+    qmp_error_set(&error, "%s; %s was sent and its outcome is unknown", why,
+                  lane->flight.pending->name);
+    land(lane, NULL, error);
+}
+
+static void refuse_waiting(AgentLane *lane, const char *why)
+{
+    Waiting *waiting;
+
+    while ((waiting = g_queue_pop_head(&lane->waiting))) {
+        Pending *pending = waiting->pending;
+
+        g_free(waiting);
+        pending_fail(pending, "%s; %s was not sent", why, pending->name);
+    }
+}
+
+/* Whatever was believed of the stream no longer holds. */
+static void doubt(AgentLane *lane)
+{
+    lane->asked = FALSE;
+    lane->refuses_id = FALSE;
+    sync_start(&lane->sync, now());
+    json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
+}
+
+static void lose_channel(AgentLane *lane, const char *why)
+{
+    g_debug("agent's channel: %s", why);
+    stream_clear(&lane->stream);
+    lane->io = NULL;
+    sync_stop(&lane->sync);
+    land_failed(lane, "The agent's channel was closed");
+    refuse_waiting(lane, "The agent's channel was closed");
+    link_connect(lane->link);
+    set_timer(lane);
+}
+
+/* ---- Sending
+ * ----------------------------------------------------------------------------------------- */
+
+static gboolean write_text(AgentLane *lane, const GString *text)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!stream_send(&lane->stream, text->str, text->len)) {
+        lose_channel(lane, "the guest does not read");
+        return FALSE;
+    }
+    if (!stream_flush(&lane->stream, &error)) {
+        lose_channel(lane, error->message);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static void append_probe(AgentLane *lane, GString *text)
+{
+    lane->stats.syncs++;
+    sync_probe(&lane->sync, now(), (gint64)random_63(), text);
+}
+
+static void take_off(AgentLane *lane, Pending *pending)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *id = NULL;
+    Flight *flight = &lane->flight;
+
+    flight->pending = pending;
+    flight->with_id = !lane->refuses_id;
+    flight->id = random_63();
+    flight->limit_seconds = seconds_for(pending);
+    flight->deadline_us = now() + (gint64)flight->limit_seconds * G_USEC_PER_SEC;
+    lane->asked = FALSE;
+    lane->stats.commands++;
+    if (has_flag(pending, GUEST_FLAG_BULK))
+        json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
+
+    id = g_strdup_printf("%" G_GUINT64_FORMAT, flight->id);
+    message_command(text, pending->name, FALSE, pending_arguments(pending),
+                    flight->with_id ? (JsonSpan){id, strlen(id)} : JSON_SPAN_NONE);
+    g_string_append_c(text, '\n');
+    if (has_flag(pending, GUEST_FLAG_SILENT)) {
+        doubt(lane);
+        append_probe(lane, text);
+    }
+    write_text(lane, text);
+}
+
+static void drop_orphans(AgentLane *lane)
+{
+    for (GList *at = lane->waiting.head, *next; at; at = next) {
+        Waiting *waiting = at->data;
+
+        next = at->next;
+        if (!waiting->pending->orphan)
+            continue;
+        g_queue_delete_link(&lane->waiting, at);
+        pending_fail(waiting->pending, "The client has left");
+        g_free(waiting);
+    }
+}
+
+/* Sends what may be sent now: a sync that is due, or the next command. */
+static void pump(AgentLane *lane)
+{
+    drop_orphans(lane);
+    if (lane->io && lane->port != PORT_CLOSED && !lane->flight.pending && !lane->paused_us &&
+        sync_due(&lane->sync, now())) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        append_probe(lane, text);
+        if (!write_text(lane, text))
+            return;
+    }
+    if (lane->must_ask && !lane->asked && lane->waiting.length > 0 && !lane->asking) {
+        lane->asking = TRUE;
+        lane->ops->ask_port(lane->owner);
+    }
+    if (agent_lane_state(lane) == AGENT_READY && lane->waiting.length > 0 && !lane->asking &&
+        !lane->paused_us) {
+        g_autofree Waiting *waiting = g_queue_pop_head(&lane->waiting);
+
+        take_off(lane, waiting->pending);
+    }
+    set_timer(lane);
+}
+
+/* Returns: (nullable): why a command cannot be sent now, nor soon */
+static const char *obstacle(const AgentLane *lane)
+{
+    if (!lane->io)
+        return "The agent's channel is not connected";
+    if (lane->paused_us)
+        return "The virtual machine is paused";
+    if (lane->port == PORT_CLOSED && !lane->must_ask)
+        return "The guest agent is not connected: nothing in the guest has opened its port";
+    if (lane->sync.state == SYNC_WAITING && lane->sync.probes > LIMIT_SYNC_HOPE &&
+        !lane->flight.pending)
+        return "The guest agent does not answer";
+    return NULL;
+}
+
+void agent_lane_submit(AgentLane *lane, Pending *pending)
+{
+    const char *why = obstacle(lane);
+    Waiting *waiting;
+
+    if (!why && lane->waiting.length >= LIMIT_AGENT_QUEUED)
+        why = "Too many commands wait for the guest agent";
+    if (why) {
+        pending_fail(pending, "%s; %s was not sent", why, pending->name);
+        return;
+    }
+
+    waiting = g_new(Waiting, 1);
+    *waiting = (Waiting){pending, now() + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC};
+    if (pending->guest && pending->guest->time_class == GUEST_CLASS_THAW)
+        g_queue_push_head(&lane->waiting, waiting);
+    else
+        g_queue_push_tail(&lane->waiting, waiting);
+    pump(lane);
+}
+
+/* ---- Receiving
+ * --------------------------------------------------------------------------------------- */
+
+/* Without ids, order alone tells: between a sync's answer and the next sync there is one command. A
+ * silent one is followed by a sync at once; what comes between its failure and that answer is the
+ * complaint about 0xFF. */
+static gboolean answers_flight_by_order(const AgentLane *lane, const EnvelopeReply *reply)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (reply->id.text)
+        return FALSE;
+    if (lane->sync.state == SYNC_DONE)
+        return TRUE;
+    if (reply->kind != ENVELOPE_ERROR)
+        return FALSE;
+    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    return !strstr(error->message, "JSON parse error");
+}
+
+static gboolean answers_flight(const AgentLane *lane, const EnvelopeReply *reply)
+{
+    guint64 id;
+
+    if (!lane->flight.pending || (reply->kind != ENVELOPE_RETURN && reply->kind != ENVELOPE_ERROR))
+        return FALSE;
+    if (!lane->flight.with_id)
+        return answers_flight_by_order(lane, reply);
+    return json_read_uint64(reply->id, &id) && id == lane->flight.id;
+}
+
+/* The guest's value is written anew: one line, ASCII, in the form QEMU prints. */
+static void deliver(AgentLane *lane, const EnvelopeReply *reply)
+{
+    g_autoptr(GString) text = NULL;
+    EnvelopeReply rebuilt = *reply;
+    JsonWrite write;
+
+    if (reply->kind == ENVELOPE_ERROR) {
+        g_autoptr(GError) error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+
+        land(lane, NULL, error);
+        return;
+    }
+    text = g_string_sized_new(reply->value.len + 16);
+    json_write_init(&write, text);
+    json_write_value(&write, reply->value);
+    rebuilt.value = (JsonSpan){text->str, text->len};
+    rebuilt.id = JSON_SPAN_NONE;
+    land(lane, &rebuilt, NULL);
+}
+
+static void on_synced(AgentLane *lane)
+{
+    static const EnvelopeReply empty = {.kind = ENVELOPE_RETURN, .value = {"{}", 2}};
+
+    /* The agent works in order: a silent command that it left behind has succeeded. Any other was
+     * never there: another agent answers than the one that it was sent to. */
+    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
+        land(lane, &empty, NULL);
+    else
+        land_failed(lane, "The guest agent was restarted");
+    lane->ops->synced(lane->owner);
+}
+
+/* An agent of 2011 knows no id. It says so once, and the command is sent again without: it was not
+ * run. */
+static gboolean is_id_refused(const AgentLane *lane, const EnvelopeReply *reply)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!lane->flight.pending || !lane->flight.with_id || reply->kind != ENVELOPE_ERROR ||
+        reply->id.text)
+        return FALSE;
+    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    return strstr(error->message, "'id' is unexpected") != NULL;
+}
+
+static void on_message(AgentLane *lane, JsonSpan message)
+{
+    EnvelopeReply reply;
+
+    if (!envelope_read_reply(message, &reply)) {
+        lane->stats.dropped++;
+    } else if (answers_flight(lane, &reply)) {
+        deliver(lane, &reply);
+    } else if (is_id_refused(lane, &reply)) {
+        lane->refuses_id = TRUE;
+        take_off(lane, g_steal_pointer(&lane->flight.pending));
+    } else if (sync_reply(&lane->sync, &reply)) {
+        on_synced(lane);
+    } else {
+        lane->stats.dropped++;
+    }
+}
+
+/* A lone 0xFF is how the agent marks the answer to a sync; all else in a flight's place is its end.
+ */
+static void on_fault(AgentLane *lane)
+{
+    if (stream_fault(&lane->stream) == JSON_FAULT_RESET)
+        return;
+    lane->stats.faults++;
+    if (lane->sync.state != SYNC_DONE)
+        return;
+    doubt(lane);
+    land_failed(lane, "The guest agent sent something that is no reply");
+}
+
+static void read_messages(AgentLane *lane)
+{
+    while (lane->io) {
+        JsonSpan message;
+
+        switch (stream_next(&lane->stream, &message)) {
+        case STREAM_MESSAGE: on_message(lane, message); break;
+        case STREAM_FAULT: on_fault(lane); break;
+        case STREAM_END: lose_channel(lane, "QEMU closed it"); return;
+        case STREAM_IDLE: pump(lane); return;
+        }
+    }
+}
+
+static void on_io(gpointer owner, IoReady ready)
+{
+    AgentLane *lane = owner;
+    g_autoptr(GError) error = NULL;
+
+    if ((ready & (IO_READABLE | IO_HANGUP)) && !stream_fill(&lane->stream, &error)) {
+        lose_channel(lane, error->message);
+        return;
+    }
+    if ((ready & IO_WRITABLE) && !stream_flush(&lane->stream, &error)) {
+        lose_channel(lane, error->message);
+        return;
+    }
+    read_messages(lane);
+}
+
+static void on_connected(gpointer owner, int fd)
+{
+    static const QueueLimits limits = {LIMIT_OUTPUT_LOW, LIMIT_OUTPUT_HIGH, LIMIT_OUTPUT_HARD};
+    AgentLane *lane = owner;
+
+    lane->io = io_new(lane->loop, fd, on_io, lane);
+    stream_init(&lane->stream, &io_stream, lane->io, &JSON_SCAN_LIMITS(LIMIT_AGENT_REPLY_BYTES),
+                &limits, NULL);
+    doubt(lane);
+    pump(lane);
+}
+
+/* ---- Time
+ * -------------------------------------------------------------------------------------------- */
+
+static void refuse_late(AgentLane *lane, gint64 now_us)
+{
+    const Waiting *first = g_queue_peek_head(&lane->waiting);
+
+    while (first && lane->sync.state != SYNC_DONE && !lane->flight.pending &&
+           first->deadline_us <= now_us) {
+        g_autofree Waiting *late = g_queue_pop_head(&lane->waiting);
+
+        pending_fail(late->pending, "The guest agent does not answer; %s was not sent",
+                     late->pending->name);
+        first = g_queue_peek_head(&lane->waiting);
+    }
+}
+
+static void on_timer(gpointer owner, gint64 now_us)
+{
+    AgentLane *lane = owner;
+
+    if (lane->flight.pending && lane->flight.deadline_us <= now_us) {
+        g_autofree char *why = g_strdup_printf("The guest agent did not answer within %u s",
+                                               lane->flight.limit_seconds);
+
+        lane->stats.timeouts++;
+        doubt(lane);
+        land_failed(lane, why);
+    }
+    refuse_late(lane, now_us);
+    pump(lane);
+}
+
+/* ---- What becomes of the guest
+ * ----------------------------------------------------------------------- */
+
+void agent_lane_interrupt(AgentLane *lane, const char *why)
+{
+    if (!lane->io)
+        return;
+    doubt(lane);
+    land_failed(lane, why);
+    pump(lane);
+}
+
+void agent_lane_probe(AgentLane *lane)
+{
+    g_autoptr(GString) text = NULL;
+
+    if (!lane->io || lane->port == PORT_CLOSED)
+        return;
+    doubt(lane);
+    if (lane->flight.pending) {
+        text = g_string_new(NULL);
+        append_probe(lane, text);
+        if (!write_text(lane, text))
+            return;
+    }
+    pump(lane);
+}
+
+void agent_lane_guest_stopped(AgentLane *lane)
+{
+    static const EnvelopeReply empty = {.kind = ENVELOPE_RETURN, .value = {"{}", 2}};
+
+    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT)) {
+        land(lane, &empty, NULL);
+        pump(lane);
+    }
+}
+
+void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
+{
+    PortState before = lane->port;
+
+    lane->port = port;
+    lane->must_ask = must_ask;
+    lane->asked = lane->asking;
+    lane->asking = FALSE;
+    if (port == PORT_CLOSED) {
+        agent_lane_guest_stopped(lane);
+        sync_stop(&lane->sync);
+        land_failed(lane, "The guest agent closed its port");
+        refuse_waiting(
+            lane, "The guest agent is not connected: nothing in the guest has opened its port");
+    } else if (lane->io && (before == PORT_CLOSED || lane->sync.state == SYNC_OFF)) {
+        doubt(lane);
+    }
+    pump(lane);
+}
+
+void agent_lane_set_paused(AgentLane *lane, gboolean paused)
+{
+    if (paused == (lane->paused_us != 0))
+        return;
+    if (!paused && lane->flight.pending)
+        lane->flight.deadline_us += now() - lane->paused_us;
+    lane->paused_us = paused ? now() : 0;
+    if (paused)
+        refuse_waiting(lane, "The virtual machine is paused");
+    pump(lane);
+}
+
+/* ---- Public
+ * ------------------------------------------------------------------------------------------ */
+
+AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const AgentLaneOps *ops,
+                          gpointer owner, GError **error)
+{
+    AgentLane *lane = g_new(AgentLane, 1);
+
+    *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop)};
+    g_queue_init(&lane->waiting);
+    sync_init(&lane->sync);
+    lane->timer = io_timer_new(loop, on_timer, lane);
+    lane->link = link_new(loop, address, on_connected, lane, error);
+    if (!lane->link)
+        g_clear_pointer(&lane, agent_lane_free);
+    return lane;
+}
+
+void agent_lane_free(AgentLane *lane)
+{
+    if (!lane)
+        return;
+    if (lane->io)
+        stream_clear(&lane->stream);
+    lane->io = NULL;
+    land_failed(lane, "The proxy ended");
+    refuse_waiting(lane, "The proxy ended");
+    io_timer_free(lane->timer);
+    link_free(lane->link);
+    io_loop_unref(lane->loop);
+    g_free(lane);
+}
+
+void agent_lane_connect(AgentLane *lane)
+{
+    link_connect(lane->link);
+}
+
+void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),
+                        gpointer data)
+{
+    for (GList *at = lane->waiting.head; at; at = at->next)
+        func(((Waiting *)at->data)->pending, data);
+    if (lane->flight.pending)
+        func(lane->flight.pending, data);
+}
+
+const char *agent_lane_state_name(const AgentLane *lane)
+{
+    static const char *const names[] = {
+        [AGENT_OFFLINE] = "offline", [AGENT_CLOSED] = "closed", [AGENT_SYNCING] = "syncing",
+        [AGENT_READY] = "ready",     [AGENT_BUSY] = "busy",
+    };
+
+    return names[agent_lane_state(lane)];
+}
+
+AgentLaneStats agent_lane_stats(const AgentLane *lane)
+{
+    AgentLaneStats stats = lane->stats;
+
+    stats.queued = lane->waiting.length;
+    return stats;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * agent-lane: the one channel into the guest, shared by all who ask.
+ *
+ * Owns the sync, the queue, the one command that is under way, its time limit, and what of the
+ * guest's bytes may be believed: one reply to that command, rebuilt, and nothing else. Leaves to
+ * the core whether the port is open and what happens to the guest as a whole, and is told of both.
+ *
+ * Nothing is written before the channel is connected, its port not known to be closed, and a sync
+ * answered; but for syncs, one unanswered at a time. Whatever goes wrong (time limit, rubbish, a
+ * limit that is passed) fails the command under way and puts the lane back to syncing: a late reply
+ * then finds nobody.
+ */
+
+#pragma once
+
+#include "io.h"
+#include "pending.h"
+#include "port.h"
+
+#include "common/address.h"
+
+G_BEGIN_DECLS
+
+typedef struct AgentLane AgentLane;
+
+typedef enum {
+    AGENT_OFFLINE, /* the channel is not connected */
+    AGENT_CLOSED,  /* nothing in the guest has opened the port */
+    AGENT_SYNCING, /* a sync was not answered yet */
+    AGENT_READY,
+    AGENT_BUSY, /* a command is under way */
+} AgentState;
+
+typedef struct {
+    /* The state went to AGENT_SYNCING from elsewhere, or a sync was answered: whatever was known of
+     * the agent may no longer hold. */
+    void (*synced)(gpointer owner);
+    /* Before a command is sent, where port_must_ask() applies: to be answered with
+     * agent_lane_set_port(). */
+    void (*ask_port)(gpointer owner);
+} AgentLaneOps;
+
+AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const AgentLaneOps *ops,
+                          gpointer owner, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Fails what waits and what is under way. */
+void agent_lane_free(AgentLane *lane);
+
+/* Connects to the channel, now or when it is there, and again whenever it is lost. */
+void agent_lane_connect(AgentLane *lane);
+
+/**
+ * agent_lane_submit:
+ * @pending: (transfer full): of a guest command; answered in any case, at once where it cannot be
+ * sent
+ */
+void agent_lane_submit(AgentLane *lane, Pending *pending);
+
+/* What QEMU says of the port. */
+void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask);
+
+/* The guest was reset or woke up, or the like: the command under way has no answer, the stream is
+ * in doubt. */
+void agent_lane_interrupt(AgentLane *lane, const char *why);
+
+/* The agent may have been restarted unseen. The command under way goes on; if a sync that is sent
+ * behind it is answered first, it is lost. */
+void agent_lane_probe(AgentLane *lane);
+
+/* The guest went down or to sleep, as a silent command under way was to achieve. */
+void agent_lane_guest_stopped(AgentLane *lane);
+
+/* The virtual machine is paused: time limits rest, and commands are refused. */
+void agent_lane_set_paused(AgentLane *lane, gboolean paused);
+
+/* Calls @func for each command that waits or is under way. */
+void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),
+                        gpointer data);
+
+AgentState agent_lane_state(const AgentLane *lane);
+const char *agent_lane_state_name(const AgentLane *lane);
+
+typedef struct {
+    guint64 commands; /* sent */
+    guint64 dropped;  /* messages that answered nothing */
+    guint64 faults;   /* input that was no JSON, resets left aside */
+    guint64 timeouts;
+    guint64 syncs; /* probes sent */
+    guint queued;
+} AgentLaneStats;
+
+AgentLaneStats agent_lane_stats(const AgentLane *lane);
+
+G_END_DECLS

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "client.h"
+
+#include "common/limits.h"
+#include "common/message.h"
+#include "common/qmp-error.h"
+
+#include <string.h>
+
+/* Legal in each state:
+ *   HELD         not greeted, since QEMU is not there; nothing is read
+ *   NEGOTIATING  every command but qmp_capabilities is refused, no events
+ *   COMMANDING   commands go to the owner, events come
+ *   FINISHING    nothing is read; gone when the output is written
+ *   GONE         the owner was told; nothing happens any more */
+typedef enum {
+    CLIENT_HELD,
+    CLIENT_NEGOTIATING,
+    CLIENT_COMMANDING,
+    CLIENT_FINISHING,
+    CLIENT_GONE,
+} ClientState;
+
+struct Client {
+    const ClientOps *ops;
+    gpointer owner;
+    char *peer;
+    Charge charge;
+
+    ClientState state;
+    Io *io;
+    Stream stream;
+    gboolean oob_offered;
+    gboolean oob; /* negotiated */
+    gboolean ended;
+    gboolean in_turn;
+
+    gboolean busy;     /* an in-band command is with the owner */
+    guint oob_busy;    /* commands out of band with the owner */
+    GQueue read_ahead; /* of GBytes: in-band messages behind it; an empty one is a fault's text in
+                          `faults` */
+    GQueue faults;     /* of GError, one for each empty entry above */
+};
+
+static void leave(Client *client, const char *why)
+{
+    if (client->state == CLIENT_GONE)
+        return;
+    client->state = CLIENT_GONE;
+    g_debug("%s: %s", client->peer, why);
+    client->ops->gone(client->owner, client, why);
+}
+
+static void flush(Client *client)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (client->state == CLIENT_GONE)
+        return;
+    if (!stream_flush(&client->stream, &error))
+        leave(client, error->message);
+    else if (client->state == CLIENT_FINISHING && queue_length(&client->stream.queue) == 0)
+        leave(client, "finished");
+}
+
+/* ---- Answers
+ * ----------------------------------------------------------------------------------------- */
+
+static void send_text(Client *client, const GString *text)
+{
+    if (client->state == CLIENT_GONE)
+        return;
+    if (!stream_send(&client->stream, text->str, text->len))
+        leave(client, "it does not read what it asked for");
+}
+
+static void send_error(Client *client, const GError *error, JsonSpan id)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    message_error(text, MESSAGE_QMP, error, id);
+    send_text(client, text);
+}
+
+static void send_reply(Client *client, JsonSpan id, const EnvelopeReply *reply)
+{
+    g_autoptr(GString) text = g_string_sized_new(reply->value.len + id.len + 64);
+
+    if (reply->kind == ENVELOPE_RETURN)
+        message_return(text, MESSAGE_QMP, reply->value, id);
+    else
+        message_error_span(text, MESSAGE_QMP, reply->value, id);
+    send_text(client, text);
+}
+
+/* ---- Negotiation
+ * ------------------------------------------------------------------------------------- */
+
+static gboolean read_capability(const Client *client, JsonSpan capability, GError **error)
+{
+    g_autofree char *name = json_read_string(capability);
+
+    if (!name) {
+        qmp_error_set(error, "Invalid parameter type for 'enable', expected: string");
+        return FALSE;
+    }
+    if (!g_str_equal(name, "oob")) {
+        qmp_error_set(error, "Parameter 'enable' does not accept value '%.64s'", name);
+        return FALSE;
+    }
+    if (!client->oob_offered) {
+        qmp_error_set(error, "Capability oob not available");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean read_capabilities(const Client *client, JsonSpan arguments, gboolean *ret_oob,
+                                  GError **error)
+{
+    JsonWalk walk = json_read_walk(arguments);
+    JsonSpan key, value;
+    gboolean oob = FALSE;
+
+    while (arguments.text && json_read_member(&walk, &key, &value)) {
+        JsonWalk names = json_read_walk(value);
+        JsonSpan name;
+
+        if (!json_read_is(key, "enable")) {
+            g_autofree char *stranger = json_read_string(key);
+
+            qmp_error_set(error, "Parameter '%.64s' is unexpected", stranger);
+            return FALSE;
+        }
+        if (json_read_kind(value) != JSON_KIND_ARRAY) {
+            qmp_error_set(error, "Invalid parameter type for 'enable', expected: array");
+            return FALSE;
+        }
+        while (json_read_element(&names, &name)) {
+            if (!read_capability(client, name, error))
+                return FALSE;
+            oob = TRUE;
+        }
+    }
+    *ret_oob = oob;
+    return TRUE;
+}
+
+static void negotiate(Client *client, const EnvelopeCommand *command)
+{
+    static const EnvelopeReply done = {.kind = ENVELOPE_RETURN, .value = {"{}", 2}};
+    g_autoptr(GError) error = NULL;
+
+    if (!g_str_equal(command->name, "qmp_capabilities")) {
+        g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
+                    "Expecting capabilities negotiation with 'qmp_capabilities'");
+    } else if (read_capabilities(client, command->arguments, &client->oob, &error)) {
+        client->state = CLIENT_COMMANDING;
+        send_reply(client, command->id, &done);
+        return;
+    }
+    send_error(client, error, command->id);
+}
+
+/* ---- Commands
+ * ---------------------------------------------------------------------------------------- */
+
+static void hand_out(Client *client, const EnvelopeCommand *command)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (g_str_equal(command->name, "qmp_capabilities")) {
+        g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
+                    "Capabilities negotiation is already complete, command ignored");
+        send_error(client, error, command->id);
+        return;
+    }
+    if (command->oob)
+        client->oob_busy++;
+    else
+        client->busy = TRUE;
+    client->ops->request(client->owner, client, command);
+}
+
+static void keep(Client *client, JsonSpan message)
+{
+    if (charge_take(&client->charge, message.len))
+        g_queue_push_tail(&client->read_ahead, g_bytes_new(message.text, message.len));
+    else
+        leave(client, "no room for what it sends ahead");
+}
+
+static void take_fault(Client *client, GError *error)
+{
+    if (client->busy) {
+        keep(client, JSON_SPAN_NONE);
+        g_queue_push_tail(&client->faults, g_error_copy(error));
+    } else {
+        send_error(client, error, JSON_SPAN_NONE);
+    }
+}
+
+/* An in-band one that comes while another is under way is kept as it is, and read again in its
+ * turn. */
+static void take_message(Client *client, JsonSpan message)
+{
+    g_auto(EnvelopeCommand) command = {0};
+    g_autoptr(GError) error = NULL;
+    gboolean well = envelope_read_command(
+        message, client->oob ? ENVELOPE_OOB_KNOWN : ENVELOPE_OOB_UNKNOWN, &command, &error);
+
+    if (client->busy && !command.oob)
+        keep(client, message);
+    else if (!well)
+        send_error(client, error, command.id);
+    else if (client->state == CLIENT_NEGOTIATING)
+        negotiate(client, &command);
+    else
+        hand_out(client, &command);
+}
+
+static void take_read_ahead(Client *client)
+{
+    g_autoptr(GBytes) text = g_queue_pop_head(&client->read_ahead);
+    gsize len;
+    const char *message = g_bytes_get_data(text, &len);
+    g_autoptr(GError) fault = len == 0 ? g_queue_pop_head(&client->faults) : NULL;
+
+    charge_give(&client->charge, len);
+    if (fault)
+        send_error(client, fault, JSON_SPAN_NONE);
+    else
+        take_message(client, (JsonSpan){message, len});
+}
+
+static gboolean may_take_message(const Client *client)
+{
+    if (client->state != CLIENT_NEGOTIATING && client->state != CLIENT_COMMANDING)
+        return FALSE;
+    if (queue_is_high(&client->stream.queue))
+        return FALSE;
+    if (client->oob)
+        return client->read_ahead.length < LIMIT_CLIENT_QUEUED &&
+               client->oob_busy < LIMIT_CLIENT_QUEUED;
+    return !client->busy;
+}
+
+/* Returns: FALSE where there is nothing more to take for now. */
+static gboolean take_next(Client *client)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    JsonSpan message;
+
+    if (!client->busy && client->read_ahead.length > 0) {
+        take_read_ahead(client);
+        return TRUE;
+    }
+    switch (stream_next(&client->stream, &message)) {
+    case STREAM_MESSAGE: take_message(client, message); return TRUE;
+    case STREAM_FAULT:
+        text = stream_fault_text(&client->stream);
+        qmp_error_set(&error, "%s", text);
+        take_fault(client, error);
+        return TRUE;
+    case STREAM_END: client->ended = TRUE; return FALSE;
+    default: return FALSE;
+    }
+}
+
+/* Takes all messages that may be taken now. Answers that come from within lead back here only once
+ * the stack has unwound, so that a client's pipeline is a loop and not a recursion. */
+static void turn(Client *client)
+{
+    if (client->in_turn)
+        return;
+    client->in_turn = TRUE;
+    while (may_take_message(client) && take_next(client))
+        ;
+    client->in_turn = FALSE;
+
+    if (client->ended && !client->busy && client->oob_busy == 0 && client->read_ahead.length == 0 &&
+        client->state != CLIENT_GONE)
+        client->state = CLIENT_FINISHING;
+    if (client->state != CLIENT_GONE)
+        stream_pause(&client->stream, !may_take_message(client));
+    flush(client);
+}
+
+static void on_io(gpointer owner, IoReady ready)
+{
+    Client *client = owner;
+    g_autoptr(GError) error = NULL;
+
+    if (client->state == CLIENT_GONE)
+        return;
+    if ((ready & IO_READABLE) && may_take_message(client)) {
+        if (!stream_fill(&client->stream, &error)) {
+            leave(client, error->message);
+            return;
+        }
+    } else if (ready & IO_HANGUP) {
+        leave(client, "it closed the connection");
+        return;
+    }
+    flush(client);
+    turn(client);
+}
+
+/* ---- Public
+ * ------------------------------------------------------------------------------------------ */
+
+Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops, gpointer owner,
+                   Charge *memory)
+{
+    static const QueueLimits limits = {LIMIT_OUTPUT_LOW, LIMIT_OUTPUT_HIGH, LIMIT_OUTPUT_HARD};
+    Client *client = g_new(Client, 1);
+
+    *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer)};
+    charge_init(&client->charge, memory, LIMIT_CLIENT_BYTES);
+    g_queue_init(&client->read_ahead);
+    g_queue_init(&client->faults);
+    client->io = io_new(loop, fd, on_io, client);
+    stream_init(&client->stream, &io_stream, client->io,
+                &JSON_SCAN_LIMITS(LIMIT_CLIENT_REQUEST_BYTES), &limits, &client->charge);
+    stream_pause(&client->stream, TRUE);
+    return client;
+}
+
+void client_free(Client *client)
+{
+    GBytes *ahead;
+
+    if (!client)
+        return;
+    stream_clear(&client->stream);
+    while ((ahead = g_queue_pop_head(&client->read_ahead))) {
+        charge_give(&client->charge, g_bytes_get_size(ahead));
+        g_bytes_unref(ahead);
+    }
+    g_queue_clear_full(&client->faults, (GDestroyNotify)g_error_free);
+    charge_clear(&client->charge);
+    g_free(client->peer);
+    g_free(client);
+}
+
+void client_greet(Client *client, JsonSpan version, gboolean oob)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (client->state != CLIENT_HELD)
+        return;
+    client->state = CLIENT_NEGOTIATING;
+    client->oob_offered = oob;
+    message_greeting(text, version, oob);
+    send_text(client, text);
+    /* Written before anything is read: some clients take the first packet for the greeting, and
+     * nothing else. */
+    flush(client);
+    turn(client);
+}
+
+static void answered(Client *client, gboolean oob)
+{
+    if (oob)
+        client->oob_busy--;
+    else
+        client->busy = FALSE;
+    turn(client);
+}
+
+void client_reply(Client *client, gboolean oob, JsonSpan id, const EnvelopeReply *reply)
+{
+    send_reply(client, id, reply);
+    answered(client, oob);
+}
+
+void client_error(Client *client, gboolean oob, JsonSpan id, const GError *error)
+{
+    send_error(client, error, id);
+    answered(client, oob);
+}
+
+void client_event(Client *client, GBytes *text)
+{
+    if (client->state != CLIENT_COMMANDING)
+        return;
+    if (!stream_send_bytes(&client->stream, text))
+        leave(client, "it does not read its events");
+    flush(client);
+}
+
+void client_finish(Client *client)
+{
+    if (client->state == CLIENT_GONE)
+        return;
+    client->state = CLIENT_FINISHING;
+    stream_pause(&client->stream, TRUE);
+    flush(client);
+}
+
+const char *client_peer(const Client *client)
+{
+    return client->peer;
+}
+
+Charge *client_charge(Client *client)
+{
+    return &client->charge;
+}

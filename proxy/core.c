@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The story in four verbs:
+ *
+ *   request   a client's command: which way, who pays, off it goes
+ *   reply     an answer: back to who asked, or to nobody
+ *   event     from QEMU: our own notes first, then to every client that negotiated
+ *   gone      a client, or QEMU with everything behind it
+ */
+
+#include "core.h"
+
+#include "agent-lane.h"
+#include "client.h"
+#include "introspect.h"
+#include "listener.h"
+#include "router.h"
+#include "status.h"
+#include "upstream.h"
+#include "watch.h"
+
+#include "common/limits.h"
+#include "common/qmp-error.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct Core {
+    const CoreOps *ops;
+    gpointer owner;
+    IoLoop *loop;
+
+    GPtrArray *listeners;
+    GQueue clients;  /* of Client */
+    GQueue departed; /* of Client: have left, freed at the next turn of the loop */
+    IoTimer *reaper;
+    Charge memory; /* of all clients together */
+
+    Upstream *upstream;
+    AgentLane *lane; /* (nullable) */
+    Watch watch;
+    Introspect introspect;
+
+    char *version; /* (nullable): of QEMU's greeting, while it is connected */
+    gboolean oob;
+    char *closing;    /* (nullable): why, once QEMU has gone */
+    gint64 linger_us; /* until when clients may read what is left for them then */
+};
+
+static const char *const own_commands[] = {"qga-proxy-status", NULL};
+
+/* ---- Reply
+ * ------------------------------------------------------------------------------------------- */
+
+static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Client *client = pending->asker;
+
+    /* 1 nobody is there any more */
+    if (!client)
+        return;
+    /* 2 back, under the id that was asked with */
+    if (reply)
+        client_reply(client, pending->oob, pending_id(pending), reply);
+    else
+        client_error(client, pending->oob, pending_id(pending), error);
+}
+
+/* QEMU's list of commands, with the agent's and ours behind it. */
+static void core_reply_merged(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Core *core = pending->owner;
+    g_autoptr(GString) merged = g_string_new(NULL);
+    EnvelopeReply ours = {.kind = ENVELOPE_RETURN};
+
+    if (!reply || reply->kind != ENVELOPE_RETURN) {
+        core_reply(pending, reply, error);
+        return;
+    }
+    introspect_merge_commands(&core->introspect, reply->value, own_commands, merged);
+    ours.value = (JsonSpan){merged->str, merged->len};
+    core_reply(pending, &ours, NULL);
+}
+
+/* ---- Request
+ * ----------------------------------------------------------------------------------------- */
+
+char *core_status(Core *core)
+{
+    GString *text = g_string_new(NULL);
+    Status status = {
+        .qemu_connected = core->version != NULL,
+        .qemu_trouble = upstream_trouble(core->upstream),
+        .agent_version = core->introspect.agent_version,
+        .clients = core->clients.length,
+        .memory = core->memory.used,
+    };
+
+    if (core->lane) {
+        status.agent_state = agent_lane_state_name(core->lane);
+        status.agent = agent_lane_stats(core->lane);
+    }
+    status_write(&status, text);
+    return g_string_free(text, FALSE);
+}
+
+static void answer_here(Core *core, Pending *pending)
+{
+    g_autoptr(GError) error = NULL;
+    JsonWalk walk = json_read_walk(pending_arguments(pending));
+    JsonSpan key, value;
+
+    if (!g_strv_contains(own_commands, pending->name)) {
+        error = g_error_new(QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
+                            "The command %s has not been found", pending->name);
+        pending_finish(pending, NULL, error);
+    } else if (json_read_member(&walk, &key, &value)) {
+        g_autofree char *stranger = json_read_string(key);
+
+        pending_fail(pending, "Parameter '%.64s' is unexpected", stranger);
+    } else {
+        g_autofree char *text = core_status(core);
+        EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};
+
+        pending_finish(pending, &reply, NULL);
+    }
+}
+
+static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command)
+{
+    Core *core = owner;
+    Route route = router_route(command->name);
+    PendingDone done = route == ROUTE_MERGE ? core_reply_merged : core_reply;
+    Pending *pending;
+
+    /* 1 the asker pays for what is kept of it */
+    pending = pending_new(command, client_charge(client), done, core, client);
+    if (!pending) {
+        g_autoptr(GError) error = NULL;
+
+        qmp_error_set(&error, "Too much memory is in use for %s", command->name);
+        client_error(client, command->oob, command->id, error);
+        return;
+    }
+    /* 2 may it overtake */
+    if (command->oob && !router_allows_oob(route)) {
+        pending_fail(pending, "The command %s does not support OOB", command->name);
+        return;
+    }
+    /* 3 off it goes, and comes back through core_reply(), whatever happens */
+    switch (route) {
+    case ROUTE_AGENT:
+        if (core->lane)
+            agent_lane_submit(core->lane, pending);
+        else
+            pending_fail(pending, "There is no guest agent's channel; %s was not sent",
+                         command->name);
+        break;
+    case ROUTE_PROXY: answer_here(core, pending); break;
+    default: upstream_submit(core->upstream, pending); break;
+    }
+}
+
+/* ---- Event
+ * ------------------------------------------------------------------------------------------- */
+
+static void core_event(gpointer owner, JsonSpan message, const EnvelopeReply *event)
+{
+    Core *core = owner;
+    g_autoptr(GString) line = g_string_sized_new(message.len + 2);
+    g_autoptr(GBytes) text = NULL;
+
+    /* 1 our own notes first: a command that a client sends because of the event meets the new state
+     */
+    watch_event(&core->watch, event);
+    /* 2 one text for everybody */
+    g_string_append_len(line, message.text, (gssize)message.len);
+    g_string_append(line, "\r\n");
+    text = g_string_free_to_bytes(g_steal_pointer(&line));
+    for (GList *at = core->clients.head, *next; at; at = next) {
+        next = at->next;
+        client_event(at->data, text);
+    }
+}
+
+/* ---- Gone
+ * -------------------------------------------------------------------------------------------- */
+
+static void orphan_of(Pending *pending, gpointer client)
+{
+    if (pending->asker == client)
+        pending_orphan(pending);
+}
+
+static void core_client_gone(gpointer owner, Client *client, const char *why)
+{
+    Core *core = owner;
+
+    /* 1 what it asked for is nobody's now */
+    upstream_foreach(core->upstream, orphan_of, client);
+    if (core->lane)
+        agent_lane_foreach(core->lane, orphan_of, client);
+    /* 2 it goes at the next turn: whoever called may still hold it */
+    g_queue_remove(&core->clients, client);
+    g_queue_push_tail(&core->departed, client);
+    io_timer_set(core->reaper, 0);
+}
+
+static void finish_clients(Core *core)
+{
+    for (GList *at = core->clients.head, *next; at; at = next) {
+        next = at->next;
+        upstream_foreach(core->upstream, orphan_of, at->data);
+        if (core->lane)
+            agent_lane_foreach(core->lane, orphan_of, at->data);
+        client_finish(at->data);
+    }
+}
+
+static void core_qemu_gone(gpointer owner, const char *why)
+{
+    Core *core = owner;
+
+    /* 1 nobody new */
+    core->closing = g_strdup(why);
+    g_clear_pointer(&core->version, g_free);
+    g_ptr_array_set_size(core->listeners, 0);
+    /* 2 as QEMU itself would: what is written is still read, then the connections close */
+    finish_clients(core);
+    /* 3 for so long */
+    core->linger_us = g_get_monotonic_time() + LIMIT_LINGER_MS * 1000;
+    io_timer_set(core->reaper, 0);
+}
+
+static void on_reaper(gpointer owner, gint64 now_us)
+{
+    Core *core = owner;
+
+    g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
+    if (!core->closing)
+        return;
+    if (core->clients.length > 0 && now_us < core->linger_us) {
+        io_timer_set(core->reaper, core->linger_us);
+        return;
+    }
+    g_queue_clear_full(&core->clients, (GDestroyNotify)client_free);
+    core->ops->closed(core->owner, core->closing);
+}
+
+/* ---- Comings
+ * ----------------------------------------------------------------------------------------- */
+
+static void greet(Core *core, Client *client)
+{
+    client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
+}
+
+static void on_accepted(gpointer owner, int fd, const char *peer)
+{
+    static const ClientOps ops = {core_request, core_client_gone};
+    Core *core = owner;
+    Client *client;
+
+    if (core->clients.length >= LIMIT_CLIENTS) {
+        g_debug("%s: refused, %u clients are connected", peer, core->clients.length);
+        close(fd);
+        return;
+    }
+    client = client_new(core->loop, fd, peer, &ops, core, &core->memory);
+    g_queue_push_tail(&core->clients, client);
+    if (core->version)
+        greet(core, client);
+}
+
+static void on_qemu_ready(gpointer owner, JsonSpan version, gboolean oob)
+{
+    Core *core = owner;
+
+    core->version = g_strndup(version.text, version.len);
+    core->oob = oob;
+    watch_start(&core->watch);
+    for (GList *at = core->clients.head, *next; at; at = next) {
+        next = at->next;
+        greet(core, at->data);
+    }
+}
+
+/* ---- The agent
+ * --------------------------------------------------------------------------------------- */
+
+static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Core *core = pending->owner;
+
+    if (reply && reply->kind == ENVELOPE_RETURN)
+        introspect_read_guest_info(&core->introspect, reply->value);
+}
+
+static void on_agent_synced(gpointer owner)
+{
+    Core *core = owner;
+
+    introspect_forget_agent(&core->introspect);
+    agent_lane_submit(core->lane, pending_new_own("guest-info", NULL, on_guest_info, core));
+}
+
+static void on_ask_port(gpointer owner)
+{
+    Core *core = owner;
+
+    watch_ask_port(&core->watch);
+}
+
+/* ---- Public
+ * ------------------------------------------------------------------------------------------ */
+
+Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
+               const CoreOps *ops, gpointer owner, GError **error)
+{
+    static const UpstreamOps upstream_ops = {on_qemu_ready, core_event, core_qemu_gone};
+    static const AgentLaneOps lane_ops = {on_agent_synced, on_ask_port};
+    Core *core = g_new(Core, 1);
+
+    *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
+    g_queue_init(&core->clients);
+    g_queue_init(&core->departed);
+    core->listeners = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
+    core->reaper = io_timer_new(core->loop, on_reaper, core);
+    charge_init(&core->memory, NULL, LIMIT_PROXY_BYTES);
+    introspect_init(&core->introspect);
+
+    core->upstream = upstream_new(core->loop, monitor, &upstream_ops, core, error);
+    if (core->upstream && agent)
+        core->lane = agent_lane_new(core->loop, agent, &lane_ops, core, error);
+    if (!core->upstream || (agent && !core->lane)) {
+        core_free(core);
+        return NULL;
+    }
+    watch_init(&core->watch, agent, core->upstream, core->lane);
+    return core;
+}
+
+void core_free(Core *core)
+{
+    if (!core)
+        return;
+    g_ptr_array_unref(core->listeners);
+    if (core->upstream)
+        finish_clients(core);
+    upstream_free(core->upstream);
+    agent_lane_free(core->lane);
+    g_queue_clear_full(&core->clients, (GDestroyNotify)client_free);
+    g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
+    watch_clear(&core->watch);
+    introspect_clear(&core->introspect);
+    charge_clear(&core->memory);
+    io_timer_free(core->reaper);
+    io_loop_unref(core->loop);
+    g_free(core->version);
+    g_free(core->closing);
+    g_free(core);
+}
+
+gboolean core_add_listener(Core *core, const Address *address, GError **error)
+{
+    Listener *listener = listener_new(core->loop, address, on_accepted, core, error);
+
+    if (!listener)
+        return FALSE;
+    g_ptr_array_add(core->listeners, listener);
+    return TRUE;
+}
+
+void core_start(Core *core)
+{
+    upstream_connect(core->upstream);
+    if (core->lane)
+        agent_lane_connect(core->lane);
+}

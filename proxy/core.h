@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * core: one virtual machine's proxy: clients on one side, QEMU and the guest agent on the other.
+ *
+ * Owns all endpoints of one VM and what passes between them. Leaves every detail to the piece that
+ * has it; see core.c for the story. Lives in one GMainContext and is touched from its thread alone.
+ */
+
+#pragma once
+
+#include "common/address.h"
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct Core Core;
+
+typedef struct {
+    /* QEMU has gone, and so have all clients. The core does nothing from here on; it may be freed,
+     * but not from within this call. */
+    void (*closed)(gpointer owner, const char *why);
+} CoreOps;
+
+/**
+ * core_new:
+ * @context: (nullable): NULL for the default one
+ * @monitor: QEMU's
+ * @agent: (nullable): the agent's channel; without it, guest commands are refused
+ */
+Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
+               const CoreOps *ops, gpointer owner, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void core_free(Core *core);
+
+gboolean core_add_listener(Core *core, const Address *address,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Connects to QEMU and the agent, as soon as they are there. */
+void core_start(Core *core);
+
+/* Returns: (transfer full): what qga-proxy-status returns, as JSON text */
+char *core_status(Core *core);
+
+G_END_DECLS

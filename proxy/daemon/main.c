@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * qga-proxyd: the proxy of one virtual machine as a daemon.
+ *
+ * Owns the command line, signals and the log. Everything else is the library's, through its public
+ * header.
+ */
+
+#include "proxy/qga-proxy.h"
+
+#include <glib-unix.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    char **monitors;
+    char *agent;
+    char **listeners;
+    char *name;
+    char *log_level;
+    gboolean version;
+} Options;
+
+static void options_clear(Options *options)
+{
+    g_strfreev(options->monitors);
+    g_strfreev(options->listeners);
+    g_free(options->agent);
+    g_free(options->name);
+    g_free(options->log_level);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+/* ---- Log
+ * --------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    GLogLevelFlags up_to; /* the least important level that is shown */
+    const char *name;     /* (nullable): of the virtual machine, in front of each line */
+} Log;
+
+static const struct {
+    const char *name;
+    GLogLevelFlags level;
+} log_levels[] = {
+    {"error", G_LOG_LEVEL_CRITICAL},  {"warning", G_LOG_LEVEL_WARNING},
+    {"message", G_LOG_LEVEL_MESSAGE}, {"info", G_LOG_LEVEL_INFO},
+    {"debug", G_LOG_LEVEL_DEBUG},
+};
+
+static GLogWriterOutput write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+                                  gpointer user_data)
+{
+    const Log *log = user_data;
+
+    if ((level & G_LOG_LEVEL_MASK) > log->up_to)
+        return G_LOG_WRITER_HANDLED;
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal(fields[i].key, "MESSAGE"))
+            fprintf(stderr, "qga-proxyd%s%s: %s\n", log->name ? " " : "",
+                    log->name ? log->name : "", (const char *)fields[i].value);
+    return G_LOG_WRITER_HANDLED;
+}
+
+static gboolean read_log_level(const char *name, GLogLevelFlags *ret_level, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(log_levels); i++)
+        if (g_strcmp0(name, log_levels[i].name) == 0) {
+            *ret_level = log_levels[i].level;
+            return TRUE;
+        }
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--log-level: '%s' is none of error, warning, message, info, debug", name);
+    return FALSE;
+}
+
+/* ---- Command line
+ * ------------------------------------------------------------------------------------ */
+
+static gboolean parse_options(int *argc, char ***argv, Options *options, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"qmp", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->monitors, "QEMU's QMP socket", "ADDR"},
+        {"agent", 0, 0, G_OPTION_ARG_STRING, &options->agent, "Chardev of the guest agent's port",
+         "ADDR"},
+        {"listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->listeners,
+         "Where QMP clients connect; may be given several times", "ADDR"},
+        {"name", 0, 0, G_OPTION_ARG_STRING, &options->name,
+         "Name of the virtual machine, for the log", "NAME"},
+        {"log-level", 0, 0, G_OPTION_ARG_STRING, &options->log_level,
+         "error, warning, message (default), info or debug", "LEVEL"},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and exit", NULL},
+        {NULL},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+    g_option_context_set_summary(
+        context,
+        "Serves QEMU's own QMP commands and the guest agent's on one QMP server, to many clients.");
+    g_option_context_set_description(
+        context,
+        "ADDR is unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or fd:N, with QEMU's ,server=on|off.");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+    if (*argc > 1) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "'%s' belongs to no option",
+                    (*argv)[1]);
+        return FALSE;
+    }
+    if (options->version)
+        return TRUE;
+    if (!options->monitors || !options->listeners) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                    "--qmp and --listen are needed: where QEMU is, and where clients connect");
+        return FALSE;
+    }
+    if (g_strv_length(options->monitors) > 1) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                    "--qmp %s: one monitor is served so far", options->monitors[1]);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- Life
+ * -------------------------------------------------------------------------------------------- */
+
+static QgaProxy *start(const Options *options, GError **error)
+{
+    g_autoptr(QgaProxy) proxy = qga_proxy_new(options->monitors[0], options->agent, error);
+
+    if (!proxy)
+        return NULL;
+    for (char **listener = options->listeners; *listener; listener++)
+        if (!qga_proxy_add_listener(proxy, *listener, error))
+            return NULL;
+    qga_proxy_start(proxy);
+    return g_steal_pointer(&proxy);
+}
+
+static gboolean on_signal(gpointer loop)
+{
+    g_main_loop_quit(loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static void on_closed(QgaProxy *proxy, gpointer loop)
+{
+    g_message("QEMU has gone");
+    g_main_loop_quit(loop);
+}
+
+int main(int argc, char **argv)
+{
+    g_auto(Options) options = {0};
+    Log log = {.up_to = G_LOG_LEVEL_MESSAGE};
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(QgaProxy) proxy = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!parse_options(&argc, &argv, &options, &error) ||
+        (options.log_level && !read_log_level(options.log_level, &log.up_to, &error))) {
+        fprintf(stderr, "qga-proxyd: %s\n", error->message);
+        return EXIT_FAILURE;
+    }
+    if (options.version) {
+        puts("qga-proxyd " QGA_PROXY_VERSION);
+        return EXIT_SUCCESS;
+    }
+    log.name = options.name;
+    g_log_set_writer_func(write_log, &log, NULL);
+
+    proxy = start(&options, &error);
+    if (!proxy) {
+        fprintf(stderr, "qga-proxyd: %s\n", error->message);
+        return EXIT_FAILURE;
+    }
+    g_signal_connect(proxy, "closed", G_CALLBACK(on_closed), loop);
+    g_unix_signal_add(SIGTERM, on_signal, loop);
+    g_unix_signal_add(SIGINT, on_signal, loop);
+    g_main_loop_run(loop);
+    qga_proxy_stop(proxy);
+    return EXIT_SUCCESS;
+}

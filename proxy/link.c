@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "link.h"
+
+#include "dial.h"
+#include "common/limits.h"
+#include "listener.h"
+
+#include <unistd.h>
+
+struct Link {
+    IoLoop *loop;
+    Address *address;
+    LinkConnected connected;
+    gpointer owner;
+
+    gboolean wanted;
+    Listener *listener; /* where the peer comes to us */
+    Dial *dial;         /* the attempt under way, where we go */
+    IoTimer *retry;
+    guint pause_ms; /* before the next attempt */
+    char *trouble;
+};
+
+static void give(Link *link, int fd)
+{
+    link->wanted = FALSE;
+    link->pause_ms = 0;
+    g_clear_pointer(&link->trouble, g_free);
+    link->connected(link->owner, fd);
+}
+
+static void on_accepted(gpointer owner, int fd, const char *peer)
+{
+    Link *link = owner;
+
+    g_debug("%s came to us", peer);
+    listener_pause(link->listener, TRUE);
+    give(link, fd);
+}
+
+static void on_dialled(gpointer owner, int fd, const GError *error)
+{
+    Link *link = owner;
+
+    if (fd >= 0) {
+        give(link, fd);
+        return;
+    }
+    g_free(link->trouble);
+    link->trouble = g_strdup(error->message);
+    g_debug("%s", error->message);
+    link->pause_ms = link->pause_ms == 0 ? LIMIT_RECONNECT_FIRST_MS
+                                         : MIN(link->pause_ms * 2, LIMIT_RECONNECT_LAST_MS);
+    io_timer_set(link->retry, g_get_monotonic_time() + (gint64)link->pause_ms * 1000);
+}
+
+static void try_now(gpointer owner, gint64 now_us)
+{
+    Link *link = owner;
+
+    g_clear_pointer(&link->dial, dial_free);
+    link->dial = dial_new(link->loop, link->address, on_dialled, link);
+}
+
+Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gpointer owner,
+               GError **error)
+{
+    Link *link = g_new(Link, 1);
+
+    *link = (Link){.loop = io_loop_ref(loop), .connected = connected, .owner = owner};
+    link->address = address_copy(address);
+    link->retry = io_timer_new(loop, try_now, link);
+    if (address->server) {
+        link->listener = listener_new(loop, address, on_accepted, link, error);
+        if (!link->listener) {
+            link_free(link);
+            return NULL;
+        }
+        listener_pause(link->listener, TRUE);
+    }
+    return link;
+}
+
+void link_free(Link *link)
+{
+    if (!link)
+        return;
+    g_clear_pointer(&link->dial, dial_free);
+    g_clear_pointer(&link->listener, listener_free);
+    io_timer_free(link->retry);
+    address_free(link->address);
+    g_free(link->trouble);
+    io_loop_unref(link->loop);
+    g_free(link);
+}
+
+void link_connect(Link *link)
+{
+    if (link->wanted)
+        return;
+    link->wanted = TRUE;
+    if (link->listener)
+        listener_pause(link->listener, FALSE);
+    else
+        io_timer_set(link->retry, g_get_monotonic_time() + (gint64)link->pause_ms * 1000);
+}
+
+const char *link_trouble(const Link *link)
+{
+    return link->trouble;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * link: the one connection to QEMU's monitor, or to the agent's channel, made in either direction.
+ *
+ * Owns how it comes about: connecting out with a growing pause between attempts, accepting one peer at a time
+ * where the address says `server`, or taking over a descriptor. Leaves what is said on it to the endpoint.
+ */
+
+#pragma once
+
+#include "common/address.h"
+#include "io.h"
+
+G_BEGIN_DECLS
+
+typedef struct Link Link;
+
+/* @fd: (transfer full) */
+typedef void (*LinkConnected)(gpointer owner, int fd);
+
+/**
+ * link_new:
+ *
+ * Does nothing before link_connect().
+ *
+ * @error: where the address is one to listen on and cannot be
+ */
+Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gpointer owner,
+               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void link_free(Link *link);
+
+/* Wants a connection; called again when the last one was lost. An inherited descriptor serves once. */
+void link_connect(Link *link);
+
+/* Returns: (nullable): why the last attempt failed */
+const char *link_trouble(const Link *link);
+
+G_END_DECLS

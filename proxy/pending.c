@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "pending.h"
+
+#include "common/qmp-error.h"
+
+#include <string.h>
+
+static GString *copy_span(JsonSpan span)
+{
+    return span.text ? g_string_new_len(span.text, (gssize)span.len) : NULL;
+}
+
+Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone done,
+                     gpointer owner, gpointer asker)
+{
+    gsize cost = sizeof(Pending) + command->id.len + command->arguments.len;
+    Pending *pending;
+
+    if (charge && !charge_take(charge, cost))
+        return NULL;
+    pending = g_new(Pending, 1);
+    *pending = (Pending){
+        .name = g_strdup(command->name),
+        .oob = command->oob,
+        .id = g_memdup2(command->id.text, command->id.len),
+        .id_len = command->id.len,
+        .arguments = copy_span(command->arguments),
+        .guest = guest_schema_find(command->name),
+        .done = done,
+        .owner = owner,
+        .asker = asker,
+        .charge = charge,
+        .charged = charge ? cost : 0,
+    };
+    return pending;
+}
+
+Pending *pending_new_own(const char *name, const char *arguments, PendingDone done, gpointer owner)
+{
+    EnvelopeCommand command = {
+        .name = (char *)name,
+        .arguments = arguments ? (JsonSpan){arguments, strlen(arguments)} : JSON_SPAN_NONE,
+    };
+
+    return pending_new(&command, NULL, done, owner, NULL);
+}
+
+JsonSpan pending_id(const Pending *pending)
+{
+    return (JsonSpan){pending->id, pending->id_len};
+}
+
+JsonSpan pending_arguments(const Pending *pending)
+{
+    if (!pending->arguments)
+        return JSON_SPAN_NONE;
+    return (JsonSpan){pending->arguments->str, pending->arguments->len};
+}
+
+void pending_orphan(Pending *pending)
+{
+    pending->asker = NULL;
+    pending->orphan = TRUE;
+    if (pending->charge)
+        charge_give(pending->charge, pending->charged);
+    pending->charge = NULL;
+}
+
+static void pending_free(Pending *pending)
+{
+    pending_orphan(pending);
+    if (pending->arguments)
+        g_string_free(pending->arguments, TRUE);
+    g_free(pending->id);
+    g_free(pending->name);
+    g_free(pending);
+}
+
+void pending_finish(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    pending->done(pending, reply, error);
+    pending_free(pending);
+}
+
+void pending_fail(Pending *pending, const char *format, ...)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    error = g_error_new_literal(QMP_ERROR, QMP_ERROR_GENERIC_ERROR, text);
+    pending_finish(pending, NULL, error);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * pending: one command that waits for its answer.
+ *
+ * Owns what must be known to answer it: who asked, under which id, and who is to be told. A lane
+ * (upstream or agent lane) that accepts a Pending answers it exactly once, with pending_finish(),
+ * whatever happens.
+ *
+ * When the asker leaves, the Pending stays until its answer came: it is orphaned, since a command
+ * that was sent cannot be called back and its reply must not be taken for another's.
+ */
+
+#pragma once
+
+#include "common/charge.h"
+#include "common/envelope.h"
+#include "common/guest-schema/guest-schema.h"
+
+G_BEGIN_DECLS
+
+typedef struct Pending Pending;
+
+/* Exactly one of @reply (ENVELOPE_RETURN or ENVELOPE_ERROR) and @error is set. */
+typedef void (*PendingDone)(Pending *pending, const EnvelopeReply *reply, const GError *error);
+
+struct Pending {
+    char *name;   /* of the command */
+    gboolean oob; /* may overtake */
+    char *id;     /* (nullable): the asker's, as it wrote it; not terminated */
+    gsize id_len;
+    GString *arguments;        /* (nullable): as they were written */
+    const GuestCommand *guest; /* (nullable): what the schema says of it */
+
+    PendingDone done;
+    gpointer owner;  /* for @done */
+    gpointer asker;  /* (nullable): a client; NULL for our own commands, and for orphans */
+    gboolean orphan; /* not to be sent any more, if it was not yet */
+    Charge *charge;  /* (nullable): of the asker: until orphaned */
+    gsize charged;
+};
+
+/**
+ * pending_new:
+ * @command: what was read of the request; copied from, since its text goes
+ * @charge: (nullable): pays for the copy
+ *
+ * Returns: (nullable): NULL where the charge has no room
+ */
+Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone done,
+                     gpointer owner, gpointer asker);
+
+/* A command of our own. */
+Pending *pending_new_own(const char *name, const char *arguments, PendingDone done, gpointer owner);
+
+JsonSpan pending_id(const Pending *pending);
+JsonSpan pending_arguments(const Pending *pending);
+
+/* The asker has left: its charge is given back, nobody will hear of the answer. */
+void pending_orphan(Pending *pending);
+
+/* Calls @done, then frees. */
+void pending_finish(Pending *pending, const EnvelopeReply *reply, const GError *error);
+
+/* The same with an error of class GenericError. */
+void pending_fail(Pending *pending, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+G_END_DECLS

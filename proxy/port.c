@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "port.h"
+
+#include <string.h>
+
+/* query-chardev describes a socket as "unix:/path,server=on" or "tcp:127.0.0.1:4445 <-> …", with
+ * "disconnected:" in front while nobody is there. */
+void port_init(Port *port, const Address *agent)
+{
+    *port = (Port){.state = PORT_UNKNOWN};
+    g_queue_init(&port->candidates);
+    if (agent->kind == ADDRESS_UNIX)
+        port->needle = g_strdup_printf("unix:%s", agent->path);
+    else if (agent->kind == ADDRESS_TCP)
+        port->needle = g_strdup_printf(":%s", agent->port);
+}
+
+static void forget(Port *port)
+{
+    g_queue_clear_full(&port->candidates, g_free);
+    g_clear_pointer(&port->chardev, g_free);
+    g_clear_pointer(&port->device, g_free);
+    port->state = PORT_UNKNOWN;
+}
+
+void port_clear(Port *port)
+{
+    forget(port);
+    g_clear_pointer(&port->needle, g_free);
+}
+
+void port_restart(Port *port)
+{
+    forget(port);
+}
+
+gboolean port_must_ask(const Port *port)
+{
+    return port->chardev && !port->device;
+}
+
+/* The needle must be followed by the end of the address: /run/vm1 is not /run/vm10. */
+static gboolean describes(const char *filename, const char *needle)
+{
+    const char *at = strstr(filename, needle);
+
+    return at && strchr(", ", at[strlen(needle)]);
+}
+
+void port_read_chardevs(Port *port, JsonSpan chardevs)
+{
+    JsonWalk walk = json_read_walk(chardevs);
+    JsonSpan chardev;
+
+    while (port->needle && json_read_element(&walk, &chardev)) {
+        g_autofree char *filename = json_read_string(json_read_get(chardev, "filename"));
+        gboolean open;
+
+        if (!filename || !describes(filename, port->needle) ||
+            !json_read_boolean(json_read_get(chardev, "frontend-open"), &open))
+            continue;
+        g_free(port->chardev);
+        port->chardev = json_read_string(json_read_get(chardev, "label"));
+        port->state = open ? PORT_OPEN : PORT_CLOSED;
+        return;
+    }
+}
+
+void port_read_peripherals(Port *port, JsonSpan peripherals)
+{
+    JsonWalk walk = json_read_walk(peripherals);
+    JsonSpan device;
+
+    while (json_read_element(&walk, &device))
+        if (json_read_is(json_read_get(device, "type"), "child<virtserialport>"))
+            g_queue_push_tail(&port->candidates, json_read_string(json_read_get(device, "name")));
+}
+
+const char *port_next_candidate(const Port *port)
+{
+    return port->device ? NULL : g_queue_peek_head((GQueue *)&port->candidates);
+}
+
+void port_read_candidate(Port *port, JsonSpan chardev)
+{
+    g_autofree char *device = g_queue_pop_head(&port->candidates);
+
+    if (port->chardev && json_read_is(chardev, port->chardev))
+        port->device = g_steal_pointer(&device);
+}
+
+gboolean port_read_event(Port *port, JsonSpan data)
+{
+    gboolean open;
+
+    if (!port->device || !json_read_is(json_read_get(data, "id"), port->device) ||
+        !json_read_boolean(json_read_get(data, "open"), &open))
+        return FALSE;
+    port->state = open ? PORT_OPEN : PORT_CLOSED;
+    return TRUE;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * port: does anything in the guest listen on the agent's channel?
+ *
+ * Owns finding that out from QEMU. What is written to a channel whose guest end is closed is kept,
+ * and carried out at the next boot, so nothing but a sync may go there.
+ *
+ * A virtserialport with an id tells by VSERPORT_CHANGE. One without id tells nothing, and
+ * query-chardev is asked before each command. An isa-serial line has no such state and is always
+ * open. A pure state machine: it says what to ask, and reads what was answered.
+ */
+
+#pragma once
+
+#include "common/address.h"
+#include "common/json-read.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    PORT_UNKNOWN, /* QEMU does not say: the sync alone must tell */
+    PORT_CLOSED,
+    PORT_OPEN,
+} PortState;
+
+typedef struct {
+    PortState state;
+    char *needle;      /* what the chardev's description contains */
+    char *chardev;     /* (nullable): its label, once found */
+    char *device;      /* (nullable): id of the port, once found: it tells by events */
+    GQueue candidates; /* of char *: ids of ports that were not looked at yet */
+} Port;
+
+void port_init(Port *port, const Address *agent);
+void port_clear(Port *port);
+
+/* QEMU is another one from here on: nothing is known. */
+void port_restart(Port *port);
+
+/* Whether each command must be preceded by a look at query-chardev. */
+gboolean port_must_ask(const Port *port);
+
+/* Reads what query-chardev returned. */
+void port_read_chardevs(Port *port, JsonSpan chardevs);
+
+/* Reads what qom-list of /machine/peripheral returned. */
+void port_read_peripherals(Port *port, JsonSpan peripherals);
+
+/**
+ * port_next_candidate:
+ * Returns: (nullable): id of a port whose `chardev` property is to be asked for next
+ */
+const char *port_next_candidate(const Port *port);
+
+/* Reads what that was: absent if there was none. */
+void port_read_candidate(Port *port, JsonSpan chardev);
+
+/* Reads the data of a VSERPORT_CHANGE. Returns: whether it was about this port. */
+gboolean port_read_event(Port *port, JsonSpan data);
+
+G_END_DECLS

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The library's public border: types, names and errors for embedders. What it does is core.c's.
+ */
+
+#include "qga-proxy.h"
+
+#include "core.h"
+
+/**
+ * QgaProxy:
+ *
+ * The proxy of one virtual machine: QMP clients on one side, QEMU's monitor and the guest agent on
+ * the other.
+ */
+struct _QgaProxy {
+    GObject parent_instance;
+
+    Core *core; /* (nullable): NULL once stopped */
+    GMainContext *context;
+    GSource *burial; /* (nullable): frees the core, outside of its own callbacks */
+};
+
+G_DEFINE_FINAL_TYPE(QgaProxy, qga_proxy, G_TYPE_OBJECT)
+
+G_DEFINE_QUARK(qga - proxy - error - quark, qga_proxy_error)
+
+enum { SIGNAL_CLOSED, N_SIGNALS };
+
+static guint signals[N_SIGNALS];
+
+/* QEMU's end is told from a callback of the core, which is still on the stack. */
+static gboolean tell_closed(gpointer user_data)
+{
+    QgaProxy *self = user_data;
+
+    g_clear_pointer(&self->burial, g_source_unref);
+    g_clear_pointer(&self->core, core_free);
+    g_signal_emit(self, signals[SIGNAL_CLOSED], 0);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_closed(gpointer owner, const char *why)
+{
+    QgaProxy *self = owner;
+
+    self->burial = g_idle_source_new();
+    g_source_set_priority(self->burial, G_PRIORITY_DEFAULT);
+    g_source_set_callback(self->burial, tell_closed, g_object_ref(self), g_object_unref);
+    g_source_attach(self->burial, self->context);
+}
+
+static void qga_proxy_finalize(GObject *object)
+{
+    QgaProxy *self = QGA_PROXY(object);
+
+    g_clear_pointer(&self->core, core_free);
+    g_clear_pointer(&self->context, g_main_context_unref);
+    G_OBJECT_CLASS(qga_proxy_parent_class)->finalize(object);
+}
+
+static void qga_proxy_class_init(QgaProxyClass *klass)
+{
+    GObjectClass *object_class = G_OBJECT_CLASS(klass);
+
+    object_class->finalize = qga_proxy_finalize;
+
+    /**
+     * QgaProxy::closed:
+     *
+     * QEMU has closed its monitor, all clients were closed in turn, and the proxy has stopped.
+     */
+    signals[SIGNAL_CLOSED] = g_signal_new("closed", QGA_TYPE_PROXY, G_SIGNAL_RUN_LAST, 0, NULL,
+                                          NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void qga_proxy_init(QgaProxy *self)
+{
+    self->context = g_main_context_ref_thread_default();
+}
+
+static Address *parse(const char *text, gboolean server, GError **error)
+{
+    const AddressDefaults defaults = {.server = server, .wait = FALSE};
+    GError *cause = NULL;
+    Address *address = address_parse(text, &defaults, &cause);
+
+    if (cause) {
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS, "%s", cause->message);
+        g_error_free(cause);
+    }
+    return address;
+}
+
+/* What the core's parts report are failures of sockets; embedders see one domain. */
+static void pass_on(GError *cause, GError **error)
+{
+    g_set_error_literal(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_SOCKET, cause->message);
+    g_error_free(cause);
+}
+
+QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
+{
+    static const CoreOps ops = {on_closed};
+    g_autoptr(QgaProxy) self = NULL;
+    g_autoptr(Address) monitor_address = NULL;
+    g_autoptr(Address) agent_address = NULL;
+    GError *cause = NULL;
+
+    g_return_val_if_fail(monitor != NULL, NULL);
+
+    monitor_address = parse(monitor, FALSE, error);
+    if (!monitor_address)
+        return NULL;
+    if (agent) {
+        agent_address = parse(agent, FALSE, error);
+        if (!agent_address)
+            return NULL;
+    }
+    self = g_object_new(QGA_TYPE_PROXY, NULL);
+    self->core = core_new(self->context, monitor_address, agent_address, &ops, self, &cause);
+    if (!self->core) {
+        pass_on(cause, error);
+        return NULL;
+    }
+    return g_steal_pointer(&self);
+}
+
+gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error)
+{
+    g_autoptr(Address) parsed = NULL;
+    GError *cause = NULL;
+
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(address != NULL, FALSE);
+
+    if (!self->core) {
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy has stopped");
+        return FALSE;
+    }
+    parsed = parse(address, TRUE, error);
+    if (!parsed)
+        return FALSE;
+    if (!parsed->server) {
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS,
+                    "%s: clients can only be listened for, not connected to", address);
+        return FALSE;
+    }
+    if (!core_add_listener(self->core, parsed, &cause)) {
+        pass_on(cause, error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+void qga_proxy_start(QgaProxy *self)
+{
+    g_return_if_fail(QGA_IS_PROXY(self));
+
+    if (self->core)
+        core_start(self->core);
+}
+
+void qga_proxy_stop(QgaProxy *self)
+{
+    g_return_if_fail(QGA_IS_PROXY(self));
+
+    if (self->burial)
+        g_source_destroy(self->burial);
+    g_clear_pointer(&self->burial, g_source_unref);
+    g_clear_pointer(&self->core, core_free);
+}
+
+char *qga_proxy_dup_status(QgaProxy *self)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
+
+    return self->core ? core_status(self->core) : g_strdup("{}");
+}

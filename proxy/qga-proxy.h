@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * libqga-proxy: guest agent commands on QEMU's QMP server, for many clients.
+ *
+ * This is the only header of the library.
+ */
+
+#pragma once
+
+#include <glib-object.h>
+
+G_BEGIN_DECLS
+
+#ifndef QGA_PROXY_API
+#define QGA_PROXY_API __attribute__((visibility("default"))) extern
+#endif
+
+/**
+ * QGA_PROXY_ERROR:
+ *
+ * Domain of the errors of this library.
+ */
+#define QGA_PROXY_ERROR (qga_proxy_error_quark())
+QGA_PROXY_API GQuark qga_proxy_error_quark(void);
+
+/**
+ * QgaProxyError:
+ * @QGA_PROXY_ERROR_ADDRESS: an address is not written as QEMU writes them
+ * @QGA_PROXY_ERROR_SOCKET: a socket cannot be made or bound
+ * @QGA_PROXY_ERROR_STATE: the call does not belong here: the proxy was started, or stopped
+ */
+typedef enum {
+    QGA_PROXY_ERROR_ADDRESS,
+    QGA_PROXY_ERROR_SOCKET,
+    QGA_PROXY_ERROR_STATE,
+} QgaProxyError;
+
+#define QGA_TYPE_PROXY (qga_proxy_get_type())
+QGA_PROXY_API G_DECLARE_FINAL_TYPE(QgaProxy, qga_proxy, QGA, PROXY, GObject)
+
+/**
+ * qga_proxy_new:
+ * @monitor: address of QEMU's QMP socket, as QEMU writes it: `unix:/run/vm.qmp`,
+ * `tcp:localhost:4445`, with
+ *   `,server=on` if QEMU connects to us
+ * @agent: (nullable): address of the chardev that QEMU's guest agent port is connected to; %NULL
+ * for none
+ * @error: of domain %QGA_PROXY_ERROR
+ *
+ * Makes the proxy of one virtual machine. It lives in the thread-default #GMainContext of the
+ * caller, must be used from that thread alone, and does nothing before qga_proxy_start().
+ *
+ * Returns: (transfer full): the proxy, or %NULL
+ */
+QGA_PROXY_API QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error);
+
+/**
+ * qga_proxy_add_listener:
+ * @address: where QMP clients connect: `unix:PATH` or `tcp:HOST:PORT`
+ *
+ * Clients may connect from now on; they are greeted when QEMU is connected.
+ *
+ * Returns: %FALSE, with @error set, where the address is not usable
+ */
+QGA_PROXY_API gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error);
+
+/**
+ * qga_proxy_start:
+ *
+ * Connects to QEMU and to the agent's channel, now or as soon as they are there.
+ */
+QGA_PROXY_API void qga_proxy_start(QgaProxy *self);
+
+/**
+ * qga_proxy_stop:
+ *
+ * Closes everything: what is pending is answered with an error as far as its client still reads.
+ * The signal #QgaProxy::closed does not follow. Safe from within a handler of that signal.
+ */
+QGA_PROXY_API void qga_proxy_stop(QgaProxy *self);
+
+/**
+ * qga_proxy_dup_status:
+ *
+ * Returns: (transfer full): what the command `qga-proxy-status` returns, as JSON text
+ */
+QGA_PROXY_API char *qga_proxy_dup_status(QgaProxy *self);
+
+G_END_DECLS

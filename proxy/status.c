@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "status.h"
+
+#include "common/json-write.h"
+
+static void write_count(JsonWrite *write, const char *name, guint64 count)
+{
+    json_write_key(write, name);
+    json_write_uint64(write, count);
+}
+
+static void write_text(JsonWrite *write, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    json_write_key(write, name);
+    json_write_string(write, text);
+}
+
+static void write_agent(JsonWrite *write, const Status *status)
+{
+    json_write_key(write, "agent");
+    json_write_begin_object(write);
+    write_text(write, "state", status->agent_state);
+    write_text(write, "version", status->agent_version);
+    write_count(write, "queued", status->agent.queued);
+    write_count(write, "commands", status->agent.commands);
+    write_count(write, "dropped", status->agent.dropped);
+    write_count(write, "faults", status->agent.faults);
+    write_count(write, "timeouts", status->agent.timeouts);
+    write_count(write, "syncs", status->agent.syncs);
+    json_write_end_object(write);
+}
+
+void status_write(const Status *status, GString *out)
+{
+    JsonWrite write;
+
+    json_write_init(&write, out);
+    json_write_begin_object(&write);
+    write_text(&write, "version", QGA_PROXY_VERSION);
+    json_write_key(&write, "qemu");
+    json_write_begin_object(&write);
+    json_write_key(&write, "connected");
+    json_write_boolean(&write, status->qemu_connected);
+    write_text(&write, "trouble", status->qemu_trouble);
+    json_write_end_object(&write);
+    if (status->agent_state)
+        write_agent(&write, status);
+    write_count(&write, "clients", status->clients);
+    write_count(&write, "memory", status->memory);
+    json_write_end_object(&write);
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "upstream.h"
+
+#include "link.h"
+
+#include "common/limits.h"
+#include "common/message.h"
+
+#include <string.h>
+
+/* Legal in each state:
+ *   WAITING      no descriptor; the link is looking for one
+ *   GREETING     nothing was sent; the first message must be the greeting
+ *   NEGOTIATING  the handshake was sent; everything but its answer is a former connection's and
+ * dropped READY        commands go up, replies and events come down */
+typedef enum {
+    UPSTREAM_WAITING,
+    UPSTREAM_GREETING,
+    UPSTREAM_NEGOTIATING,
+    UPSTREAM_READY,
+} UpstreamState;
+
+struct Upstream {
+    const UpstreamOps *ops;
+    gpointer owner;
+    IoLoop *loop;
+    Link *link;
+
+    UpstreamState state;
+    Io *io;
+    Stream stream;
+    gboolean oob;   /* QEMU offered it */
+    char *greeting; /* its version, until the handshake is answered */
+    char *fence;    /* id of the handshake, as JSON text */
+    guint64 last_oob;
+
+    GQueue waiting;          /* of Pending: in-band, not sent */
+    GQueue in_band;          /* of Pending: sent, oldest first, at most LIMIT_MONITOR_IN_FLIGHT */
+    GHashTable *oob_pending; /* number of the id → Pending */
+};
+
+static void fail_all(Upstream *upstream)
+{
+    GHashTableIter iter;
+    gpointer pending;
+
+    while ((pending = g_queue_pop_head(&upstream->in_band)))
+        pending_fail(pending, "QEMU closed the connection; the command's outcome is unknown");
+    g_hash_table_iter_init(&iter, upstream->oob_pending);
+    while (g_hash_table_iter_next(&iter, NULL, &pending)) {
+        g_hash_table_iter_remove(&iter);
+        pending_fail(pending, "QEMU closed the connection; the command's outcome is unknown");
+        g_hash_table_iter_init(&iter, upstream->oob_pending);
+    }
+    while ((pending = g_queue_pop_head(&upstream->waiting)))
+        pending_fail(pending, "QEMU closed the connection; the command was not sent");
+}
+
+static void close_connection(Upstream *upstream)
+{
+    if (upstream->state == UPSTREAM_WAITING)
+        return;
+    stream_clear(&upstream->stream);
+    upstream->io = NULL;
+    g_clear_pointer(&upstream->greeting, g_free);
+    g_clear_pointer(&upstream->fence, g_free);
+    upstream->state = UPSTREAM_WAITING;
+}
+
+/* The owner is told before the commands fail, so that it can decide that nobody is to hear of them.
+ */
+static void lose_connection(Upstream *upstream, const char *why)
+{
+    gboolean was_ready = upstream->state == UPSTREAM_READY;
+
+    g_debug("QEMU's monitor: %s", why);
+    close_connection(upstream);
+    if (was_ready)
+        upstream->ops->gone(upstream->owner, why);
+    else
+        link_connect(upstream->link);
+    fail_all(upstream);
+}
+
+/* ---- Sending
+ * ----------------------------------------------------------------------------------------- */
+
+static gboolean flush(Upstream *upstream)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (stream_flush(&upstream->stream, &error))
+        return TRUE;
+    lose_connection(upstream, error->message);
+    return FALSE;
+}
+
+/* Returns: FALSE, and @pending is answered, where QEMU does not read even what little is under way.
+ */
+static gboolean write_command(Upstream *upstream, Pending *pending, JsonSpan id)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    message_command(text, pending->name, pending->oob, pending_arguments(pending), id);
+    if (stream_send(&upstream->stream, text->str, text->len))
+        return TRUE;
+    pending_fail(pending, "QEMU does not read its monitor; the command was not sent");
+    return FALSE;
+}
+
+static void send_oob(Upstream *upstream, Pending *pending)
+{
+    guint64 number = ++upstream->last_oob;
+    g_autofree char *id = g_strdup_printf("%" G_GUINT64_FORMAT, number);
+
+    if (!write_command(upstream, pending, (JsonSpan){id, strlen(id)}))
+        return;
+    g_hash_table_insert(upstream->oob_pending, g_memdup2(&number, sizeof number), pending);
+}
+
+static void send_waiting(Upstream *upstream)
+{
+    while (upstream->in_band.length < LIMIT_MONITOR_IN_FLIGHT && upstream->waiting.length > 0) {
+        Pending *pending = g_queue_pop_head(&upstream->waiting);
+
+        if (pending->orphan)
+            pending_fail(pending, "The client has left");
+        else if (write_command(upstream, pending, JSON_SPAN_NONE))
+            g_queue_push_tail(&upstream->in_band, pending);
+    }
+}
+
+void upstream_submit(Upstream *upstream, Pending *pending)
+{
+    if (upstream->state != UPSTREAM_READY) {
+        pending_fail(pending, "QEMU's monitor is not connected; the command was not sent");
+        return;
+    }
+    if (pending->arguments && pending->arguments->len > LIMIT_QMP_REQUEST_BYTES) {
+        pending_fail(pending,
+                     "Arguments of %s have %" G_GSIZE_FORMAT " bytes, at most %u go to QEMU",
+                     pending->name, pending->arguments->len, LIMIT_QMP_REQUEST_BYTES);
+        return;
+    }
+    if (pending->oob) {
+        send_oob(upstream, pending);
+    } else {
+        g_queue_push_tail(&upstream->waiting, pending);
+        send_waiting(upstream);
+    }
+    flush(upstream);
+}
+
+/* ---- Receiving
+ * --------------------------------------------------------------------------------------- */
+
+/* Each step returns FALSE where the connection was lost, and the caller must not touch it further.
+ */
+
+static gboolean on_greeting(Upstream *upstream, const EnvelopeReply *reply)
+{
+    JsonSpan version = json_read_get(reply->value, "version");
+    JsonWalk walk = json_read_walk(json_read_get(reply->value, "capabilities"));
+    g_autoptr(GString) text = g_string_new(NULL);
+    JsonSpan capability;
+
+    if (reply->kind != ENVELOPE_GREETING || json_read_kind(version) != JSON_KIND_OBJECT) {
+        lose_connection(upstream, "what answered is no QMP server");
+        return FALSE;
+    }
+    upstream->oob = FALSE;
+    while (json_read_element(&walk, &capability))
+        upstream->oob |= json_read_is(capability, "oob");
+    upstream->greeting = g_strndup(version.text, version.len);
+    upstream->fence = g_strdup_printf("\"%08x%08x\"", g_random_int(), g_random_int());
+
+    message_command(text, "qmp_capabilities", FALSE,
+                    upstream->oob ? JSON_SPAN_LITERAL("{\"enable\":[\"oob\"]}") : JSON_SPAN_NONE,
+                    (JsonSpan){upstream->fence, strlen(upstream->fence)});
+    upstream->state = UPSTREAM_NEGOTIATING;
+    if (!stream_send(&upstream->stream, text->str, text->len)) {
+        lose_connection(upstream, "no room for the handshake");
+        return FALSE;
+    }
+    return flush(upstream);
+}
+
+static gboolean is_fence(const Upstream *upstream, JsonSpan id)
+{
+    return id.len == strlen(upstream->fence) && memcmp(id.text, upstream->fence, id.len) == 0;
+}
+
+static gboolean on_handshake(Upstream *upstream, const EnvelopeReply *reply)
+{
+    g_autofree char *version = NULL;
+
+    if (!reply->id.text || !is_fence(upstream, reply->id)) {
+        g_debug("dropped a reply to a former connection");
+        return TRUE;
+    }
+    if (reply->kind != ENVELOPE_RETURN) {
+        lose_connection(upstream, "QEMU refused the handshake");
+        return FALSE;
+    }
+    upstream->state = UPSTREAM_READY;
+    version = g_steal_pointer(&upstream->greeting);
+    upstream->ops->ready(upstream->owner, (JsonSpan){version, strlen(version)}, upstream->oob);
+    return upstream->state == UPSTREAM_READY;
+}
+
+static Pending *take_answered(Upstream *upstream, const EnvelopeReply *reply)
+{
+    Pending *pending;
+    guint64 number;
+
+    if (!reply->id.text)
+        return g_queue_pop_head(&upstream->in_band);
+    if (!json_read_uint64(reply->id, &number))
+        return NULL;
+    pending = g_hash_table_lookup(upstream->oob_pending, &number);
+    g_hash_table_remove(upstream->oob_pending, &number);
+    return pending;
+}
+
+static gboolean on_ready_message(Upstream *upstream, JsonSpan message, const EnvelopeReply *reply)
+{
+    Pending *pending;
+
+    if (reply->kind == ENVELOPE_EVENT) {
+        upstream->ops->event(upstream->owner, message, reply);
+        return upstream->state == UPSTREAM_READY;
+    }
+    pending = reply->kind == ENVELOPE_GREETING ? NULL : take_answered(upstream, reply);
+    if (!pending) {
+        lose_connection(upstream, "a reply came that no command asked for");
+        return FALSE;
+    }
+    pending_finish(pending, reply, NULL);
+    if (upstream->state == UPSTREAM_READY)
+        send_waiting(upstream);
+    return upstream->state == UPSTREAM_READY;
+}
+
+static gboolean on_message(Upstream *upstream, JsonSpan message)
+{
+    EnvelopeReply reply;
+
+    if (!envelope_read_reply(message, &reply)) {
+        lose_connection(upstream, "a message came that is neither reply nor event");
+        return FALSE;
+    }
+    switch (upstream->state) {
+    case UPSTREAM_GREETING: return on_greeting(upstream, &reply);
+    case UPSTREAM_NEGOTIATING: return on_handshake(upstream, &reply);
+    default: return on_ready_message(upstream, message, &reply);
+    }
+}
+
+static void read_messages(Upstream *upstream)
+{
+    JsonSpan message;
+
+    for (;;) {
+        switch (stream_next(&upstream->stream, &message)) {
+        case STREAM_MESSAGE:
+            if (!on_message(upstream, message))
+                return;
+            break;
+        case STREAM_FAULT: lose_connection(upstream, "what came is no JSON"); return;
+        case STREAM_END: lose_connection(upstream, "QEMU closed the connection"); return;
+        case STREAM_IDLE: flush(upstream); return;
+        }
+    }
+}
+
+static void on_io(gpointer owner, IoReady ready)
+{
+    Upstream *upstream = owner;
+    g_autoptr(GError) error = NULL;
+
+    /* After a hang-up the last replies may still be there to be read: quit answers and goes. */
+    if ((ready & (IO_READABLE | IO_HANGUP)) && !stream_fill(&upstream->stream, &error)) {
+        lose_connection(upstream, error->message);
+        return;
+    }
+    read_messages(upstream);
+}
+
+static void on_connected(gpointer owner, int fd)
+{
+    static const QueueLimits limits = {LIMIT_OUTPUT_LOW, LIMIT_OUTPUT_HIGH, LIMIT_UPSTREAM_OUTPUT};
+    Upstream *upstream = owner;
+
+    upstream->state = UPSTREAM_GREETING;
+    upstream->io = io_new(upstream->loop, fd, on_io, upstream);
+    stream_init(&upstream->stream, &io_stream, upstream->io,
+                &JSON_SCAN_LIMITS(LIMIT_QMP_REPLY_BYTES), &limits, NULL);
+}
+
+/* ---- Public
+ * ------------------------------------------------------------------------------------------ */
+
+Upstream *upstream_new(IoLoop *loop, const Address *address, const UpstreamOps *ops, gpointer owner,
+                       GError **error)
+{
+    Upstream *upstream = g_new(Upstream, 1);
+
+    *upstream = (Upstream){.ops = ops, .owner = owner, .loop = io_loop_ref(loop)};
+    g_queue_init(&upstream->waiting);
+    g_queue_init(&upstream->in_band);
+    upstream->oob_pending = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    upstream->link = link_new(loop, address, on_connected, upstream, error);
+    if (!upstream->link)
+        g_clear_pointer(&upstream, upstream_free);
+    return upstream;
+}
+
+void upstream_free(Upstream *upstream)
+{
+    if (!upstream)
+        return;
+    close_connection(upstream);
+    fail_all(upstream);
+    link_free(upstream->link);
+    g_hash_table_unref(upstream->oob_pending);
+    io_loop_unref(upstream->loop);
+    g_free(upstream);
+}
+
+gboolean upstream_is_ready(const Upstream *upstream)
+{
+    return upstream->state == UPSTREAM_READY;
+}
+
+void upstream_connect(Upstream *upstream)
+{
+    link_connect(upstream->link);
+}
+
+void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointer data),
+                      gpointer data)
+{
+    GHashTableIter iter;
+    gpointer pending;
+
+    g_queue_foreach(&upstream->waiting, (GFunc)(void (*)(void))func, data);
+    g_queue_foreach(&upstream->in_band, (GFunc)(void (*)(void))func, data);
+    g_hash_table_iter_init(&iter, upstream->oob_pending);
+    while (g_hash_table_iter_next(&iter, NULL, &pending))
+        func(pending, data);
+}
+
+const char *upstream_trouble(const Upstream *upstream)
+{
+    return link_trouble(upstream->link);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * upstream: our one connection to a monitor of QEMU.
+ *
+ * Owns the client side of QMP: greeting, negotiation, which command a reply belongs to, and how
+ * many are under way at once. Leaves what commands and events mean to the core.
+ *
+ * In-band replies come strictly in order and are matched by it, without an id: each byte of a
+ * request costs 3.5 µs in QEMU. Only the handshake and exec-oob carry an id of ours. The
+ * handshake's is random and fences the connection: QEMU gives the late replies of a former
+ * connection to the next one.
+ */
+
+#pragma once
+
+#include "io.h"
+#include "pending.h"
+
+#include "common/address.h"
+
+G_BEGIN_DECLS
+
+typedef struct Upstream Upstream;
+
+typedef struct {
+    /* Negotiated. @version: the value of that member of QEMU's greeting; gone after the call. */
+    void (*ready)(gpointer owner, JsonSpan version, gboolean oob);
+    /* @message: the event as it came; gone after the call. */
+    void (*event)(gpointer owner, JsonSpan message, const EnvelopeReply *event);
+    /* The connection was lost: whatever was under way has no answer. Called once for each ready().
+     */
+    void (*gone)(gpointer owner, const char *why);
+} UpstreamOps;
+
+Upstream *upstream_new(IoLoop *loop, const Address *address, const UpstreamOps *ops, gpointer owner,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Fails what is under way. */
+void upstream_free(Upstream *upstream);
+
+gboolean upstream_is_ready(const Upstream *upstream);
+
+/* Connects, now or when QEMU is there. */
+void upstream_connect(Upstream *upstream);
+
+/**
+ * upstream_submit:
+ * @pending: (transfer full): answered in any case; at once, from within this call, where the
+ * request is too large or QEMU is not there
+ */
+void upstream_submit(Upstream *upstream, Pending *pending);
+
+/* Calls @func for each command that waits or is under way. */
+void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointer data),
+                      gpointer data);
+
+/* Why there is no connection: for status. (nullable) */
+const char *upstream_trouble(const Upstream *upstream);
+
+G_END_DECLS

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "watch.h"
+
+static void ask(Watch *watch, const char *command, const char *arguments, PendingDone done)
+{
+    upstream_submit(watch->upstream, pending_new_own(command, arguments, done, watch));
+}
+
+static void tell_port(Watch *watch)
+{
+    agent_lane_set_port(watch->lane, watch->port.state, port_must_ask(&watch->port));
+}
+
+static JsonSpan returned(const EnvelopeReply *reply)
+{
+    return reply && reply->kind == ENVELOPE_RETURN ? reply->value : JSON_SPAN_NONE;
+}
+
+/* ---- Which port, and is it open
+ * ---------------------------------------------------------------------- */
+
+static void on_candidate(Pending *pending, const EnvelopeReply *reply, const GError *error);
+
+/* One port after the other is asked for its chardev, until it is the agent's. */
+static void ask_candidate(Watch *watch)
+{
+    const char *device = port_next_candidate(&watch->port);
+    g_autofree char *arguments = NULL;
+
+    if (!device) {
+        tell_port(watch);
+        return;
+    }
+    arguments =
+        g_strdup_printf("{\"path\":\"/machine/peripheral/%s\",\"property\":\"chardev\"}", device);
+    ask(watch, "qom-get", arguments, on_candidate);
+}
+
+static void on_candidate(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Watch *watch = pending->owner;
+
+    if (error)
+        return;
+    port_read_candidate(&watch->port, returned(reply));
+    ask_candidate(watch);
+}
+
+static void on_peripherals(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Watch *watch = pending->owner;
+
+    if (error)
+        return;
+    port_read_peripherals(&watch->port, returned(reply));
+    ask_candidate(watch);
+}
+
+static void on_chardevs(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Watch *watch = pending->owner;
+
+    port_read_chardevs(&watch->port, returned(reply));
+    tell_port(watch);
+}
+
+void watch_ask_port(Watch *watch)
+{
+    ask(watch, "query-chardev", NULL, on_chardevs);
+}
+
+static void on_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Watch *watch = pending->owner;
+    gboolean running;
+
+    if (json_read_boolean(json_read_get(returned(reply), "running"), &running))
+        agent_lane_set_paused(watch->lane, !running);
+}
+
+/* ---- What happens to the guest
+ * ----------------------------------------------------------------------- */
+
+/* QEMU reports at most one change of a port in a second. Closed and open again within it shows as a
+ * second "open", so that one asks for a fresh sync. */
+static void on_port_event(Watch *watch, JsonSpan data)
+{
+    PortState before = watch->port.state;
+
+    if (!port_read_event(&watch->port, data))
+        return;
+    if (before == PORT_OPEN && watch->port.state == PORT_OPEN)
+        agent_lane_probe(watch->lane);
+    else
+        tell_port(watch);
+}
+
+static void on_reset(Watch *watch)
+{
+    agent_lane_guest_stopped(watch->lane);
+    agent_lane_interrupt(watch->lane, "The guest was reset");
+}
+
+void watch_event(Watch *watch, const EnvelopeReply *event)
+{
+    JsonSpan name = event->value;
+
+    if (!watch->lane)
+        return;
+    if (json_read_is(name, "VSERPORT_CHANGE"))
+        on_port_event(watch, event->data);
+    else if (json_read_is(name, "RESET"))
+        on_reset(watch);
+    else if (json_read_is(name, "SHUTDOWN") || json_read_is(name, "SUSPEND") ||
+             json_read_is(name, "SUSPEND_DISK"))
+        agent_lane_guest_stopped(watch->lane);
+    else if (json_read_is(name, "WAKEUP"))
+        agent_lane_interrupt(watch->lane, "The guest was asleep and woke up");
+    else if (json_read_is(name, "STOP") || json_read_is(name, "RESUME"))
+        agent_lane_set_paused(watch->lane, json_read_is(name, "STOP"));
+}
+
+/* ---- Public
+ * ------------------------------------------------------------------------------------------ */
+
+void watch_init(Watch *watch, const Address *agent, Upstream *upstream, AgentLane *lane)
+{
+    *watch = (Watch){.upstream = upstream, .lane = lane};
+    if (agent)
+        port_init(&watch->port, agent);
+}
+
+void watch_clear(Watch *watch)
+{
+    port_clear(&watch->port);
+}
+
+void watch_start(Watch *watch)
+{
+    if (!watch->lane)
+        return;
+    port_restart(&watch->port);
+    ask(watch, "query-status", NULL, on_status);
+    ask(watch, "query-chardev", NULL, on_chardevs);
+    ask(watch, "qom-list", "{\"path\":\"/machine/peripheral\"}", on_peripherals);
+}

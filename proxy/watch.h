@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * watch: keeps the agent lane told of what QEMU knows of the guest.
+ *
+ * Owns the questions that are asked of QEMU when it connects (which port is the agent's, is it
+ * open, does the machine run) and the reading of its events to that end. A part of the core: it
+ * knows both lanes.
+ */
+
+#pragma once
+
+#include "agent-lane.h"
+#include "upstream.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    Port port;
+    Upstream *upstream; /* not owned */
+    AgentLane *lane;    /* (nullable): not owned; a proxy may have no agent */
+} Watch;
+
+void watch_init(Watch *watch, const Address *agent, Upstream *upstream, AgentLane *lane);
+void watch_clear(Watch *watch);
+
+/* QEMU has connected: asks for everything anew. */
+void watch_start(Watch *watch);
+
+/* Looks whether the port is open, and tells the lane. */
+void watch_ask_port(Watch *watch);
+
+void watch_event(Watch *watch, const EnvelopeReply *event);
+
+G_END_DECLS
