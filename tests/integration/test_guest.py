@@ -181,10 +181,10 @@ class End(unittest.TestCase):
     """No QEMU is left behind, whatever happens to the tests."""
 
     SCRIPT = (
-        "import signal, sys\n"
+        "import contextlib, signal\n"
         "from harness import Guest, runner\n"
         "signal.signal(signal.SIGTERM, runner.terminated)\n"
-        "with Guest(agent='qemu-ga') as guest:\n"
+        "with contextlib.suppress(KeyboardInterrupt), Guest(agent='qemu-ga') as guest:\n"
         "    print(guest.process.pid, guest.directory, flush=True)\n"
         "    signal.pause()\n"
     )
