@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "agent/bench.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "agent/commands/exec.h"
+#include "agent/commands/file.h"
+#include "agent/commands/freeze.h"
+#include "common/message.h"
+#include "common/qmp-error.h"
+
+static Bench *bench_of(System *system)
+{
+    return (Bench *)(gpointer)((char *)system - offsetof(Bench, system));
+}
+
+static void note(Bench *bench, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void note(Bench *bench, const char *format, ...)
+{
+    va_list args;
+
+    if (bench->log->len > 0)
+        g_string_append(bench->log, ", ");
+    va_start(args, format);
+    g_string_append_vprintf(bench->log, format, args);
+    va_end(args);
+}
+
+/* ---- The system ------------------------------------------------------------------------------ */
+
+static char *fake_read_mounts(System *system, GError **error)
+{
+    Bench *bench = bench_of(system);
+
+    if (bench->mounts == NULL)
+        qmp_error_set(error, "no mounts");
+    return g_strdup(bench->mounts);
+}
+
+static SystemFreeze fake_freeze(System *system, const char *directory, dev_t device, GError **error)
+{
+    Bench *bench = bench_of(system);
+
+    if (g_strcmp0(directory, bench->hidden) == 0)
+        return SYSTEM_FREEZE_HIDDEN;
+    note(bench, "freeze %s", directory);
+    if (g_strcmp0(directory, bench->refusing) == 0) {
+        qmp_error_set(error, "failed to freeze %s: Input/output error", directory);
+        return SYSTEM_FREEZE_FAILED;
+    }
+    if (g_strcmp0(directory, bench->skipping) == 0)
+        return SYSTEM_FREEZE_SKIPPED;
+    g_hash_table_add(bench->frozen, g_strdup(directory));
+    return SYSTEM_FREEZE_DONE;
+}
+
+static gboolean fake_thaw(System *system, const char *directory, dev_t device)
+{
+    Bench *bench = bench_of(system);
+
+    if (!g_hash_table_remove(bench->frozen, directory))
+        return FALSE;
+    note(bench, "thaw %s", directory);
+    return TRUE;
+}
+
+static void fake_run(System *system, const char *const *argv, SystemDone done, gpointer user)
+{
+    Bench *bench = bench_of(system);
+    g_autofree char *line = g_strjoinv(" ", (char **)(gpointer)argv);
+    SystemExit result = {.status = bench->status, .output = bench->output};
+
+    note(bench, "run %s", line);
+    if (bench->hold) {
+        bench->done = done;
+        bench->done_user = user;
+        return;
+    }
+    if (bench->failing != NULL && g_str_has_suffix(line, bench->failing))
+        result.status = 1;
+    done(user, &result);
+}
+
+static char *fake_find_tool(System *system, const char *name)
+{
+    g_autofree char *word = g_strconcat(name, " ", NULL);
+
+    if (strstr(bench_of(system)->tools, word) == NULL)
+        return NULL;
+    return g_strdup(name);
+}
+
+static char *fake_read_file(System *system, const char *path)
+{
+    Bench *bench = bench_of(system);
+
+    return g_strdup(g_str_has_suffix(path, "/state") ? bench->power_state : bench->power_disk);
+}
+
+static gboolean fake_write_file(System *system, const char *path, const char *text, GError **error)
+{
+    note(bench_of(system), "write %s to %s", text, path);
+    return TRUE;
+}
+
+static void fake_set_frozen(System *system, gboolean frozen)
+{
+    note(bench_of(system), frozen ? "quiet" : "loud");
+}
+
+/* ---- Dispatch -------------------------------------------------------------------------------- */
+
+static void on_reply(gpointer user, GBytes *reply)
+{
+    Bench *bench = user;
+
+    g_string_append_len(bench->replies, g_bytes_get_data(reply, NULL),
+                        (gssize)g_bytes_get_size(reply));
+}
+
+static void on_idle(gpointer user)
+{
+}
+
+static const DispatchCallbacks callbacks = {on_reply, on_idle};
+
+void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
+{
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    GError *error = NULL;
+
+    *bench = (Bench){
+        .system =
+            {
+                .read_mounts = fake_read_mounts,
+                .freeze = fake_freeze,
+                .thaw = fake_thaw,
+                .run = fake_run,
+                .find_tool = fake_find_tool,
+                .read_file = fake_read_file,
+                .write_file = fake_write_file,
+                .set_frozen = fake_set_frozen,
+            },
+        .mounts = "",
+        .tools = "",
+        .output = "",
+        .replies = g_string_new(NULL),
+        .log = g_string_new(NULL),
+        .frozen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+    };
+    bench->directory = g_dir_make_tmp("qga-XXXXXX", &error);
+    g_assert_no_error(error);
+    policy_init(&bench->policy, none, none);
+    state_init(&bench->state, bench->directory);
+    bench->commands = (Commands){
+        .system = &bench->system,
+        .policy = &bench->policy,
+        .state = &bench->state,
+        .files = files_new(),
+        .programs = programs_new(),
+    };
+    bench->commands.freezer = freezer_new(&bench->commands, hook, freeze_timeout_ms);
+    dispatch_init(&bench->dispatch, &bench->commands, &callbacks, bench);
+}
+
+static void remove_directory(const char *path)
+{
+    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name(directory)) != NULL) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+
+        g_remove(file);
+    }
+    g_assert_cmpint(g_rmdir(path), ==, 0);
+}
+
+void bench_clear(Bench *bench)
+{
+    g_assert_false(dispatch_is_busy(&bench->dispatch));
+    dispatch_clear(&bench->dispatch);
+    freezer_free(bench->commands.freezer);
+    programs_free(bench->commands.programs);
+    files_free(bench->commands.files);
+    state_clear(&bench->state);
+    policy_clear(&bench->policy);
+    remove_directory(bench->directory);
+    g_free(bench->directory);
+    g_hash_table_unref(bench->frozen);
+    g_string_free(bench->replies, TRUE);
+    g_string_free(bench->log, TRUE);
+}
+
+static char *take(GString *text)
+{
+    char *taken = g_strdup(text->str);
+
+    g_string_truncate(text, 0);
+    return taken;
+}
+
+char *bench_ask(Bench *bench, const char *request)
+{
+    dispatch_request(&bench->dispatch, (JsonSpan){request, strlen(request)});
+    return take(bench->replies);
+}
+
+void bench_check(Bench *bench, const char *request, const char *reply)
+{
+    g_autofree char *found = bench_ask(bench, request);
+    g_autofree char *line = g_strconcat(reply, *reply != '\0' ? "\n" : "", NULL);
+
+    g_assert_cmpstr(found, ==, line);
+}
+
+void bench_check_error(Bench *bench, const char *request, const char *desc)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) reply = g_string_new(NULL);
+
+    qmp_error_set(&error, "%s", desc);
+    message_error(reply, MESSAGE_AGENT, error, JSON_SPAN_NONE);
+    g_string_truncate(reply, reply->len - 1);
+    bench_check(bench, request, reply->str);
+}
+
+char *bench_take_log(Bench *bench)
+{
+    return take(bench->log);
+}
+
+void bench_check_log(Bench *bench, const char *expected)
+{
+    g_autofree char *log = bench_take_log(bench);
+
+    g_assert_cmpstr(log, ==, expected);
+}
+
+void bench_end_program(Bench *bench, int status, const char *output)
+{
+    SystemDone done = g_steal_pointer(&bench->done);
+
+    g_assert_nonnull(done);
+    done(bench->done_user, &(SystemExit){.status = status, .output = output});
+}
+
+void bench_run_until(const gboolean *flag)
+{
+    while (!*flag)
+        g_main_context_iteration(NULL, TRUE);
+}

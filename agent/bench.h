@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * bench: what command tests stand on: dispatch with every handler, a state directory of its own,
+ * and a system that only writes down what it is asked to do.
+ */
+
+#pragma once
+
+#include "agent/dispatch.h"
+
+typedef struct {
+    System system;
+    Commands commands;
+    Policy policy;
+    State state;
+    Dispatch dispatch;
+    char *directory; /* made for this test, and removed with all that is in it */
+    GString *replies;
+
+    /* What the system says when it is asked. */
+    const char *mounts;   /* mountinfo; NULL: cannot be read */
+    const char *refusing; /* (nullable): a directory whose freeze fails */
+    const char *skipping; /* (nullable): one that cannot be frozen */
+    const char *hidden;   /* (nullable): one where another filesystem stands now */
+    const char *tools;    /* names of those that there are, with a blank behind each */
+    int status;           /* of every program */
+    const char *output;
+    const char
+        *failing;  /* (nullable): the one program, by its name, that ends with status 1 instead */
+    gboolean hold; /* programs run until bench_end_program() */
+    const char *power_state;
+    const char *power_disk;
+
+    /*< private >*/
+    GHashTable *frozen; /* directories */
+    GString *log;
+    SystemDone done;
+    gpointer done_user;
+} Bench;
+
+/* @hook: (nullable) */
+void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms);
+void bench_clear(Bench *bench);
+
+/**
+ * bench_ask:
+ *
+ * Returns: (transfer full): all that was answered, up to the end of the call if it is not held
+ */
+char *bench_ask(Bench *bench, const char *request);
+
+/* Asserts that @request is answered by @reply and a line end. */
+void bench_check(Bench *bench, const char *request, const char *reply);
+void bench_check_error(Bench *bench, const char *request, const char *desc);
+
+/**
+ * bench_take_log:
+ * Returns: (transfer full): what the system was asked to do since the last time, comma separated
+ */
+char *bench_take_log(Bench *bench);
+void bench_check_log(Bench *bench, const char *expected);
+
+void bench_end_program(Bench *bench, int status, const char *output);
+
+/* Runs the main loop until *@flag. */
+void bench_run_until(const gboolean *flag);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Options, keys, defaults and precedence are qemu-ga's. */
+
+#include "agent/config.h"
+
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char *config_path; /* of a file that a test may write */
+
+static gboolean parse(Config *config, const char *line, GError **error)
+{
+    g_autofree char *whole = g_strconcat("qga-agent ", line, NULL);
+    g_auto(GStrv) argv = g_strsplit(whole, " ", -1);
+    guint argc = g_strv_length(argv);
+
+    if (*line == '\0')
+        argc = 1;
+    return config_init(config, (int)argc, argv, error);
+}
+
+static char *dump(const Config *config)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    config_dump(config, out);
+    fclose(out);
+    return text;
+}
+
+static void check_dump(const char *line, const char *expected)
+{
+    g_auto(Config) config = {0};
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+
+    if (!parse(&config, line, &error))
+        g_assert_no_error(error);
+    text = dump(&config);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void check_error(const char *line, const char *words)
+{
+    g_auto(Config) config = {0};
+    g_autoptr(GError) error = NULL;
+    ChannelAddress address;
+
+    if (parse(&config, line, &error))
+        g_assert_false(config_channel(&config, &address, &error));
+    if (strstr(error->message, words) == NULL)
+        g_assert_cmpstr(error->message, ==, words);
+}
+
+static void write_config(const char *text)
+{
+    g_assert_true(g_file_set_contents(config_path, text, -1, NULL));
+}
+
+#define DEFAULTS_HEAD \
+    "[general]\n"     \
+    "daemon=false\n"  \
+    "method=virtio-serial\n"
+#define DEFAULTS_TAIL                \
+    "pidfile=/var/run/qemu-ga.pid\n" \
+    "statedir=/var/run\n"            \
+    "verbose=false\n"                \
+    "retry-path=false\n"
+#define DEFAULT_PATH "path=/dev/virtio-ports/org.qemu.guest_agent.0\n"
+
+static void test_defaults(void)
+{
+    check_dump("", DEFAULTS_HEAD DEFAULT_PATH DEFAULTS_TAIL "block-rpcs=\nallow-rpcs=\n");
+}
+
+static const char everything[] = "[general]\n"
+                                 "daemon=true\n"
+                                 "method=unix-listen\n"
+                                 "path=/s\n"
+                                 "logfile=/l\n"
+                                 "pidfile=/f\n"
+                                 "fsfreeze-hook=/h\n"
+                                 "statedir=/t\n"
+                                 "verbose=true\n"
+                                 "retry-path=true\n"
+                                 "block-rpcs=a,b,c\n"
+                                 "allow-rpcs=d\n"
+                                 "freeze-timeout=7\n";
+
+static void test_short_options(void)
+{
+    check_dump("-d -m unix-listen -p /s -l /l -f /f -F/h -t /t -v -r -b a,b -b c -a d "
+               "--freeze-timeout=7",
+               everything);
+}
+
+static void test_long_options(void)
+{
+    check_dump("--daemonize --method unix-listen --path=/s --logfile /l --pidfile /f "
+               "--fsfreeze-hook=/h --statedir=/t --verbose --retry-path --block-rpcs=a,b,c "
+               "--allow-rpcs d --freeze-timeout 7",
+               everything);
+}
+
+/* What is dumped can be loaded. */
+static void test_file(void)
+{
+    g_autofree char *line = g_strconcat("-c ", config_path, NULL);
+
+    write_config(everything);
+    check_dump(line, everything);
+    g_setenv("QGA_CONF", config_path, TRUE);
+    check_dump("", everything);
+    g_unsetenv("QGA_CONF");
+}
+
+static void test_command_line_over_file(void)
+{
+    g_autofree char *line = g_strconcat("-m isa-serial -b x -c ", config_path, NULL);
+
+    write_config("[general]\nmethod=unix-listen\nblock-rpcs=a\nno-such-key=1\n"
+                 "[other]\nmethod=x\n");
+    check_dump(line, "[general]\ndaemon=false\nmethod=isa-serial\npath=/dev/ttyS0\n" DEFAULTS_TAIL
+                     "block-rpcs=a,x\nallow-rpcs=\n");
+}
+
+/* An old name for a list of what is forbidden must not be passed over. */
+static void test_old_spelling(void)
+{
+    g_autofree char *line = g_strconcat("--blacklist=x -c ", config_path, NULL);
+
+    write_config("[general]\nblacklist=a\n");
+    check_dump(line, DEFAULTS_HEAD DEFAULT_PATH DEFAULTS_TAIL "block-rpcs=a,x\nallow-rpcs=\n");
+}
+
+static void test_hook(void)
+{
+    g_auto(Config) without = {0};
+    g_auto(Config) bare = {0};
+    g_auto(Config) named = {0};
+
+    g_assert_true(parse(&without, "-v", NULL));
+    g_assert_null(without.hook);
+    g_assert_true(parse(&bare, "-F", NULL));
+    g_assert_cmpstr(bare.hook, ==, "/etc/qemu/fsfreeze-hook");
+    g_assert_true(parse(&named, "--fsfreeze-hook=/x", NULL));
+    g_assert_cmpstr(named.hook, ==, "/x");
+}
+
+static void test_actions(void)
+{
+    static const struct {
+        const char *line;
+        ConfigAction action;
+    } cases[] = {
+        {"-v", CONFIG_RUN},
+        {"-D", CONFIG_DUMP},
+        {"--dump-conf", CONFIG_DUMP},
+        {"-V", CONFIG_VERSION},
+        {"-h", CONFIG_HELP},
+        {"-b help", CONFIG_LIST_COMMANDS},
+        {"-b ?", CONFIG_LIST_COMMANDS},
+        {"-a help", CONFIG_LIST_COMMANDS},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(Config) config = {0};
+
+        g_assert_true(parse(&config, cases[i].line, NULL));
+        g_assert_cmpint(config.action, ==, cases[i].action);
+    }
+}
+
+static void test_errors(void)
+{
+    g_autofree char *line = g_strconcat("-c ", config_path, NULL);
+
+    /* getopt tells of these on standard error, too. */
+    check_error("--nonsense", "Unknown option, try 'qga-agent --help'");
+    check_error("-m", "Unknown option");
+    check_error("-m carrier-pigeon", "unsupported channel method/type: carrier-pigeon");
+    check_error("-m unix-listen", "must specify a path for this channel");
+    check_error("-m vsock-listen", "must specify a path for this channel");
+    check_error("--freeze-timeout=soon", "'soon' is no value for freeze-timeout");
+    check_error("--freeze-timeout=99999999", "is no value");
+    check_error("-c /nonexistent", "/nonexistent");
+    write_config("[general]\nverbose=perhaps\n");
+    check_error(line, "verbose");
+    write_config("daemon=true\n");
+    check_error(line, config_path);
+}
+
+static void test_missing_default_file(void)
+{
+    g_setenv("QGA_CONF", "/nonexistent", TRUE);
+    check_dump("", DEFAULTS_HEAD DEFAULT_PATH DEFAULTS_TAIL "block-rpcs=\nallow-rpcs=\n");
+    g_unsetenv("QGA_CONF");
+}
+
+int main(int argc, char **argv)
+{
+    int result;
+
+    g_test_init(&argc, &argv, NULL);
+    close(g_file_open_tmp("qga-XXXXXX", &config_path, NULL));
+    g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/short-options", test_short_options);
+    g_test_add_func("/config/long-options", test_long_options);
+    g_test_add_func("/config/file", test_file);
+    g_test_add_func("/config/command-line-over-file", test_command_line_over_file);
+    g_test_add_func("/config/old-spelling", test_old_spelling);
+    g_test_add_func("/config/hook", test_hook);
+    g_test_add_func("/config/actions", test_actions);
+    g_test_add_func("/config/errors", test_errors);
+    g_test_add_func("/config/missing-default-file", test_missing_default_file);
+    result = g_test_run();
+    g_remove(config_path);
+    g_free(config_path);
+    return result;
+}

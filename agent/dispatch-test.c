@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* One request, one reply, in the words and with the silences that hosts know. */
+
+#include "agent/bench.h"
+
+#include "common/limits.h"
+
+#define NOT_FOUND(id, desc) \
+    "{" id "\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"" desc "\"}}"
+
+static void test_envelope(void)
+{
+    Bench bench;
+
+    bench_init(&bench, NULL, 0);
+    bench_check(&bench, "{\"execute\": \"guest-ping\"}", "{\"return\": {}}");
+    bench_check(&bench, "{'execute': 'guest-ping', \"id\": [1,null]}",
+                "{\"return\": {}, \"id\": [1,null]}");
+    bench_check_error(&bench, "[]", "QMP input must be a JSON object");
+    bench_check_error(&bench, "{}", "QMP input lacks member 'execute'");
+    bench_check_error(&bench, "{\"execute\": 1}", "QMP input member 'execute' must be a string");
+    bench_check_error(&bench, "{\"exec-oob\": \"guest-ping\"}",
+                      "QMP input member 'exec-oob' is unexpected");
+    bench_check(&bench, "{\"id\": 7}",
+                "{\"id\": 7, \"error\": {\"class\": \"GenericError\","
+                " \"desc\": \"QMP input lacks member 'execute'\"}}");
+    bench_check(&bench, "{\"execute\": \"guest-nope\", \"id\": \"x\"}",
+                NOT_FOUND("\"id\": \"x\", ", "The command guest-nope has not been found"));
+    bench_clear(&bench);
+}
+
+static void test_sync(void)
+{
+    Bench bench;
+
+    bench_init(&bench, NULL, 0);
+    bench_check(&bench, "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 1234}}",
+                "{\"return\": 1234}");
+    bench_check(&bench,
+                "{\"execute\": \"guest-sync-delimited\", \"arguments\": {\"id\": 5}, \"id\": 6}",
+                "\xFF{\"return\": 5, \"id\": 6}");
+    /* Only success is delimited. */
+    bench_check_error(&bench, "{\"execute\": \"guest-sync-delimited\"}",
+                      "Parameter 'id' is missing");
+    bench_clear(&bench);
+}
+
+static void test_info(void)
+{
+    Bench bench;
+    g_autofree char *info = NULL;
+
+    bench_init(&bench, NULL, 0);
+    bench.policy.frozen = TRUE;
+    info = bench_ask(&bench, "{\"execute\": \"guest-info\"}");
+    g_assert_true(g_str_has_prefix(info, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION
+                                         "\", \"supported_commands\": [{"));
+    g_assert_nonnull(strstr(info, "{\"enabled\": true, \"name\": \"guest-ping\","
+                                  " \"success-response\": true}"));
+    g_assert_nonnull(strstr(info, "{\"enabled\": false, \"name\": \"guest-shutdown\","
+                                  " \"success-response\": false}"));
+    bench_clear(&bench);
+}
+
+static void test_policy_before_arguments(void)
+{
+    Bench bench;
+
+    bench_init(&bench, NULL, 0);
+    bench.policy.frozen = TRUE;
+    bench_check(&bench, "{\"execute\": \"guest-file-open\"}",
+                NOT_FOUND("", "Command guest-file-open has been disabled: the agent is in frozen "
+                              "state"));
+    bench_clear(&bench);
+}
+
+static void test_silent(void)
+{
+    Bench bench;
+
+    bench_init(&bench, NULL, 0);
+    bench.tools = "poweroff ";
+    bench_check(&bench, "{\"execute\": \"guest-shutdown\", \"id\": 1}", "");
+    bench_check_log(&bench, "run poweroff");
+    bench_clear(&bench);
+}
+
+static void test_deferred(void)
+{
+    Bench bench;
+    g_autofree char *reply = NULL;
+
+    bench_init(&bench, "/hook", 0);
+    bench.hold = TRUE;
+    bench_check(&bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    g_assert_true(dispatch_is_busy(&bench.dispatch));
+    bench_end_program(&bench, 0, "");
+    g_assert_false(dispatch_is_busy(&bench.dispatch));
+    g_assert_cmpstr(bench.replies->str, ==, "{\"return\": 0, \"id\": 3}\n");
+    bench_clear(&bench);
+}
+
+static void test_orphaned(void)
+{
+    Bench bench;
+
+    bench_init(&bench, "/hook", 0);
+    bench.hold = TRUE;
+    bench_check(&bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    dispatch_orphan(&bench.dispatch);
+    g_assert_true(dispatch_is_busy(&bench.dispatch));
+    bench_end_program(&bench, 0, "");
+    g_assert_cmpstr(bench.replies->str, ==, "");
+    bench_check(&bench, "{\"execute\": \"guest-ping\"}", "{\"return\": {}}");
+    bench_clear(&bench);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/dispatch/envelope", test_envelope);
+    g_test_add_func("/dispatch/sync", test_sync);
+    g_test_add_func("/dispatch/info", test_info);
+    g_test_add_func("/dispatch/policy-before-arguments", test_policy_before_arguments);
+    g_test_add_func("/dispatch/silent", test_silent);
+    g_test_add_func("/dispatch/deferred", test_deferred);
+    g_test_add_func("/dispatch/orphaned", test_orphaned);
+    return g_test_run();
+}
