@@ -230,6 +230,20 @@ static gboolean on_sigchld(gint fd, GIOCondition condition, gpointer user_data)
 
 /* ---- Start ----------------------------------------------------------------------------------- */
 
+/* All that the agent opens is close-on-exec; what its own starter left open becomes so here. */
+static void keep_descriptors(void)
+{
+    g_autoptr(GDir) directory = g_dir_open("/proc/self/fd", 0, NULL);
+    const char *name;
+
+    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
+        int fd = (int)g_ascii_strtoll(name, NULL, 10);
+
+        if (fd > STDERR_FILENO)
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+}
+
 static void watch_children(void)
 {
     sigset_t set;
@@ -237,6 +251,7 @@ static void watch_children(void)
 
     if (children != NULL)
         return;
+    keep_descriptors();
     children = g_ptr_array_new();
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
