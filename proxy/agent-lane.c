@@ -64,9 +64,9 @@ struct AgentLane {
     AgentLaneStats stats;
 };
 
-static gint64 now(void)
+static gint64 now(const AgentLane *lane)
 {
-    return g_get_monotonic_time();
+    return io_loop_now(lane->loop);
 }
 
 static guint64 random_63(void)
@@ -101,8 +101,7 @@ AgentState agent_lane_state(const AgentLane *lane)
     return lane->sync.state == SYNC_DONE ? AGENT_READY : AGENT_SYNCING;
 }
 
-/* ---- Ends of a flight
- * -------------------------------------------------------------------------------- */
+/* ---- Ends of a flight ------------------------------------------------------------------------ */
 
 static void set_timer(AgentLane *lane)
 {
@@ -159,7 +158,7 @@ static void doubt(AgentLane *lane)
 {
     lane->asked = FALSE;
     lane->refuses_id = FALSE;
-    sync_start(&lane->sync, now());
+    sync_start(&lane->sync, now(lane));
     json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
 }
 
@@ -175,8 +174,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     set_timer(lane);
 }
 
-/* ---- Sending
- * ----------------------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 static gboolean write_text(AgentLane *lane, const GString *text)
 {
@@ -196,7 +194,7 @@ static gboolean write_text(AgentLane *lane, const GString *text)
 static void append_probe(AgentLane *lane, GString *text)
 {
     lane->stats.syncs++;
-    sync_probe(&lane->sync, now(), (gint64)random_63(), text);
+    sync_probe(&lane->sync, now(lane), (gint64)random_63(), text);
 }
 
 static void take_off(AgentLane *lane, Pending *pending)
@@ -209,7 +207,7 @@ static void take_off(AgentLane *lane, Pending *pending)
     flight->with_id = !lane->refuses_id;
     flight->id = random_63();
     flight->limit_seconds = seconds_for(pending);
-    flight->deadline_us = now() + (gint64)flight->limit_seconds * G_USEC_PER_SEC;
+    flight->deadline_us = now(lane) + (gint64)flight->limit_seconds * G_USEC_PER_SEC;
     lane->asked = FALSE;
     lane->stats.commands++;
     if (has_flag(pending, GUEST_FLAG_BULK))
@@ -245,7 +243,7 @@ static void pump(AgentLane *lane)
 {
     drop_orphans(lane);
     if (lane->io && lane->port != PORT_CLOSED && !lane->flight.pending && !lane->paused_us &&
-        sync_due(&lane->sync, now())) {
+        sync_due(&lane->sync, now(lane))) {
         g_autoptr(GString) text = g_string_new(NULL);
 
         append_probe(lane, text);
@@ -293,7 +291,7 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
     }
 
     waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){pending, now() + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC};
+    *waiting = (Waiting){pending, now(lane) + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC};
     if (pending->guest && pending->guest->time_class == GUEST_CLASS_THAW)
         g_queue_push_head(&lane->waiting, waiting);
     else
@@ -301,8 +299,7 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
     pump(lane);
 }
 
-/* ---- Receiving
- * --------------------------------------------------------------------------------------- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* Without ids, order alone tells: between a sync's answer and the next sync there is one command. A
  * silent one is followed by a sync at once; what comes between its failure and that answer is the
@@ -452,8 +449,7 @@ static void on_connected(gpointer owner, int fd)
     pump(lane);
 }
 
-/* ---- Time
- * -------------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void refuse_late(AgentLane *lane, gint64 now_us)
 {
@@ -485,8 +481,7 @@ static void on_timer(gpointer owner, gint64 now_us)
     pump(lane);
 }
 
-/* ---- What becomes of the guest
- * ----------------------------------------------------------------------- */
+/* ---- What becomes of the guest --------------------------------------------------------------- */
 
 void agent_lane_interrupt(AgentLane *lane, const char *why)
 {
@@ -548,15 +543,14 @@ void agent_lane_set_paused(AgentLane *lane, gboolean paused)
     if (paused == (lane->paused_us != 0))
         return;
     if (!paused && lane->flight.pending)
-        lane->flight.deadline_us += now() - lane->paused_us;
-    lane->paused_us = paused ? now() : 0;
+        lane->flight.deadline_us += now(lane) - lane->paused_us;
+    lane->paused_us = paused ? now(lane) : 0;
     if (paused)
         refuse_waiting(lane, "The virtual machine is paused");
     pump(lane);
 }
 
-/* ---- Public
- * ------------------------------------------------------------------------------------------ */
+/* ---- Public ---------------------------------------------------------------------------------- */
 
 AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const AgentLaneOps *ops,
                           gpointer owner, GError **error)

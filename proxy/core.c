@@ -50,8 +50,7 @@ struct Core {
 
 static const char *const own_commands[] = {"qga-proxy-status", NULL};
 
-/* ---- Reply
- * ------------------------------------------------------------------------------------------- */
+/* ---- Reply ----------------------------------------------------------------------------------- */
 
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
@@ -83,8 +82,7 @@ static void core_reply_merged(Pending *pending, const EnvelopeReply *reply, cons
     core_reply(pending, &ours, NULL);
 }
 
-/* ---- Request
- * ----------------------------------------------------------------------------------------- */
+/* ---- Request --------------------------------------------------------------------------------- */
 
 char *core_status(Core *core)
 {
@@ -162,8 +160,7 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
     }
 }
 
-/* ---- Event
- * ------------------------------------------------------------------------------------------- */
+/* ---- Event ----------------------------------------------------------------------------------- */
 
 static void core_event(gpointer owner, JsonSpan message, const EnvelopeReply *event)
 {
@@ -184,8 +181,7 @@ static void core_event(gpointer owner, JsonSpan message, const EnvelopeReply *ev
     }
 }
 
-/* ---- Gone
- * -------------------------------------------------------------------------------------------- */
+/* ---- Gone ------------------------------------------------------------------------------------ */
 
 static void orphan_of(Pending *pending, gpointer client)
 {
@@ -229,7 +225,7 @@ static void core_qemu_gone(gpointer owner, const char *why)
     /* 2 as QEMU itself would: what is written is still read, then the connections close */
     finish_clients(core);
     /* 3 for so long */
-    core->linger_us = g_get_monotonic_time() + LIMIT_LINGER_MS * 1000;
+    core->linger_us = io_loop_now(core->loop) + LIMIT_LINGER_MS * 1000;
     io_timer_set(core->reaper, 0);
 }
 
@@ -248,8 +244,7 @@ static void on_reaper(gpointer owner, gint64 now_us)
     core->ops->closed(core->owner, core->closing);
 }
 
-/* ---- Comings
- * ----------------------------------------------------------------------------------------- */
+/* ---- Comings --------------------------------------------------------------------------------- */
 
 static void greet(Core *core, Client *client)
 {
@@ -286,8 +281,7 @@ static void on_qemu_ready(gpointer owner, JsonSpan version, gboolean oob)
     }
 }
 
-/* ---- The agent
- * --------------------------------------------------------------------------------------- */
+/* ---- The agent ------------------------------------------------------------------------------- */
 
 static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
@@ -312,8 +306,7 @@ static void on_ask_port(gpointer owner)
     watch_ask_port(&core->watch);
 }
 
-/* ---- Public
- * ------------------------------------------------------------------------------------------ */
+/* ---- Public ---------------------------------------------------------------------------------- */
 
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
                const CoreOps *ops, gpointer owner, GError **error)

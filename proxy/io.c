@@ -29,6 +29,7 @@ struct IoLoop {
 
     GSequence *timers; /* armed IoTimers, the first due in front */
     gint64 served;     /* when timers were last served */
+    gint64 still_us;   /* the time, where it stands still; else 0 */
 };
 
 struct Io {
@@ -50,7 +51,14 @@ struct IoTimer {
     gpointer owner;
 };
 
-/* ---- Serving -------------------------------------------------------------------------------- */
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+gint64 io_loop_now(const IoLoop *loop)
+{
+    return loop->still_us ? loop->still_us : g_get_monotonic_time();
+}
+
+/* ---- Serving --------------------------------------------------------------------------------- */
 
 static void wake_for_first_timer(IoLoop *loop)
 {
@@ -59,6 +67,8 @@ static void wake_for_first_timer(IoLoop *loop)
 
     if (!g_sequence_iter_is_end(first))
         at = ((IoTimer *)g_sequence_get(first))->at;
+    if (loop->still_us)
+        at = at >= 0 && at <= loop->still_us ? 0 : -1;
     g_source_set_ready_time(&loop->source, at);
 }
 
@@ -73,7 +83,7 @@ static void serve_timers(IoLoop *loop)
 {
     GSequenceIter *first;
 
-    loop->served = g_get_monotonic_time();
+    loop->served = io_loop_now(loop);
     while (first = g_sequence_get_begin_iter(loop->timers), !g_sequence_iter_is_end(first)) {
         IoTimer *timer = g_sequence_get(first);
 
@@ -121,7 +131,7 @@ static gboolean dispatch(GSource *source, GSourceFunc unused_callback, gpointer 
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- The loop of a context ------------------------------------------------------------------ */
+/* ---- The loop of a context ------------------------------------------------------------------- */
 
 static void finalize(GSource *source)
 {
@@ -187,7 +197,14 @@ GMainContext *io_loop_context(IoLoop *loop)
     return loop->context;
 }
 
-/* ---- Timers --------------------------------------------------------------------------------- */
+void io_loop_set_time(IoLoop *loop, gint64 now_us)
+{
+    g_assert(now_us > 0);
+    loop->still_us = now_us;
+    wake_for_first_timer(loop);
+}
+
+/* ---- Timers ---------------------------------------------------------------------------------- */
 
 IoTimer *io_timer_new(IoLoop *loop, IoTimerCallback callback, gpointer owner)
 {
@@ -232,7 +249,7 @@ void io_timer_set(IoTimer *timer, gint64 at_us)
     wake_for_first_timer(loop);
 }
 
-/* ---- Descriptors ---------------------------------------------------------------------------- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static void report_refusal(gpointer data, gint64 unused_now)
 {
@@ -320,7 +337,7 @@ void io_want(Io *io, gboolean read, gboolean write)
     watch(io, EPOLL_CTL_MOD);
 }
 
-/* ---- As a stream's ------------------------------------------------------------------------- */
+/* ---- As a stream's --------------------------------------------------------------------------- */
 
 static gssize failed(int number, GError **error)
 {

@@ -41,6 +41,13 @@ void io_loop_unref(IoLoop *loop);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoLoop, io_loop_unref)
 GMainContext *io_loop_context(IoLoop *loop);
 
+/* Returns: what its timers go by: g_get_monotonic_time(), but for tests */
+gint64 io_loop_now(const IoLoop *loop);
+
+/* For tests: from here on the time is @now_us, which is over 0, and stands still until the next
+ * call. Proves what happens after ten minutes without waiting for them. */
+void io_loop_set_time(IoLoop *loop, gint64 now_us);
+
 typedef enum {
     IO_READABLE = 1 << 0,
     IO_WRITABLE = 1 << 1,
@@ -82,7 +89,7 @@ void io_want(Io *io, gboolean read, gboolean write);
  * program's to ignore. */
 extern const StreamIo io_stream;
 
-/* ---- One timer ------------------------------------------------------------------------------ */
+/* ---- One timer ------------------------------------------------------------------------------- */
 
 typedef void (*IoTimerCallback)(gpointer owner, gint64 now_us);
 
@@ -93,8 +100,8 @@ IoTimer *io_timer_new(IoLoop *loop, IoTimerCallback callback, gpointer owner);
 void io_timer_free(IoTimer *timer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoTimer, io_timer_free)
 
-/* Due once at @at_us of g_get_monotonic_time(), and never from within this function; -1 for never.
- * Replaces what was set before. */
+/* Due once at @at_us of io_loop_now(), and never from within this function; -1 for never. Replaces
+ * what was set before. */
 void io_timer_set(IoTimer *timer, gint64 at_us);
 
 G_END_DECLS

@@ -52,7 +52,7 @@ static void on_dialled(gpointer owner, int fd, const GError *error)
     g_debug("%s", error->message);
     link->pause_ms = link->pause_ms == 0 ? LIMIT_RECONNECT_FIRST_MS
                                          : MIN(link->pause_ms * 2, LIMIT_RECONNECT_LAST_MS);
-    io_timer_set(link->retry, g_get_monotonic_time() + (gint64)link->pause_ms * 1000);
+    io_timer_set(link->retry, io_loop_now(link->loop) + (gint64)link->pause_ms * 1000);
 }
 
 static void try_now(gpointer owner, gint64 now_us)
@@ -103,7 +103,7 @@ void link_connect(Link *link)
     if (link->listener)
         listener_pause(link->listener, FALSE);
     else
-        io_timer_set(link->retry, g_get_monotonic_time() + (gint64)link->pause_ms * 1000);
+        io_timer_set(link->retry, io_loop_now(link->loop) + (gint64)link->pause_ms * 1000);
 }
 
 const char *link_trouble(const Link *link)
