@@ -26,7 +26,7 @@ static gboolean read_number(const char *what, const char *text, guint64 max, gui
     return fail(error, "%s '%s' is not a number from 0 to %" G_GUINT64_FORMAT, what, text, max);
 }
 
-/* ---- The name in front ---------------------------------------------------------------------- */
+/* ---- The name in front ----------------------------------------------------------------------- */
 
 static gboolean read_unix(Address *address, const char *name, GError **error)
 {
@@ -120,7 +120,7 @@ static gboolean read_name(Address *address, const char *part, GError **error)
     return fail(error, "'%s' begins with none of unix:, tcp:, vsock:, fd:", part);
 }
 
-/* ---- The options behind it ------------------------------------------------------------------ */
+/* ---- The options behind it ------------------------------------------------------------------- */
 
 typedef struct {
     gboolean server;
@@ -196,7 +196,7 @@ static gboolean apply(Address *address, const Options *options, GError **error)
     return TRUE;
 }
 
-/* ---- Both ----------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 /* Returns: (transfer full) (nullable): up to the next single comma, doubled ones made one; NULL
  * behind the last part. Moves *at behind it. */

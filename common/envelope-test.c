@@ -24,7 +24,7 @@ static void assert_span(JsonSpan value, const char *expected)
     g_assert_cmpstr(text, ==, expected);
 }
 
-/* ---- commands ------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void test_command(void)
 {
@@ -171,7 +171,24 @@ static void test_command_long_member(void)
     }
 }
 
-/* ---- replies -------------------------------------------------------------------------------- */
+/* The longest name that is repeated is repeated whole. */
+static void test_command_member_at_limit(void)
+{
+    for (gsize len = LIMIT_COMMAND_NAME - 1; len <= LIMIT_COMMAND_NAME + 1; len++) {
+        g_autofree char *name = g_strnfill(len, 'x');
+        g_autofree char *message = g_strdup_printf("{\"execute\":\"a\",\"%s\":1}", name);
+        g_autofree char *kept = g_strndup(name, LIMIT_COMMAND_NAME);
+        g_autofree char *desc = g_strdup_printf("QMP input member '%s' is unexpected", kept);
+        g_auto(EnvelopeCommand) command = {0};
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(
+            envelope_read_command(span(message), ENVELOPE_OOB_UNKNOWN, &command, &error));
+        g_assert_cmpstr(error->message, ==, desc);
+    }
+}
+
+/* ---- replies --------------------------------------------------------------------------------- */
 
 static void test_reply(void)
 {
@@ -330,10 +347,16 @@ static void test_error_desc_cut(void)
 
 static void test_qmp_error(void)
 {
+    static const gint unknown_codes[] = {-1, QMP_ERROR_KVM_MISSING_CAP + 1, G_MAXINT};
     g_autoptr(GError) foreign = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOENT, "gone");
     g_autoptr(GError) own = NULL;
 
     g_assert_cmpstr(qmp_error_class(foreign), ==, "GenericError");
+    for (guint i = 0; i < G_N_ELEMENTS(unknown_codes); i++) {
+        g_autoptr(GError) unknown = g_error_new_literal(QMP_ERROR, unknown_codes[i], "x");
+
+        g_assert_cmpstr(qmp_error_class(unknown), ==, "GenericError");
+    }
     qmp_error_set(&own, "%s is %d", "it", 5);
     g_assert_error(own, QMP_ERROR, QMP_ERROR_GENERIC_ERROR);
     g_assert_cmpstr(own->message, ==, "it is 5");
@@ -347,6 +370,7 @@ int main(int argc, char **argv)
     g_test_add_func("/envelope/command-faults", test_command_faults);
     g_test_add_func("/envelope/command-oob-unknown", test_command_oob_unknown);
     g_test_add_func("/envelope/command-long-member", test_command_long_member);
+    g_test_add_func("/envelope/command-member-at-limit", test_command_member_at_limit);
     g_test_add_func("/envelope/reply", test_reply);
     g_test_add_func("/envelope/no-reply", test_no_reply);
     g_test_add_func("/envelope/error-class", test_error_class);

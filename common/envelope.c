@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-/* ---- Commands
- * ---------------------------------------------------------------------------------------- */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 typedef struct {
     JsonSpan execute, exec_oob, arguments, id;
@@ -97,8 +96,7 @@ void envelope_command_clear(EnvelopeCommand *command)
     g_clear_pointer(&command->name, g_free);
 }
 
-/* ---- Replies
- * ----------------------------------------------------------------------------------------- */
+/* ---- Replies --------------------------------------------------------------------------------- */
 
 /* Which members each kind has, beside the one that it is known by. */
 static const struct {

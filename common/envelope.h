@@ -48,8 +48,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EnvelopeCommand, envelope_command_clear)
 typedef struct {
     EnvelopeKind kind;
     JsonSpan id;    /* of a reply; absent where there is none */
-    JsonSpan value; /* return: any value · error: its object · event: its name · greeting: the QMP
-                       object */
+    JsonSpan value; /* return: any value · error, greeting: their object · event: its name */
     JsonSpan data;  /* of an event; absent where there is none */
 } EnvelopeReply;
 

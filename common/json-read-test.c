@@ -298,6 +298,23 @@ static void test_boolean(void)
     g_assert_cmpint(value, ==, FALSE);
 }
 
+static void test_token(void)
+{
+    static const char text[] = " { 'a b' :\t[1.5e+7,true , \"\\\"]\" ]\n}  ";
+    static const char *const tokens[] = {"{",    "'a b'", ":",         "[", "1.5e+7", ",",
+                                         "true", ",",     "\"\\\"]\"", "]", "}"};
+    JsonSpan token = {text, 0};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(tokens); i++) {
+        g_assert_true(json_read_token(&token, text + strlen(text)));
+        assert_span(token, tokens[i]);
+    }
+    g_assert_false(json_read_token(&token, text + strlen(text)));
+    g_assert_false(json_read_token(&token, text + strlen(text)));
+    token = (JsonSpan){text, 0};
+    g_assert_false(json_read_token(&token, text));
+}
+
 static void test_compact(void)
 {
     static const struct {
@@ -338,6 +355,7 @@ int main(int argc, char **argv)
     g_test_add_func("/json-read/uint64", test_uint64);
     g_test_add_func("/json-read/number-within-buffer", test_number_within_buffer);
     g_test_add_func("/json-read/boolean", test_boolean);
+    g_test_add_func("/json-read/token", test_token);
     g_test_add_func("/json-read/compact", test_compact);
     return g_test_run();
 }

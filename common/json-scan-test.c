@@ -50,7 +50,7 @@ static void check_cases(const Case *cases, gsize count)
         check_len(cases[i].input, cases[i].len, &scan_log_limits, cases[i].log);
 }
 
-/* ---- framing -------------------------------------------------------------------------------- */
+/* ---- framing --------------------------------------------------------------------------------- */
 
 static void test_nothing(void)
 {
@@ -132,7 +132,7 @@ static void test_half(void)
     check_cases(cases, G_N_ELEMENTS(cases));
 }
 
-/* ---- what QEMU accepts beyond RFC 8259 ------------------------------------------------------ */
+/* ---- what QEMU accepts beyond RFC 8259 ------------------------------------------------------- */
 
 static void test_extensions(void)
 {
@@ -150,7 +150,7 @@ static void test_extensions(void)
     check_cases(cases, G_N_ELEMENTS(cases));
 }
 
-/* ---- strings -------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static void test_strings(void)
 {
@@ -159,6 +159,7 @@ static void test_strings(void)
         CASE("\"\\u00e9\\u00E9\\uFFFD\\uabCd\"", "= \"\\u00e9\\u00E9\\uFFFD\\uabCd\"\n"),
         CASE("\"\\ud834\\udd1e\"", "= \"\\ud834\\udd1e\"\n"),
         CASE("\"\\uDBFF\\uDFFD\"", "= \"\\uDBFF\\uDFFD\"\n"),
+        CASE("\"\\ud7ff\\ue000\"", "= \"\\ud7ff\\ue000\"\n"),
         CASE("\"\x7f\"", "= \"\x7f\"\n"), /* DEL is no control byte to RFC 8259, nor to QEMU */
         CASE("\"\xc2\x80\xdf\xbf\"", "= \"\xc2\x80\xdf\xbf\"\n"),
         CASE("\"\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbd\"",
@@ -241,6 +242,8 @@ static void test_bad_escapes(void)
         "\\ud800\\ud800",
         "\\udc00\\ud800",
         "\\ud800\\u0041",
+        "\\ud800\\udbff",
+        "\\ud800\\ue000",
         "\\a",
         "\\v",
         "\\%",
@@ -266,7 +269,7 @@ static void test_raw_space_in_string(void)
     check_cases(cases, G_N_ELEMENTS(cases));
 }
 
-/* ---- faults and recovery -------------------------------------------------------------------- */
+/* ---- faults and recovery --------------------------------------------------------------------- */
 
 /* One byte that begins no token: one error, the rest of the message is lost silently. */
 static void test_lexical(void)
@@ -424,7 +427,7 @@ static void test_skipped_strings(void)
     check("{\"\\q\":\"}\",'}':\"\\\"}\"}{}\n", "! syntax\n= {}\n");
 }
 
-/* ---- reset ---------------------------------------------------------------------------------- */
+/* ---- reset ----------------------------------------------------------------------------------- */
 
 static const char resets[] = {'\xff', '\xfe', '\0', '\x01', '\x08', '\x0b', '\x0c', '\x1b', '\x1f'};
 
@@ -481,7 +484,7 @@ static void test_reset_after_anything(void)
     }
 }
 
-/* ---- limits --------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static char *nested(const char *open, const char *inside, const char *close, guint depth)
 {
@@ -656,7 +659,7 @@ static void test_endless(void)
     }
 }
 
-/* ---- state ---------------------------------------------------------------------------------- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 static void test_is_clean(void)
 {

@@ -65,8 +65,7 @@ static gboolean is_structural(guint8 byte)
     return byte == '{' || byte == '}' || byte == '[' || byte == ']' || byte == ':' || byte == ',';
 }
 
-/* ---- Modes
- * ------------------------------------------------------------------------------------------- */
+/* ---- Modes ----------------------------------------------------------------------------------- */
 
 static void begin_message(JsonScan *scan, guint8 mode)
 {
@@ -139,8 +138,7 @@ static Step fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsize 
     return STEP_FAULT;
 }
 
-/* ---- Grammar
- * ----------------------------------------------------------------------------------------- */
+/* ---- Grammar --------------------------------------------------------------------------------- */
 
 static guint depth(const JsonScan *scan)
 {
@@ -267,14 +265,13 @@ static Step end_token(JsonScan *scan, const char *buffer, Token token, guint8 by
     return end_value(scan, scan->pos);
 }
 
-/* ---- Lexer: strings
- * ---------------------------------------------------------------------------------- */
+/* ---- Lexer: strings -------------------------------------------------------------------------- */
 
-static Step bad_string(JsonScan *scan, const char *what)
+static Step bad_string(JsonScan *scan, const char *what, gsize place)
 {
     scan->lexer = LEX_STRING;
     scan->surrogate = FALSE;
-    return fault_skip(scan, JSON_FAULT_SYNTAX, what, scan->pos);
+    return fault_skip(scan, JSON_FAULT_SYNTAX, what, place);
 }
 
 /* Sets up for the continuation bytes of a character that begins with @byte, by table 3-7 of the
@@ -286,7 +283,7 @@ static Step begin_utf8(JsonScan *scan, guint8 byte)
     scan->more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
     scan->pos++;
     if (byte < 0xC0 || byte == 0xC1 || byte > 0xF4)
-        return bad_string(scan, "invalid UTF-8 sequence in string");
+        return bad_string(scan, "invalid UTF-8 sequence in string", scan->pos - 1);
     scan->lexer = LEX_UTF8;
     return STEP_ON;
 }
@@ -294,7 +291,7 @@ static Step begin_utf8(JsonScan *scan, guint8 byte)
 static Step lex_utf8(JsonScan *scan, guint8 byte)
 {
     if (byte < scan->low || byte > scan->high)
-        return bad_string(scan, "invalid UTF-8 sequence in string");
+        return bad_string(scan, "invalid UTF-8 sequence in string", scan->pos);
     scan->pos++;
     scan->low = 0x80;
     scan->high = 0xBF;
@@ -310,14 +307,15 @@ static Step lex_escape(JsonScan *scan, guint8 byte)
 
     scan->pos++;
     if (scan->surrogate && byte != 'u')
-        return bad_string(scan, "lone surrogate in string is not a valid Unicode character");
+        return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
+                          scan->pos - 1);
     scan->lexer = LEX_STRING;
     if (byte == 'u') {
         scan->lexer = LEX_HEX;
         scan->more = 4;
         scan->unit = 0;
     } else if (byte > 0x7F || !strchr("\"'\\/bfnrt", byte)) {
-        return bad_string(scan, "invalid escape sequence in string");
+        return bad_string(scan, "invalid escape sequence in string", scan->pos - 1);
     }
     return STEP_ON;
 }
@@ -327,7 +325,7 @@ static Step lex_hex(JsonScan *scan, guint8 byte)
     gboolean low_half;
 
     if (!g_ascii_isxdigit(byte))
-        return bad_string(scan, "invalid escape sequence in string");
+        return bad_string(scan, "invalid escape sequence in string", scan->pos);
     scan->pos++;
     scan->unit = (guint16)(scan->unit << 4 | g_ascii_xdigit_value((char)byte));
     if (--scan->more > 0)
@@ -336,7 +334,8 @@ static Step lex_hex(JsonScan *scan, guint8 byte)
     scan->lexer = LEX_STRING;
     low_half = scan->unit >= 0xDC00 && scan->unit < 0xE000;
     if (scan->surrogate != low_half)
-        return bad_string(scan, "lone surrogate in string is not a valid Unicode character");
+        return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
+                          scan->pos);
     scan->surrogate = scan->unit >= 0xD800 && scan->unit < 0xDC00;
     return STEP_ON;
 }
@@ -355,7 +354,8 @@ static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
     guint8 byte = bytes[scan->pos];
 
     if (scan->surrogate && byte != '\\')
-        return bad_string(scan, "lone surrogate in string is not a valid Unicode character");
+        return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
+                          scan->pos);
     if (byte == scan->quote) {
         scan->pos++;
         return end_token(scan, (const char *)bytes, TOKEN_STRING, 0);
@@ -373,8 +373,7 @@ static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
     return STEP_ON;
 }
 
-/* ---- Lexer: numbers and keywords
- * --------------------------------------------------------------------- */
+/* ---- Lexer: numbers and keywords ------------------------------------------------------------- */
 
 /* Returns: the state behind @byte, LEX_BETWEEN where the number ended before it, or -1 where it
  * must not come here. */
@@ -430,8 +429,7 @@ static Step lex_keyword(JsonScan *scan, const guint8 *bytes)
     return end_token(scan, (const char *)bytes, TOKEN_SCALAR, 0);
 }
 
-/* ---- Lexer: between tokens
- * --------------------------------------------------------------------------- */
+/* ---- Lexer: between tokens ------------------------------------------------------------------- */
 
 static Step structural(JsonScan *scan, const guint8 *bytes, guint8 byte)
 {
@@ -515,8 +513,7 @@ static Step step(JsonScan *scan, const guint8 *bytes, gsize end)
     }
 }
 
-/* ---- Public
- * ------------------------------------------------------------------------------------------ */
+/* ---- Public ---------------------------------------------------------------------------------- */
 
 void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
 {

@@ -49,11 +49,10 @@ typedef struct {
 
 /* For others than json-scan.c: start, end, fault and at, to be read. */
 typedef struct {
-    gsize
-        start; /* first byte of the value under way or just found; those before it are not needed */
-    gsize end; /* one past its last byte, with JSON_SCAN_VALUE */
+    gsize start;     /* of the value under way or just found: bytes before it are not needed */
+    gsize end;       /* one past its last byte, with JSON_SCAN_VALUE */
     JsonFault fault; /* with JSON_SCAN_ERROR */
-    gsize at; /* with JSON_SCAN_ERROR: distance of the culprit from the start of its message */
+    gsize at;        /* with JSON_SCAN_ERROR: of the culprit, from the start of its message */
 
     /*< private >*/
     JsonScanLimits limits;

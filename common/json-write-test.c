@@ -12,14 +12,15 @@
 
 #include "support/scan-log.h"
 
-/* Returns: (transfer full): one string, as it is written */
+/* Returns: (transfer full): one string, as it is written; from a block of exact size, for ASan */
 static char *written(const char *text, gsize len)
 {
+    g_autofree char *exact = g_memdup2(text, len);
     g_autoptr(GString) out = g_string_new(NULL);
     JsonWrite writer;
 
     json_write_init(&writer, out);
-    json_write_string_len(&writer, text, len);
+    json_write_string_len(&writer, exact, len);
     return g_strdup(out->str);
 }
 
@@ -201,6 +202,65 @@ static void test_round_trip(void)
     }
 }
 
+/* The same value as QEMU would print it, whatever the peer's taste. */
+static void test_value(void)
+{
+    static const struct {
+        const char *value;
+        const char *written;
+    } cases[] = {
+        {"{}", "{}"},
+        {"[ ]", "[]"},
+        {"\"\"", "\"\""},
+        {"''", "\"\""},
+        {"'it\\'s \"'", "\"it's \\\"\""},
+        {"\"plain\"", "\"plain\""},
+        {"\"a'b\"", "\"a'b\""},
+        {"\"a\\/\\u0041\\u00e9\"", "\"a/A\\u00E9\""},
+        {"\"last\\n\"", "\"last\\n\""},
+        {"\"last\x7f\"", "\"last\\u007F\""},
+        {"\"x\xf0\x9f\x98\x80\"", "\"x\\uD83D\\uDE00\""},
+        {"\"a\xc0\x80\\u0000\"", "\"a\\u0000\\u0000\""},
+        {"1.0", "1.0"},
+        {"-0", "-0"},
+        {"1E400", "1E400"},
+        {"true", "true"},
+        {"null", "null"},
+        {"{'a':[1,\n2 ,{ \"b\" :null} ,[],{}],\t\"\\u0063\":'d'}\r\n",
+         "{\"a\": [1, 2, {\"b\": null}, [], {}], \"c\": \"d\"}"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        g_autofree char *expected =
+            g_strdup_printf("[%s, %s, 1]", cases[i].written, cases[i].written);
+        JsonSpan value = {cases[i].value, strlen(cases[i].value)};
+        JsonWrite writer;
+
+        json_write_init(&writer, out);
+        json_write_begin_array(&writer);
+        json_write_value(&writer, value);
+        json_write_value(&writer, value);
+        json_write_int64(&writer, 1);
+        json_write_end_array(&writer);
+        g_assert_cmpstr(out->str, ==, expected);
+    }
+}
+
+/* Nesting is up to the peer: the deepest that the scanner lets pass costs no stack. */
+static void test_deep_value(void)
+{
+    g_autofree char *open = g_strnfill(1024, '[');
+    g_autofree char *closed = g_strnfill(1024, ']');
+    g_autofree char *value = g_strconcat(open, closed, NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWrite writer;
+
+    json_write_init(&writer, out);
+    json_write_value(&writer, (JsonSpan){value, strlen(value)});
+    g_assert_cmpstr(out->str, ==, value);
+}
+
 static void test_base64(void)
 {
     guint8 data[1000];
@@ -233,6 +293,8 @@ int main(int argc, char **argv)
     g_test_add_func("/json-write/bad-utf8", test_bad_utf8);
     g_test_add_func("/json-write/forbidden-utf8", test_forbidden_utf8);
     g_test_add_func("/json-write/round-trip", test_round_trip);
+    g_test_add_func("/json-write/value", test_value);
+    g_test_add_func("/json-write/deep-value", test_deep_value);
     g_test_add_func("/json-write/base64", test_base64);
     return g_test_run();
 }

@@ -10,8 +10,7 @@
 
 #pragma once
 
-/* ---- JSON text (json-scan.c)
- * ------------------------------------------------------------------------- */
+/* ---- JSON text (json-scan.c) ----------------------------------------------------------------- */
 
 /* QEMU and its guest agent accept 1024 open brackets and refuse 1025; a proxy that is stricter
  * would refuse what QEMU takes, one that is laxer would pass on what QEMU refuses. */
@@ -29,8 +28,7 @@
  * key. Every request of the field has fewer than 16 members in any one object. */
 #define LIMIT_JSON_KEYS_LINEAR 16
 
-/* ---- Messages (stream owners)
- * ------------------------------------------------------------------------ */
+/* ---- Messages (stream owners) ---------------------------------------------------------------- */
 
 /* Largest command towards QEMU, which reads about 0.25 MB/s, one byte per turn of its main loop,
  * and serves nobody else on that monitor meanwhile: 1 MiB is 4 s. Enforced by proxy/core.c. */
@@ -61,8 +59,7 @@
  * strerror. */
 #define LIMIT_AGENT_ERROR_DESC (16u * 1024)
 
-/* ---- Connections (proxy/)
- * ---------------------------------------------------------------------------- */
+/* ---- Connections (proxy/) -------------------------------------------------------------------- */
 
 /* Clients of one proxy. Each costs one descriptor and under 1 KiB; the default of RLIMIT_NOFILE is
  * 1024. */
@@ -83,13 +80,15 @@
 #define LIMIT_OUTPUT_HIGH (256u * 1024)
 #define LIMIT_OUTPUT_HARD (LIMIT_AGENT_BULK_REPLY_BYTES + 16u * 1024 * 1024)
 
-/* Unsent commands to one monitor: those in flight, each of the largest size, and a few out of band. */
+/* Unsent commands to one monitor: those in flight, each of the largest size, and a few out of band.
+ */
 #define LIMIT_UPSTREAM_OUTPUT (16u * 1024 * 1024)
 
-/* Pause between two attempts to connect to QEMU or to the agent's channel, in milliseconds: doubled from the
- * first to the last. QEMU opens its sockets within some ten of them; a failed attempt costs 20 µs. */
+/* Pause between two attempts to connect to QEMU or to the agent's channel, in milliseconds: doubled
+ * from the first to the last. QEMU opens its sockets within some ten of them; a failed attempt
+ * costs 20 µs. */
 #define LIMIT_RECONNECT_FIRST_MS 20
-#define LIMIT_RECONNECT_LAST_MS 1000
+#define LIMIT_RECONNECT_LAST_MS  1000
 
 /* Memory of one client: a largest request being read, its copy on the way, and unsent output. */
 #define LIMIT_CLIENT_BYTES (256u * 1024 * 1024)
@@ -103,8 +102,7 @@
 /* Milliseconds that clients get to read what is left for them when QEMU has gone. */
 #define LIMIT_LINGER_MS 2000
 
-/* ---- Agent lane (proxy/agent-lane.c)
- * ----------------------------------------------------------------- */
+/* ---- Agent lane (proxy/agent-lane.c) --------------------------------------------------------- */
 
 /* Commands of all clients that wait for the agent. Past it a command is refused: at the 3 s that a
  * slow agent takes per command, 256 are 13 minutes. */
@@ -113,16 +111,19 @@
 /* Commands of one agent that are listed; upstream has 44. */
 #define LIMIT_AGENT_COMMANDS 512
 
-/* How long one sync is waited for before the next, in milliseconds: doubled from the first to the last. An
- * emulated guest answers in under 5 ms when its agent runs. What is sent to a line that nobody reads may pile
- * up there, so the last is not small; a port that tells when it opens is probed then, without waiting. */
+/* How long one sync is waited for before the next, in milliseconds: doubled from the first to the
+ * last. An emulated guest answers in under 5 ms when its agent runs. What is sent to a line that
+ * nobody reads may pile up there, so the last is not small; a port that tells when it opens is
+ * probed then, without waiting. */
 #define LIMIT_SYNC_FIRST_MS 250
-#define LIMIT_SYNC_LAST_MS 2000
+#define LIMIT_SYNC_LAST_MS  2000
 
-/* Unanswered probes after which commands are refused at once, instead of waiting for the next one: 5.75 s. */
+/* Unanswered probes after which commands are refused at once, instead of waiting for the next
+ * one: 5.75 s. */
 #define LIMIT_SYNC_HOPE 5
 
-/* Seconds that a command waits for a sync before it is refused, unsent. libvirt gives a sync 5 s too. */
+/* Seconds that a command waits for a sync before it is refused, unsent. libvirt gives a sync 5 s
+ * too. */
 #define LIMIT_SECONDS_UNSYNCED 5
 
 /* Time for one command, by its class in the schema, in seconds. Quick ones touch memory; slow ones
@@ -135,8 +136,7 @@
 #define LIMIT_SECONDS_THAW     30
 #define LIMIT_SECONDS_SHUTDOWN 60
 
-/* ---- Agent (agent/)
- * ---------------------------------------------------------------------------------- */
+/* ---- Agent (agent/) -------------------------------------------------------------------------- */
 
 /* Raw bytes of one guest-file-read. 48 MiB of data are the 64 MiB of base64 that a token may have.
  */

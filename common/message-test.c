@@ -73,6 +73,20 @@ static void test_error_classes(void)
     }
 }
 
+/* An error from elsewhere goes on as it came. */
+static void test_error_span(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonSpan error = span("{'class' :\"DeviceNotFound\", \"desc\": \"\\u0041\"}");
+
+    message_error_span(out, MESSAGE_QMP, error, span("\"x\""));
+    message_error_span(out, MESSAGE_AGENT, error, JSON_SPAN_NONE);
+    g_assert_cmpstr(
+        out->str, ==,
+        "{\"id\": \"x\", \"error\": {'class' :\"DeviceNotFound\", \"desc\": \"\\u0041\"}}\r\n"
+        "{\"error\": {'class' :\"DeviceNotFound\", \"desc\": \"\\u0041\"}}\n");
+}
+
 static void test_event(void)
 {
     g_autoptr(GString) out = g_string_new(NULL);
@@ -156,6 +170,7 @@ int main(int argc, char **argv)
     g_test_add_func("/message/return", test_return);
     g_test_add_func("/message/error", test_error);
     g_test_add_func("/message/error-classes", test_error_classes);
+    g_test_add_func("/message/error-span", test_error_span);
     g_test_add_func("/message/event", test_event);
     g_test_add_func("/message/greeting", test_greeting);
     g_test_add_func("/message/command", test_command);

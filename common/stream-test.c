@@ -107,7 +107,7 @@ static void assert_log(Fixture *fixture, const char *expected, StreamResult last
     g_assert_cmpstr(log->str, ==, expected);
 }
 
-/* ---- input ---------------------------------------------------------------------------------- */
+/* ---- input ----------------------------------------------------------------------------------- */
 
 static gpointer begin(gconstpointer setup)
 {
@@ -348,7 +348,7 @@ static void test_pause(void)
     tear_down(&fixture);
 }
 
-/* ---- output --------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void test_send(void)
 {

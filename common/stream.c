@@ -48,8 +48,7 @@ void stream_clear(Stream *stream)
     free_buffer(stream);
 }
 
-/* ---- Input
- * ------------------------------------------------------------------------------------------- */
+/* ---- Input ----------------------------------------------------------------------------------- */
 
 /* Moves what is still needed to the front: once for each read, not for each message. */
 static void drop_taken(Stream *stream)
@@ -142,8 +141,7 @@ void stream_pause(Stream *stream, gboolean paused)
     tell_wishes(stream);
 }
 
-/* ---- Output
- * ------------------------------------------------------------------------------------------ */
+/* ---- Output ---------------------------------------------------------------------------------- */
 
 gboolean stream_send(Stream *stream, gconstpointer data, gsize len)
 {

@@ -72,6 +72,8 @@ static void test_answered(void)
     g_assert_true(answer_number(&sync, 1234567890123456789));
     g_assert_cmpint(sync.state, ==, SYNC_DONE);
     g_assert_cmpuint(sync.probes, ==, 0);
+    g_assert_false(answer_number(&sync, 1234567890123456789)); /* once is enough */
+    g_assert_cmpint(sync.state, ==, SYNC_DONE);
     g_assert_false(sync_due(&sync, G_MAXINT64));
 }
 
@@ -203,6 +205,8 @@ static void test_stop(void)
     sync_stop(&sync);
     g_assert_cmpint(sync.state, ==, SYNC_OFF);
     g_assert_false(sync_due(&sync, G_MAXINT64));
+    g_assert_false(answer_number(&sync, 111));
+    g_assert_cmpint(sync.state, ==, SYNC_OFF);
     sync_start(&sync, STARTED + 1);
     g_assert_true(sync_due(&sync, STARTED + 1));
 }

@@ -61,7 +61,7 @@ struct AgentLane {
     gboolean refuses_id; /* the agent is older than the id */
     Flight flight;
     GQueue waiting; /* of Waiting */
-    AgentLaneStats stats;
+    AgentStats stats;
 };
 
 static gint64 now(const AgentLane *lane)
@@ -606,9 +606,9 @@ const char *agent_lane_state_name(const AgentLane *lane)
     return names[agent_lane_state(lane)];
 }
 
-AgentLaneStats agent_lane_stats(const AgentLane *lane)
+AgentStats agent_lane_stats(const AgentLane *lane)
 {
-    AgentLaneStats stats = lane->stats;
+    AgentStats stats = lane->stats;
 
     stats.queued = lane->waiting.length;
     return stats;

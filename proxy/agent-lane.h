@@ -18,6 +18,7 @@
 #include "io.h"
 #include "pending.h"
 #include "port.h"
+#include "status.h"
 
 #include "common/address.h"
 
@@ -82,15 +83,6 @@ void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer
 AgentState agent_lane_state(const AgentLane *lane);
 const char *agent_lane_state_name(const AgentLane *lane);
 
-typedef struct {
-    guint64 commands; /* sent */
-    guint64 dropped;  /* messages that answered nothing */
-    guint64 faults;   /* input that was no JSON, resets left aside */
-    guint64 timeouts;
-    guint64 syncs; /* probes sent */
-    guint queued;
-} AgentLaneStats;
-
-AgentLaneStats agent_lane_stats(const AgentLane *lane);
+AgentStats agent_lane_stats(const AgentLane *lane);
 
 G_END_DECLS

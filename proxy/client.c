@@ -64,8 +64,7 @@ static void flush(Client *client)
         leave(client, "finished");
 }
 
-/* ---- Answers
- * ----------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void send_text(Client *client, const GString *text)
 {
@@ -94,8 +93,7 @@ static void send_reply(Client *client, JsonSpan id, const EnvelopeReply *reply)
     send_text(client, text);
 }
 
-/* ---- Negotiation
- * ------------------------------------------------------------------------------------- */
+/* ---- Negotiation ----------------------------------------------------------------------------- */
 
 static gboolean read_capability(const Client *client, JsonSpan capability, GError **error)
 {
@@ -163,8 +161,7 @@ static void negotiate(Client *client, const EnvelopeCommand *command)
     send_error(client, error, command->id);
 }
 
-/* ---- Commands
- * ---------------------------------------------------------------------------------------- */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 static void hand_out(Client *client, const EnvelopeCommand *command)
 {
@@ -308,8 +305,7 @@ static void on_io(gpointer owner, IoReady ready)
     turn(client);
 }
 
-/* ---- Public
- * ------------------------------------------------------------------------------------------ */
+/* ---- Public ---------------------------------------------------------------------------------- */
 
 Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops, gpointer owner,
                    Charge *memory)

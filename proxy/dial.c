@@ -33,7 +33,7 @@ struct Dial {
     GError *error; /* why the last address did not answer */
 };
 
-/* ---- The outcome ---------------------------------------------------------------------------- */
+/* ---- The outcome ----------------------------------------------------------------------------- */
 
 static void tell(gpointer data, gint64 unused_now)
 {
@@ -70,7 +70,7 @@ static void remember_errno(Dial *dial, int number)
                                "cannot connect to %s: %s", name, text));
 }
 
-/* ---- Connecting to one address -------------------------------------------------------------- */
+/* ---- Connecting to one address --------------------------------------------------------------- */
 
 static void try_next(Dial *dial);
 
@@ -114,7 +114,7 @@ static void connect_to(Dial *dial, const struct sockaddr *name, socklen_t len)
     io_want(dial->connecting, FALSE, TRUE);
 }
 
-/* ---- A host's addresses --------------------------------------------------------------------- */
+/* ---- A host's addresses ---------------------------------------------------------------------- */
 
 /* Takes @error, (nullable): a name can also be known and have no address. */
 static void remember_no_address(Dial *dial, GError *error)
@@ -187,7 +187,7 @@ static gboolean read_port(const char *port, guint16 *ret_port)
     return TRUE;
 }
 
-/* ---- Each kind of address ------------------------------------------------------------------- */
+/* ---- Each kind of address -------------------------------------------------------------------- */
 
 static void start_tcp(Dial *dial)
 {

@@ -13,7 +13,8 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    GPtrArray *guest_commands; /* of char *: the enabled ones of the agent that is connected; may be empty */
+    GPtrArray *guest_commands; /* of char *: the enabled ones of the agent that is connected; may be
+                                  empty */
     char *agent_version;       /* (nullable) */
 } Introspect;
 
@@ -23,8 +24,8 @@ void introspect_clear(Introspect *introspect);
 /* The agent is another one, or none: nothing is known of it. */
 void introspect_forget_agent(Introspect *introspect);
 
-/* Reads what guest-info returned. The guest may say anything: only names that begin with "guest-", and no more
- * than LIMIT_AGENT_COMMANDS of them, are believed. */
+/* Reads what guest-info returned. The guest may say anything: only names that begin with "guest-",
+ * and no more than LIMIT_AGENT_COMMANDS of them, are believed. */
 void introspect_read_guest_info(Introspect *introspect, JsonSpan info);
 
 /**

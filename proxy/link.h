@@ -3,8 +3,9 @@
 /*
  * link: the one connection to QEMU's monitor, or to the agent's channel, made in either direction.
  *
- * Owns how it comes about: connecting out with a growing pause between attempts, accepting one peer at a time
- * where the address says `server`, or taking over a descriptor. Leaves what is said on it to the endpoint.
+ * Owns how it comes about: connecting out with a growing pause between attempts, accepting one peer
+ * at a time where the address says `server`, or taking over a descriptor. Leaves what is said on it
+ * to the endpoint.
  */
 
 #pragma once
@@ -30,7 +31,8 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void link_free(Link *link);
 
-/* Wants a connection; called again when the last one was lost. An inherited descriptor serves once. */
+/* Wants a connection; called again when the last one was lost. An inherited descriptor serves once.
+ */
 void link_connect(Link *link);
 
 /* Returns: (nullable): why the last attempt failed */

@@ -64,7 +64,7 @@ static void fail_errno(GError **error, const Address *address, int number)
     fail(error, address, g_io_error_from_errno(number), "%s", g_strerror(number));
 }
 
-/* ---- Accepting ------------------------------------------------------------------------------ */
+/* ---- Accepting ------------------------------------------------------------------------------- */
 
 static void tell_wishes(Listener *listener)
 {
@@ -84,7 +84,7 @@ static void on_rested(gpointer data, gint64 unused_now)
 static void rest(Listener *listener)
 {
     listener->resting = TRUE;
-    io_timer_set(listener->rest, g_get_monotonic_time() + REST_MS * 1000);
+    io_timer_set(listener->rest, io_loop_now(listener->loop) + REST_MS * 1000);
     tell_wishes(listener);
 }
 
@@ -117,6 +117,7 @@ static gboolean accept_one(Listener *listener, int listening)
             rest(listener);
         return FALSE;
     }
+    socket_tune(fd);
     peer = peer_to_string(listener, fd, &name);
     listener->callback(listener->owner, fd, peer);
     return TRUE;
@@ -140,7 +141,7 @@ static void on_ready(gpointer data, IoReady unused_ready)
     listener->gone = NULL;
 }
 
-/* ---- Opening -------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 /* Takes @fd, which listens. */
 static void add_socket(Listener *listener, int fd)
@@ -173,7 +174,6 @@ static int open_socket(const SocketName *name)
     /* Else the IPv6 socket would take the port of the IPv4 one beside it. */
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    socket_tune(fd);
     if (bind(fd, &name->any, name->len) == 0 && listen(fd, SOMAXCONN) == 0)
         return fd;
     number = errno;
@@ -368,7 +368,6 @@ static gboolean open_fd(Listener *listener, GError **error)
         fail(error, listener->address, G_IO_ERROR_INVALID_ARGUMENT, "it is no listening socket");
         return FALSE;
     }
-    socket_tune(fd);
     add_socket(listener, fd);
     return TRUE;
 }

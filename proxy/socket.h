@@ -46,7 +46,7 @@ char *socket_name_to_string(const SocketName *name);
 int socket_open(sa_family_t family) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Sends without delay, and finds out in two minutes that a host is gone. Does nothing to what is
- * not TCP. A listening socket hands it on to what it accepts. */
+ * not TCP. */
 void socket_tune(int fd);
 
 G_END_DECLS

@@ -6,16 +6,26 @@
 
 #pragma once
 
-#include "agent-lane.h"
+#include <glib.h>
 
 G_BEGIN_DECLS
+
+/* What the agent's lane counts. */
+typedef struct {
+    guint64 commands; /* sent */
+    guint64 dropped;  /* messages that answered nothing */
+    guint64 faults;   /* input that was no JSON, resets left aside */
+    guint64 timeouts;
+    guint64 syncs; /* probes sent */
+    guint queued;
+} AgentStats;
 
 typedef struct {
     gboolean qemu_connected;
     const char *qemu_trouble;  /* (nullable): why not */
     const char *agent_state;   /* (nullable): NULL where the proxy has no agent's channel */
     const char *agent_version; /* (nullable) */
-    AgentLaneStats agent;
+    AgentStats agent;
     guint clients;
     gsize memory; /* bytes held by all of them */
 } Status;

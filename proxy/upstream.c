@@ -83,8 +83,7 @@ static void lose_connection(Upstream *upstream, const char *why)
     fail_all(upstream);
 }
 
-/* ---- Sending
- * ----------------------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 static gboolean flush(Upstream *upstream)
 {
@@ -152,8 +151,7 @@ void upstream_submit(Upstream *upstream, Pending *pending)
     flush(upstream);
 }
 
-/* ---- Receiving
- * --------------------------------------------------------------------------------------- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* Each step returns FALSE where the connection was lost, and the caller must not touch it further.
  */
@@ -298,8 +296,7 @@ static void on_connected(gpointer owner, int fd)
                 &JSON_SCAN_LIMITS(LIMIT_QMP_REPLY_BYTES), &limits, NULL);
 }
 
-/* ---- Public
- * ------------------------------------------------------------------------------------------ */
+/* ---- Public ---------------------------------------------------------------------------------- */
 
 Upstream *upstream_new(IoLoop *loop, const Address *address, const UpstreamOps *ops, gpointer owner,
                        GError **error)

@@ -17,8 +17,7 @@ static JsonSpan returned(const EnvelopeReply *reply)
     return reply && reply->kind == ENVELOPE_RETURN ? reply->value : JSON_SPAN_NONE;
 }
 
-/* ---- Which port, and is it open
- * ---------------------------------------------------------------------- */
+/* ---- Which port, and is it open -------------------------------------------------------------- */
 
 static void on_candidate(Pending *pending, const EnvelopeReply *reply, const GError *error);
 
@@ -79,8 +78,7 @@ static void on_status(Pending *pending, const EnvelopeReply *reply, const GError
         agent_lane_set_paused(watch->lane, !running);
 }
 
-/* ---- What happens to the guest
- * ----------------------------------------------------------------------- */
+/* ---- What happens to the guest --------------------------------------------------------------- */
 
 /* QEMU reports at most one change of a port in a second. Closed and open again within it shows as a
  * second "open", so that one asks for a fresh sync. */
@@ -121,8 +119,7 @@ void watch_event(Watch *watch, const EnvelopeReply *event)
         agent_lane_set_paused(watch->lane, json_read_is(name, "STOP"));
 }
 
-/* ---- Public
- * ------------------------------------------------------------------------------------------ */
+/* ---- Public ---------------------------------------------------------------------------------- */
 
 void watch_init(Watch *watch, const Address *agent, Upstream *upstream, AgentLane *lane)
 {

@@ -32,8 +32,7 @@ static void options_clear(Options *options)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
-/* ---- Log
- * --------------------------------------------------------------------------------------------- */
+/* ---- Log ------------------------------------------------------------------------------------- */
 
 typedef struct {
     GLogLevelFlags up_to; /* the least important level that is shown */
@@ -75,8 +74,7 @@ static gboolean read_log_level(const char *name, GLogLevelFlags *ret_level, GErr
     return FALSE;
 }
 
-/* ---- Command line
- * ------------------------------------------------------------------------------------ */
+/* ---- Command line ---------------------------------------------------------------------------- */
 
 static gboolean parse_options(int *argc, char ***argv, Options *options, GError **error)
 {
@@ -124,8 +122,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
     return TRUE;
 }
 
-/* ---- Life
- * -------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static QgaProxy *start(const Options *options, GError **error)
 {

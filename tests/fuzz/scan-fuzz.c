@@ -18,67 +18,78 @@
 
 static const char fresh[] = "\xff{\"execute\":\"x\"}";
 
-/* A string says the same once it was resolved and written again. */
-static void assert_string_returns(JsonSpan string)
-{
-    g_autofree char *text = json_read_string(string);
-    g_autoptr(GString) out = g_string_new(NULL);
-    JsonWrite writer;
-
-    json_write_init(&writer, out);
-    json_write_string(&writer, text);
-    g_autofree char *again = json_read_string((JsonSpan){out->str, out->len});
-    g_assert_cmpstr(again, ==, text);
-}
-
-/* Writes down the kinds and strings that @value is made of, without its spaces. */
-static void append_shape(JsonSpan value, GString *shape)
+/* Writes down the values that @value is made of, in whatever form they are written. */
+static void append_meaning(JsonSpan value, GString *meaning)
 {
     JsonKind kind = json_read_kind(value);
     JsonWalk walk = json_read_walk(value);
+    g_autofree char *string = json_read_string(value);
     JsonSpan key, child;
 
-    g_string_append_printf(shape, "%d", kind);
-    if (kind == JSON_KIND_STRING) {
-        assert_string_returns(value);
-        g_string_append_len(shape, value.text, (gssize)value.len);
+    if (string) {
+        g_assert_cmpuint(strlen(string), <=, value.len);
+        g_assert_true(json_read_is(value, string));
+        g_string_append_printf(meaning, "\"%s", string);
     } else if (kind == JSON_KIND_OBJECT) {
         while (json_read_member(&walk, &key, &child)) {
             g_assert_true(key.text > value.text && child.text + child.len < value.text + value.len);
-            append_shape(key, shape);
-            append_shape(child, shape);
+            append_meaning(key, meaning);
+            append_meaning(child, meaning);
         }
     } else if (kind == JSON_KIND_ARRAY) {
         while (json_read_element(&walk, &child)) {
             g_assert_true(child.text > value.text &&
                           child.text + child.len < value.text + value.len);
-            append_shape(child, shape);
+            append_meaning(child, meaning);
         }
+    } else {
+        g_string_append_len(meaning, value.text, (gssize)value.len);
     }
-    g_string_append_c(shape, '.');
+    g_string_append_printf(meaning, "%d.", kind);
+}
+
+/* @text, which was made of @value, is one value and means the same. */
+static void assert_same(GString *text, JsonSpan value)
+{
+    g_autoptr(GString) meaning = g_string_new(NULL);
+    g_autoptr(GString) expected = g_string_new(NULL);
+    g_autofree char *log = NULL;
+    g_autofree char *whole = g_strdup_printf("= %s\n", text->str);
+
+    append_meaning(value, expected);
+    append_meaning((JsonSpan){text->str, text->len}, meaning);
+    g_assert_cmpstr(meaning->str, ==, expected->str);
+    g_string_append_c(text, '\n');
+    log = cut_nowhere(&scan_log_subject, &(ScanLogSetup){.limits = scan_log_limits}, text->str,
+                      text->len);
+    g_assert_cmpstr(log, ==, whole);
 }
 
 static void assert_same_when_compact(JsonSpan value)
 {
     g_autoptr(GString) compact = g_string_new(NULL);
-    g_autoptr(GString) shape = g_string_new(NULL);
-    g_autoptr(GString) compact_shape = g_string_new(NULL);
 
     json_read_compact(value, compact);
-    append_shape(value, shape);
-    append_shape((JsonSpan){compact->str, compact->len}, compact_shape);
-    g_assert_cmpstr(compact_shape->str, ==, shape->str);
+    g_assert_cmpuint(compact->len, <=, value.len);
+    assert_same(compact, value);
+}
 
-    g_autofree char *expected = g_strdup_printf("= %s\n", compact->str);
-    g_string_append_c(compact, '\n');
-    g_autofree char *log = cut_nowhere(&scan_log_subject, &(ScanLogSetup){.limits = fuzz_limits},
-                                       compact->str, compact->len);
-    g_assert_cmpstr(log, ==, expected);
+static void assert_same_when_written(JsonSpan value)
+{
+    g_autoptr(GString) written = g_string_new(NULL);
+    JsonWrite writer;
+
+    json_write_init(&writer, written);
+    json_write_value(&writer, value);
+    for (gsize i = 0; i < written->len; i++)
+        g_assert_true(g_ascii_isprint(written->str[i]));
+    assert_same(written, value);
 }
 
 static void on_value(JsonSpan value, gpointer data)
 {
     assert_same_when_compact(value);
+    assert_same_when_written(value);
 }
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)

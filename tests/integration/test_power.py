@@ -56,6 +56,8 @@ class Suspend(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.guest = cls.enterClassContext(Guest())
+        # Where the kernel refuses to sleep, it tells the console why.
+        cls.guest.shell("echo 8 > /proc/sys/kernel/printk")
         cls.guest.shell("cat /proc/sys/kernel/random/uuid > /run/witness")
         cls.witness = cls.guest.shell("cat /run/witness")
 

@@ -22,7 +22,8 @@ MAX_FUNCTION_LINES = 80
 # ---- Areas ---------------------------------------------------------------------------------------
 
 ENDPOINTS = {"client", "upstream", "agent-lane", "listener", "raw-client"}
-PLUMBING = {"io", "dial", "link"}  # descriptors below the endpoints
+PLUMBING = {"io", "dial", "link", "socket"}  # descriptors below the endpoints
+CORE = {"core", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {
@@ -65,7 +66,7 @@ def proxy_area(path, stem):
         return "proxy test"
     if stem == "qga-proxy":
         return "proxy public header" if path.suffix == ".h" else "proxy border"
-    if stem == "core":
+    if stem in CORE:
         return "proxy core"
     if stem in ENDPOINTS:
         return "proxy endpoint"
