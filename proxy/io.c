@@ -28,7 +28,7 @@ struct IoLoop {
     int batch_len;
 
     GSequence *timers; /* armed IoTimers, the first due in front */
-    gint64 served;     /* when timers were last served */
+    GSequence *due;    /* those of them that this turn serves */
     gint64 still_us;   /* the time, where it stands still; else 0 */
 };
 
@@ -45,7 +45,7 @@ struct Io {
 
 struct IoTimer {
     IoLoop *loop;
-    GSequenceIter *place; /* (nullable): in loop->timers */
+    GSequenceIter *place; /* (nullable): in loop->timers or loop->due */
     gint64 at;
     IoTimerCallback callback;
     gpointer owner;
@@ -79,18 +79,22 @@ static void disarm(IoTimer *timer)
     timer->place = NULL;
 }
 
+/* Those that are due are set aside first: one that sets itself to now comes in the next turn, and
+ * cannot keep descriptors from their part of this one. */
 static void serve_timers(IoLoop *loop)
 {
-    GSequenceIter *first;
+    gint64 now_us = io_loop_now(loop);
+    GSequenceIter *end = g_sequence_get_begin_iter(loop->timers);
 
-    loop->served = io_loop_now(loop);
-    while (first = g_sequence_get_begin_iter(loop->timers), !g_sequence_iter_is_end(first)) {
-        IoTimer *timer = g_sequence_get(first);
+    while (!g_sequence_iter_is_end(end) && ((IoTimer *)g_sequence_get(end))->at <= now_us)
+        end = g_sequence_iter_next(end);
+    g_sequence_move_range(g_sequence_get_begin_iter(loop->due),
+                          g_sequence_get_begin_iter(loop->timers), end);
+    while (!g_sequence_is_empty(loop->due)) {
+        IoTimer *timer = g_sequence_get(g_sequence_get_begin_iter(loop->due));
 
-        if (timer->at > loop->served)
-            break;
         disarm(timer);
-        timer->callback(timer->owner, loop->served);
+        timer->callback(timer->owner, now_us);
     }
 }
 
@@ -137,8 +141,9 @@ static void finalize(GSource *source)
 {
     IoLoop *loop = (IoLoop *)source;
 
-    g_assert(g_sequence_is_empty(loop->timers));
+    g_assert(g_sequence_is_empty(loop->timers) && g_sequence_is_empty(loop->due));
     g_sequence_free(loop->timers);
+    g_sequence_free(loop->due);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
 }
@@ -155,6 +160,7 @@ static IoLoop *loop_new(GMainContext *context)
     g_source_set_callback(source, NULL, NULL, NULL);
     loop->context = g_main_context_ref(context);
     loop->timers = g_sequence_new(NULL);
+    loop->due = g_sequence_new(NULL);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll_fd >= 0)
         loop->poll_tag = g_source_add_unix_fd(source, loop->epoll_fd, G_IO_IN);
@@ -241,9 +247,7 @@ void io_timer_set(IoTimer *timer, gint64 at_us)
         return;
     disarm(timer);
     if (at_us >= 0) {
-        /* Behind the turn that may be under way: a timer that sets itself to now would be served in
-         * it again and again. */
-        timer->at = MAX(at_us, loop->served + 1);
+        timer->at = at_us;
         timer->place = g_sequence_insert_sorted(loop->timers, timer, compare_timers, NULL);
     }
     wake_for_first_timer(loop);
