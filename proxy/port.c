@@ -40,12 +40,16 @@ gboolean port_must_ask(const Port *port)
     return port->chardev && !port->device;
 }
 
-/* The needle must be followed by the end of the address: /run/vm1 is not /run/vm10. */
+/* The needle must be followed by the end of the address: /run/vm1 is not /run/vm10. A TCP
+ * connection is described by both its ends, and either may be the one. */
 static gboolean describes(const char *filename, const char *needle)
 {
-    const char *at = strstr(filename, needle);
+    gsize len = strlen(needle);
 
-    return at && strchr(", ", at[strlen(needle)]);
+    for (const char *at = filename; (at = strstr(at, needle)); at += len)
+        if (strchr(", ", at[len]))
+            return TRUE;
+    return FALSE;
 }
 
 void port_read_chardevs(Port *port, JsonSpan chardevs)
