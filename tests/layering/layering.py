@@ -50,6 +50,7 @@ MAY_INCLUDE = {
 # Single headers beyond that.
 MAY_ALSO_INCLUDE = {
     "agent command": {"agent/dispatch.h", "agent/system.h"},
+    "test support": {"proxy/io.h"},  # a world turns a loop and moves its clock
     "proxy plumbing": {"proxy/listener.h"},  # a link is made in either direction
 }
 
