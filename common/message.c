@@ -15,7 +15,7 @@ static void write_id(JsonWrite *write, JsonSpan id)
     if (!id.text)
         return;
     json_write_key(write, "id");
-    json_write_span(write, id);
+    json_write_value(write, id);
 }
 
 void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSpan id)

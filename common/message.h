@@ -3,6 +3,9 @@
 /*
  * message: builds whole messages: replies, errors, events, greetings, commands.
  *
+ * An id comes back as the same value, numbers character for character (QEMU would turn 1.0 into 1),
+ * but in double quotes, in ASCII and on one line whatever it came in.
+ *
  * Owns member order (that of QEMU 7.2, which careless clients rely on) and line ends: QMP ends
  * lines with CRLF, the agent with LF. Leaves escaping to json-write.h.
  */
