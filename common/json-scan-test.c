@@ -608,6 +608,14 @@ static void test_bytes(void)
         check_len(cases[i].input, cases[i].len, &ten, cases[i].log);
 }
 
+static void test_bytes_of_keyword(void)
+{
+    const JsonScanLimits four = {.bytes = 4, .tokens = 10, .nesting = 4};
+
+    check_len("null\ntrue[]", 11, &four, "= null\n= true\n= []\n");
+    check_len("false\n[]", 8, &four, "! bytes\n= []\n");
+}
+
 /* Returns: the verdict after @text was added to what is in @held; drops what may be dropped */
 static JsonScanVerdict add(JsonScan *scan, GString *held, const char *text)
 {
@@ -768,6 +776,7 @@ int main(int argc, char **argv)
     g_test_add_func("/json-scan/tokens", test_tokens);
     g_test_add_func("/json-scan/tokens-default", test_tokens_default);
     g_test_add_func("/json-scan/bytes", test_bytes);
+    g_test_add_func("/json-scan/bytes-of-keyword", test_bytes_of_keyword);
     g_test_add_func("/json-scan/limit-bytes", test_limit_bytes);
     g_test_add_func("/json-scan/endless", test_endless);
     g_test_add_func("/json-scan/is-clean", test_is_clean);

@@ -10,7 +10,10 @@
 
 #include "limits.h"
 
-#define MS      G_GINT64_CONSTANT(1000)
+#define MS G_GINT64_CONSTANT(1000)
+#define UNKNOWN_DELIMITED                                                   \
+    "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command " \
+    "guest-sync-delimited has not been found\"}}"
 #define STARTED (G_GINT64_CONSTANT(5000000) * MS)
 
 static gboolean answer(Sync *sync, const char *message)
@@ -148,6 +151,8 @@ static void test_unasked_answer(void)
     sync_start(&sync, STARTED);
     g_assert_false(answer_number(&sync, 0));
     g_assert_false(answer_number(&sync, -1));
+    g_assert_false(answer(&sync, UNKNOWN_DELIMITED));
+    g_assert_false(sync.plain);
     probe(&sync, STARTED, 111, "guest-sync-delimited");
     sync_start(&sync, STARTED + 1);
     g_assert_false(answer_number(&sync, 111));
@@ -236,9 +241,7 @@ static void test_plain(void)
     sync_init(&sync);
     sync_start(&sync, STARTED);
     probe(&sync, STARTED, 111, "guest-sync-delimited");
-    g_assert_false(answer(&sync,
-                          "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command "
-                          "guest-sync-delimited has not been found\"}}"));
+    g_assert_false(answer(&sync, UNKNOWN_DELIMITED));
     g_assert_cmpint(sync.state, ==, SYNC_WAITING);
     g_assert_true(sync.plain);
     probe(&sync, STARTED + LIMIT_SYNC_FIRST_MS * MS, 222, "guest-sync");
