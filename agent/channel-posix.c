@@ -55,6 +55,7 @@ struct Channel {
     int epoll;
     int listener; /* -1: a device */
     int fd;       /* -1: none */
+    gboolean is_terminal;
     ChannelState state;
     gboolean failed; /* the connection ends since a call failed */
     gboolean can_read;
@@ -128,6 +129,7 @@ static int open_device(Channel *channel, GError **error)
         return code;
     }
     channel->fd = fd;
+    channel->is_terminal = isatty(fd);
     watch(channel, fd, EPOLLIN | EPOLLOUT);
     await_opening(channel);
     return 0;
@@ -289,8 +291,8 @@ static void io_close(gpointer io)
     Channel *channel = io;
 
     channel->want_read = channel->want_write = FALSE;
-    /* A terminal can stand for the port; its end is final, and it must be opened again. */
-    if (channel->method == CHANNEL_VIRTIO_SERIAL && !channel->failed && !isatty(channel->fd)) {
+    /* The end of a terminal, which may stand for the port, is final: it must be opened again. */
+    if (channel->method == CHANNEL_VIRTIO_SERIAL && !channel->failed && !channel->is_terminal) {
         channel->state = STATE_AWAY; /* until the next edge, which may be due already */
         return;
     }

@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The agent as a process: options, exit statuses, signals, the background, inherited sockets, its logs.
+
+Usage: program-test.py QGA-AGENT. Nothing is frozen, suspended or shut down here."""
+
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tty
+import unittest
+from pathlib import Path
+
+AGENT = sys.argv.pop(1)
+TIMEOUT = 20
+
+
+def wait_for(condition, what):
+    """Waits for what no descriptor tells of; fails rather than go on too early."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"timed out waiting for {what}")
+        time.sleep(0.01)
+
+
+class Client:
+    def __init__(self, sock):
+        self.sock = sock
+        self.sock.settimeout(TIMEOUT)
+        self.lines = sock.makefile("rb")
+
+    @classmethod
+    def connect(cls, path):
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(str(path))
+        except OSError:
+            sock.close()
+            raise
+        return cls(sock)
+
+    def ask(self, name, **arguments):
+        self.sock.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
+        return json.loads(self.lines.readline())
+
+    def close(self):
+        self.lines.close()
+        self.sock.close()
+
+
+class Program(unittest.TestCase):
+    def setUp(self):
+        self.directory = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="qga-")))
+        self.socket = self.directory / "socket"
+
+    def run_agent(self, *arguments, **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run([AGENT, *map(str, arguments)], capture_output=True, text=True,
+                              timeout=TIMEOUT, check=False, **options)
+
+    def start(self, *arguments, method="unix-listen", path=None, **options):
+        """One in the foreground; it is ended with the test."""
+        process = subprocess.Popen(
+            [AGENT, "-m", method, "-p", path or self.socket, "-t", self.directory, *arguments],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stderr.close()
+
+    def connect(self):
+        wait_for(self.socket.exists, "the socket")
+        client = None
+
+        def try_to_connect():
+            nonlocal client
+            try:
+                client = Client.connect(self.socket)
+            except ConnectionRefusedError:  # bound, but not listening yet
+                return False
+            return True
+
+        wait_for(try_to_connect, "the agent")
+        self.addCleanup(client.close)
+        return client
+
+
+class Options(Program):
+    def test_informative_ones(self):
+        for option, words in (("-V", "QEMU Guest Agent"), ("-h", "--fsfreeze-hook"),
+                              ("-D", "[general]\ndaemon=false\n"), ("-bhelp", "guest-ping\n")):
+            done = self.run_agent(option)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(words, done.stdout)
+            self.assertEqual(done.stderr, "")
+
+    def test_bad_ones(self):
+        for arguments in (["--nonsense"], ["-m", "pigeon"], ["-m", "unix-listen"],
+                          ["-c", "/nonexistent"],
+                          ["-m", "unix-listen", "-p", "/nonexistent/socket", "-t", self.directory],
+                          ["-m", "unix-listen", "-p", self.socket, "-t", "/nonexistent"],
+                          ["-m", "unix-listen", "-p", self.socket, "-t", self.directory,
+                           "-l", "/nonexistent/log"],
+                          ["-m", "isa-serial", "-p", "/dev/null", "-t", self.directory]):
+            done = self.run_agent(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), arguments)
+            self.assertNotEqual(done.stderr, "")
+
+    def test_lists(self):
+        self.start("-b", "guest-exec")
+        refused = self.connect().ask("guest-exec", path="true")["error"]
+        self.assertEqual(refused, {
+            "class": "CommandNotFound",
+            "desc": "Command guest-exec has been disabled: the command is not allowed"})
+
+
+class Life(Program):
+    def test_signals(self):
+        for number in signal.SIGTERM, signal.SIGINT:
+            process = self.start()
+            self.connect().sock.sendall(b'{"execute": ')
+            process.send_signal(number)
+            self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_signal_while_peer_does_not_listen(self):
+        process = self.start()
+        client = self.connect()
+        client.sock.setblocking(False)
+        # Once it takes no more for a while, it waits for its own replies to be read.
+        while select.select([], [client.sock], [], 0.5)[1]:
+            client.sock.send(b'{"execute": "guest-info"}' * 100)
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_handles_differ_after_restart(self):
+        handles = []
+        for _ in range(3):
+            process = self.start()
+            handles.append(self.connect().ask("guest-file-open", path="/dev/null")["return"])
+            process.kill()
+            process.wait()
+        self.assertGreaterEqual(handles[0], 1000)
+        self.assertEqual(len(set(handles)), 3)
+
+    def test_stale_socket(self):
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(self.socket))
+        self.start()
+        self.assertEqual(self.connect().ask("guest-ping"), {"return": {}})
+
+    def test_path_that_is_no_socket_is_left_alone(self):
+        self.socket.write_text("precious")
+        self.assertEqual(self.start().wait(TIMEOUT), 1)
+        self.assertEqual(self.socket.read_text(), "precious")
+
+    def test_closed_standard_streams(self):
+        """What is opened first must not become a standard stream, into which others write."""
+        process = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", AGENT, "-m", "unix-listen", "-p",
+             self.socket, "-t", self.directory], stderr=subprocess.PIPE)
+        self.addCleanup(self.end, process)
+        client = self.connect()
+        pid = client.ask("guest-exec", path="echo", arg=["x"], **{"capture-output": True})
+        status = {"exited": False}
+        while not status["exited"]:
+            status = client.ask("guest-exec-status", pid=pid["return"]["pid"])["return"]
+        self.assertEqual(status["out-data"], "eAo=")
+
+
+class Background(Program):
+    def setUp(self):
+        super().setUp()
+        self.pidfile = self.directory / "pid"
+
+    def daemonize(self, path):
+        return self.run_agent("-d", "-m", "unix-listen", "-p", path, "-t", self.directory,
+                              "-f", self.pidfile, "-l", self.directory / "log")
+
+    def end_daemon(self):
+        pid = int(self.pidfile.read_text())
+        descriptor = os.pidfd_open(pid)
+        os.kill(pid, signal.SIGTERM)
+        self.assertTrue(select.select([descriptor], [], [], TIMEOUT)[0])
+        os.close(descriptor)
+
+    def test_daemon(self):
+        done = self.daemonize(self.socket)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.addCleanup(self.end_daemon)
+        # It is ready by now: no waiting here.
+        client = Client.connect(self.socket)
+        self.addCleanup(client.close)
+        self.assertEqual(client.ask("guest-ping"), {"return": {}})
+        pid = int(self.pidfile.read_text())
+        self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), "/")
+        self.assertEqual(os.getsid(pid), pid)
+        self.assertEqual(self.pidfile.stat().st_mode & 0o777, 0o600)
+
+        second = self.daemonize(self.directory / "other")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("Cannot lock pid file: Resource temporarily unavailable", second.stderr)
+        self.assertEqual(client.ask("guest-ping"), {"return": {}})
+
+    def test_daemon_that_cannot_start(self):
+        done = self.daemonize("/nonexistent/socket")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nonexistent/socket", done.stderr)
+
+
+class Activation(Program):
+    def activate(self, count):
+        """As a service manager does: listening sockets from descriptor 3 on."""
+        listeners = [socket.socket(socket.AF_UNIX) for _ in range(count)]
+        for i, listener in enumerate(listeners):
+            listener.bind(f"{self.socket}{i or ''}")
+            listener.listen()
+        script = "import os, sys\n" \
+                 "for i, fd in enumerate(map(int, sys.argv[1].split(','))): os.dup2(fd, 100 + i)\n" \
+                 f"for i in range({count}): os.dup2(100 + i, 3 + i)\n" \
+                 f"os.environ.update(LISTEN_FDS='{count}', LISTEN_PID=str(os.getpid()))\n" \
+                 "os.execv(sys.argv[2], sys.argv[2:])\n"
+        numbers = [listener.fileno() for listener in listeners]
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, ",".join(map(str, numbers)), AGENT, "-t", self.directory],
+            pass_fds=numbers, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.end, process)
+        for listener in listeners:
+            listener.close()
+        return process
+
+    def test_one_socket(self):
+        self.activate(1)
+        client = self.connect()
+        self.assertEqual(client.ask("guest-ping"), {"return": {}})
+        client.close()
+        self.assertEqual(self.connect().ask("guest-ping"), {"return": {}})
+
+    def test_two_sockets(self):
+        process = self.activate(2)
+        self.assertEqual(process.wait(TIMEOUT), 1)
+        self.assertIn("only supports listening on one socket", process.stderr.read())
+
+
+class Devices(Program):
+    """A pseudo terminal stands for the device; that nobody is there any more is an end, not an error."""
+
+    def open_terminal(self, link):
+        ours, theirs = pty.openpty()
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(theirs))
+        os.set_blocking(ours, False)
+        return ours, theirs
+
+    def check_ping(self, ours):
+        """Asks until there is an answer: the agent may have to find the device, and make it raw."""
+        received = b""
+
+        def is_answered():
+            nonlocal received
+            os.write(ours, b'{"execute": "guest-ping"}\n')
+            if select.select([ours], [], [], 0.2)[0]:
+                received += os.read(ours, 65536)
+            return b'{"return": {}}\n' in received
+
+        wait_for(is_answered, "the answer to a ping")
+
+    def check_device(self, method):
+        link = self.directory / "device"
+        process = self.start(method=method, path=link)  # it is not there yet
+        for _ in range(2):
+            ours, theirs = self.open_terminal(link)
+            if method == "virtio-serial":  # a port has no line discipline that the agent would set
+                tty.setraw(theirs)
+            self.check_ping(ours)
+            os.close(theirs)
+            link.unlink()
+            os.close(ours)
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_isa_serial(self):
+        self.check_device("isa-serial")
+
+    def test_virtio_serial(self):
+        self.check_device("virtio-serial")
+
+
+class Log(Program):
+    def test_no_secrets(self):
+        log = self.directory / "log"
+        process = self.start("-v", "-l", log)
+        client = self.connect()
+        client.ask("guest-exec", path="true", arg=["hunter2"], env=["PASSWORD=hunter2"])
+        client.ask("guest-file-open", path="/nonexistent/hunter2")
+        client.ask("guest-sync", id="hunter2")
+        client.sock.sendall(b"hunter2")
+        client.sock.shutdown(socket.SHUT_RDWR)
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+        self.assertNotIn("hunter2", log.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()

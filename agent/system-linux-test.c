@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The harmless half of the real system: programs, tools and small files. Nothing is frozen here. */
+
+#include "agent/system.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "agent/commands/mounts.h"
+#include "common/limits.h"
+
+typedef struct {
+    gboolean done;
+    gboolean started;
+    int status;
+    char *output;
+} Outcome;
+
+static void on_done(gpointer user, const SystemExit *result)
+{
+    Outcome *outcome = user;
+
+    g_assert_false(outcome->done);
+    *outcome = (Outcome){TRUE, result->error == NULL, result->status, g_strdup(result->output)};
+}
+
+static Outcome run(const char *const *argv)
+{
+    Outcome outcome = {FALSE};
+
+    system_get()->run(system_get(), argv, on_done, &outcome);
+    while (!outcome.done)
+        g_main_context_iteration(NULL, TRUE);
+    return outcome;
+}
+
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void check(Outcome outcome, int status, const char *output)
+{
+    g_assert_true(outcome.started);
+    g_assert_cmpint(outcome.status, ==, status);
+    g_assert_cmpstr(outcome.output, ==, output);
+    g_free(outcome.output);
+}
+
+static void test_run(void)
+{
+    Outcome missing;
+
+    check(RUN("true"), 0, "");
+    check(RUN("sh", "-c", "echo out; echo err >&2; exit 3"), 3, "out\nerr\n");
+    check(RUN("sh", "-c", "kill -15 $$"), -15, "");
+    check(RUN("cat"), 0, ""); /* standard input is empty */
+    missing = RUN("/nonexistent/program");
+    g_assert_false(missing.started);
+    g_free(missing.output);
+}
+
+/* A hook may leave a service behind that holds its output open for good. */
+static void test_run_with_background_child(void)
+{
+    check(RUN("sh", "-c", "sleep 1000 & echo started"), 0, "started\n");
+}
+
+static void test_run_output_is_cut(void)
+{
+    Outcome outcome = RUN("sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x");
+
+    g_assert_cmpuint(strlen(outcome.output), ==, LIMIT_HELPER_OUTPUT);
+    g_free(outcome.output);
+}
+
+static void test_find_tool(void)
+{
+    System *system = system_get();
+    g_autofree char *sh = system->find_tool(system, "sh");
+
+    g_assert_true(g_path_is_absolute(sh));
+    g_assert_null(system->find_tool(system, "no-such-tool"));
+}
+
+static void test_files(void)
+{
+    System *system = system_get();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *text = NULL;
+
+    g_close(g_file_open_tmp("qga-XXXXXX", &path, NULL), NULL);
+    g_assert_true(system->write_file(system, path, "mem", NULL));
+    text = system->read_file(system, path);
+    g_assert_cmpstr(text, ==, "mem");
+    g_remove(path);
+    g_assert_null(system->read_file(system, path));
+    g_assert_false(system->write_file(system, "/nonexistent", "mem", &error));
+    g_assert_cmpstr(error->message, ==,
+                    "failed to write 'mem' to /nonexistent: No such file or directory");
+}
+
+static void test_mounts(void)
+{
+    System *system = system_get();
+    g_autofree char *text = system->read_mounts(system, NULL);
+    g_autoptr(GPtrArray) mounts = mounts_parse(text);
+
+    g_assert_nonnull(strstr(text, " / "));
+    for (guint i = 0; i < mounts->len; i++) {
+        const Mount *mount = mounts->pdata[i];
+
+        for (guint j = 0; j < mount->directories->len; j++)
+            g_assert_true(g_path_is_absolute(mount->directories->pdata[j]));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/system/run", test_run);
+    g_test_add_func("/system/run-with-background-child", test_run_with_background_child);
+    g_test_add_func("/system/run-output-is-cut", test_run_output_is_cut);
+    g_test_add_func("/system/find-tool", test_find_tool);
+    g_test_add_func("/system/files", test_files);
+    g_test_add_func("/system/mounts", test_mounts);
+    return g_test_run();
+}
