@@ -15,8 +15,8 @@ static void test_envelope(void)
 
     bench_init(&bench, NULL, 0);
     bench_check(&bench, "{\"execute\": \"guest-ping\"}", "{\"return\": {}}");
-    bench_check(&bench, "{'execute': 'guest-ping', \"id\": [1,null]}",
-                "{\"return\": {}, \"id\": [1,null]}");
+    bench_check(&bench, "{'execute': 'guest-ping', 'id':\n[1,{'a':null}]}",
+                "{\"return\": {}, \"id\": [1, {\"a\": null}]}");
     bench_check_error(&bench, "[]", "QMP input must be a JSON object");
     bench_check_error(&bench, "{}", "QMP input lacks member 'execute'");
     bench_check_error(&bench, "{\"execute\": 1}", "QMP input member 'execute' must be a string");
