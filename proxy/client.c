@@ -237,6 +237,8 @@ static gboolean may_take_message(const Client *client)
         return FALSE;
     if (queue_is_high(&client->stream.queue))
         return FALSE;
+    if (!client->busy && client->read_ahead.length > 0)
+        return TRUE;
     if (client->oob)
         return client->read_ahead.length < LIMIT_CLIENT_QUEUED &&
                client->oob_busy < LIMIT_CLIENT_QUEUED;
