@@ -28,9 +28,41 @@ static void test_return(void)
     message_return(out, MESSAGE_AGENT, span("null"), JSON_SPAN_NONE);
     g_assert_cmpstr(out->str, ==,
                     "{\"return\": {}}\r\n"
-                    "{\"return\": [ 1,2], \"id\": {'x' :1.0}}\r\n"
+                    "{\"return\": [ 1,2], \"id\": {\"x\": 1.0}}\r\n"
                     "{\"return\": 123, \"id\": null}\n"
                     "{\"return\": null}\n");
+}
+
+/* An id comes back as the value it is, printed like the rest: a peer that splits lines must be able
+ * to read it. */
+static void test_id(void)
+{
+    static const struct {
+        const char *id;
+        const char *printed;
+    } cases[] = {
+        {"'a\"b'", "\"a\\\"b\""},
+        {"[1,\r\n2]", "[1, 2]"},
+        {"\"\xc3\xa9\"", "\"\\u00E9\""},
+        {"1e400", "1e400"},
+        {"-0", "-0"},
+        {"18446744073709551616", "18446744073709551616"},
+        {"{ }", "{}"},
+        {"null", "null"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        g_autoptr(GError) error = g_error_new_literal(QMP_ERROR, 0, "x");
+        g_autofree char *expected = g_strdup_printf(
+            "{\"return\": {}, \"id\": %s}\n"
+            "{\"id\": %s, \"error\": {\"class\": \"GenericError\", \"desc\": \"x\"}}\n",
+            cases[i].printed, cases[i].printed);
+
+        message_return(out, MESSAGE_AGENT, span("{}"), span(cases[i].id));
+        message_error(out, MESSAGE_AGENT, error, span(cases[i].id));
+        g_assert_cmpstr(out->str, ==, expected);
+    }
 }
 
 static void test_error(void)
@@ -168,6 +200,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/message/return", test_return);
+    g_test_add_func("/message/id", test_id);
     g_test_add_func("/message/error", test_error);
     g_test_add_func("/message/error-classes", test_error_classes);
     g_test_add_func("/message/error-span", test_error_span);
