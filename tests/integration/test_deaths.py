@@ -8,7 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from harness import Deadline, Guest, Proxy
+from harness import Guest, Proxy
 
 HERE = Path(__file__).resolve().parent
 
@@ -100,9 +100,8 @@ class Deaths(Case):
         return process
 
     def wait_clients(self, count):
-        deadline = Deadline(AT_ONCE)
-        while (seen := self.client.command("qga-proxy-status")["clients"]) != count:
-            self.assertTrue(deadline.left(), f"{seen} clients instead of {count}")
+        """Waits until the proxy has so many, not counting the one that asks."""
+        self.proxy.wait_status(f"{count} clients", lambda status: status["clients"] - 1 == count, AT_ONCE)
 
     def test_client_killed(self):
         """A client is killed with a command under way: its answer reaches nobody, and who waits behind it gets his

@@ -105,12 +105,16 @@ class Proxy:
         with self.client() as client:
             return client.execute("qga-proxy-status")
 
-    def wait_agent_state(self, state, timeout=30):
-        """Waits until the proxy's lane to the agent is ready, busy, closed..."""
+    def wait_status(self, what, holds, timeout=30):
+        """Waits until a condition holds for the proxy's status, in which this waiting counts as a client too."""
         deadline = Deadline(timeout)
         with self.client(name="the harness's client") as client:
-            while (seen := client.execute("qga-proxy-status")["agent"]["state"]) != state:
-                self._pause(deadline, f"the agent's lane to be {state}, not {seen}")
+            while not holds(status := client.execute("qga-proxy-status", timeout=deadline)):
+                self._pause(deadline, f"{what}, not {status}")
+
+    def wait_agent_state(self, state, timeout=30):
+        """Waits until the way to the agent is ready, busy, closed..."""
+        self.wait_status(f"the agent to be {state}", lambda status: status["agent"]["state"] == state, timeout)
 
     def wait_agent(self, timeout=60):
         """Waits until the agent answers through the proxy."""
