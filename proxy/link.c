@@ -18,14 +18,15 @@ struct Link {
     Listener *listener; /* where the peer comes to us */
     Dial *dial;         /* the attempt under way, where we go */
     IoTimer *retry;
-    guint pause_ms; /* before the next attempt */
+    guint pause_ms;  /* before the next attempt */
+    gint64 given_us; /* when there was a connection last; 0 for never */
     char *trouble;
 };
 
 static void give(Link *link, int fd)
 {
     link->wanted = FALSE;
-    link->pause_ms = 0;
+    link->given_us = io_loop_now(link->loop);
     g_clear_pointer(&link->trouble, g_free);
     link->connected(link->owner, fd);
 }
@@ -39,6 +40,12 @@ static void on_accepted(gpointer owner, int fd, const char *peer)
     give(link, fd);
 }
 
+static void lengthen_pause(Link *link)
+{
+    link->pause_ms = link->pause_ms == 0 ? LIMIT_RECONNECT_FIRST_MS
+                                         : MIN(link->pause_ms * 2, LIMIT_RECONNECT_LAST_MS);
+}
+
 static void on_dialled(gpointer owner, int fd, const GError *error)
 {
     Link *link = owner;
@@ -50,8 +57,9 @@ static void on_dialled(gpointer owner, int fd, const GError *error)
     g_free(link->trouble);
     link->trouble = g_strdup(error->message);
     g_debug("%s", error->message);
-    link->pause_ms = link->pause_ms == 0 ? LIMIT_RECONNECT_FIRST_MS
-                                         : MIN(link->pause_ms * 2, LIMIT_RECONNECT_LAST_MS);
+    if (link->address->kind == ADDRESS_FD) /* by the next attempt the number may be another's */
+        return;
+    lengthen_pause(link);
     io_timer_set(link->retry, io_loop_now(link->loop) + (gint64)link->pause_ms * 1000);
 }
 
@@ -95,6 +103,16 @@ void link_free(Link *link)
     g_free(link);
 }
 
+/* A peer that hangs up at once is not there yet: it gets its pause, like one that is silent. */
+static void dial_again(Link *link)
+{
+    if (io_loop_now(link->loop) - link->given_us < LIMIT_RECONNECT_LAST_MS * 1000)
+        lengthen_pause(link);
+    else
+        link->pause_ms = 0;
+    io_timer_set(link->retry, io_loop_now(link->loop) + (gint64)link->pause_ms * 1000);
+}
+
 void link_connect(Link *link)
 {
     if (link->wanted)
@@ -102,8 +120,10 @@ void link_connect(Link *link)
     link->wanted = TRUE;
     if (link->listener)
         listener_pause(link->listener, FALSE);
+    else if (link->given_us && link->address->kind == ADDRESS_FD)
+        link->trouble = g_strdup("its descriptor was used up");
     else
-        io_timer_set(link->retry, io_loop_now(link->loop) + (gint64)link->pause_ms * 1000);
+        dial_again(link);
 }
 
 const char *link_trouble(const Link *link)
