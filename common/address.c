@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(address - error - quark, address_error)
+G_DEFINE_QUARK(address_error, address_error)
 
 G_GNUC_PRINTF(2, 3)
 static gboolean fail(GError **error, const char *format, ...)

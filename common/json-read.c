@@ -122,8 +122,7 @@ gboolean json_read_is(JsonSpan string, const char *text)
 {
     if (json_read_kind(string) != JSON_KIND_STRING)
         return FALSE;
-    /* A backslash in @text would be taken for an escape; no name of the field has one. */
-    return json_text_equal(json_text_of(string), (JsonSpan){text, strlen(text)});
+    return json_text_reads(json_text_of(string), text);
 }
 
 JsonSpan json_read_get(JsonSpan object, const char *name)

@@ -66,6 +66,20 @@ JsonSpan json_text_of(JsonSpan string)
     return (JsonSpan){string.text + 1, string.len - 2};
 }
 
+gboolean json_text_reads(JsonSpan text, const char *plain)
+{
+    const char *at = text.text, *end = text.text + text.len;
+    char bytes[4];
+    guint n;
+
+    while ((n = json_text_next(&at, end, bytes)) > 0) {
+        if (strncmp(plain, bytes, n) != 0)
+            return FALSE;
+        plain += n;
+    }
+    return *plain == '\0';
+}
+
 static gboolean is_plain(JsonSpan text)
 {
     return memchr(text.text, '\\', text.len) == NULL;

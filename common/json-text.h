@@ -26,6 +26,9 @@ guint json_text_next(const char **at, const char *end, char ret_bytes[4]);
 /* Without its quotes. */
 JsonSpan json_text_of(JsonSpan string);
 
+/* Whether a text between quotes says @plain, which has no escapes. */
+gboolean json_text_reads(JsonSpan text, const char *plain);
+
 /* Whether two texts between quotes say the same. */
 gboolean json_text_equal(JsonSpan a, JsonSpan b);
 

@@ -2,7 +2,7 @@
 
 #include "qmp-error.h"
 
-G_DEFINE_QUARK(qmp - error - quark, qmp_error)
+G_DEFINE_QUARK(qmp_error, qmp_error)
 
 static const char *const class_names[] = {
     [QMP_ERROR_GENERIC_ERROR] = "GenericError",

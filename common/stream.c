@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(stream - error - quark, stream_error)
+G_DEFINE_QUARK(stream_error, stream_error)
 
 /* An idle stream holds no buffer; one that reads starts with a buffer that most messages fit. */
 enum { BUFFER_START = 4096, PIECES = 16 };

@@ -24,7 +24,7 @@ struct _QgaProxy {
 
 G_DEFINE_FINAL_TYPE(QgaProxy, qga_proxy, G_TYPE_OBJECT)
 
-G_DEFINE_QUARK(qga - proxy - error - quark, qga_proxy_error)
+G_DEFINE_QUARK(qga_proxy_error, qga_proxy_error)
 
 enum { SIGNAL_CLOSED, N_SIGNALS };
 
