@@ -24,7 +24,8 @@ KERNEL_ARGUMENTS = (
     "8250.nr_uarts=2 no_console_suspend"
 )
 
-CONSOLE_TAIL = 60
+# Lines of the console and of each log in a report.
+TAIL = 60
 
 
 class GuestError(Exception):
@@ -41,7 +42,7 @@ class Guest:
       agent_path   unix socket of the agent's virtio-serial channel (chardev qga0, device agent0)
       isa_path     unix socket of the agent's isa-serial channel (chardev qga1)
       disks        name to path of its own overlay: ext4, xfs, swap; each is a drive of that name
-      directory    a place for files that goes away with the guest
+      directory    a place for files that goes away with the guest; a *.log in it is reported with a failure
       console      see Console
       process      QEMU's Popen
 
@@ -196,12 +197,15 @@ class Guest:
         """What a person wants to see when a test failed."""
         status = self.process.poll()
         self.stderr.seek(0)
-        return "\n".join([
+        lines = [
             f"QEMU ({'running' if status is None else f'ended with status {status}'}) said:",
             self.stderr.read().decode(errors="replace"),
             "The guest's console ends with:",
-            self.console.tail(CONSOLE_TAIL),
-        ])
+            self.console.tail(TAIL),
+        ]
+        for log in sorted(self.directory.glob("*.log")):
+            lines += [f"{log.name} ends with:", *log.read_text(errors="replace").splitlines()[-TAIL:]]
+        return "\n".join(lines)
 
     # Channels
 

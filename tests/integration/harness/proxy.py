@@ -52,8 +52,7 @@ class Proxy:
 
     def __enter__(self):
         agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
-        # Found there by the guest's report of a failure.
-        log = self.guest.directory / "qga-proxyd.stderr"
+        log = self.guest.directory / "qga-proxyd.log"
         # The kernel ends it when this process dies, however it dies.
         command = ["setpriv", "--pdeathsig", "KILL", "--", program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}",
                    "--agent", f"unix:{agent}", "--listen", "tcp:{}:{}".format(*self.tcp),
