@@ -331,6 +331,15 @@ gboolean config_channel(const Config *config, ChannelAddress *ret, GError **erro
     return FALSE;
 }
 
+static char *join_names(const GPtrArray *names)
+{
+    GString *list = g_string_new(NULL);
+
+    for (guint i = 0; i < names->len; i++)
+        g_string_append_printf(list, "%s%s", i > 0 ? "," : "", (const char *)names->pdata[i]);
+    return g_string_free(list, FALSE);
+}
+
 static void dump_option(const Config *config, const Option *option, GKeyFile *file)
 {
     gpointer field = field_of(config, option);
@@ -339,13 +348,10 @@ static void dump_option(const Config *config, const Option *option, GKeyFile *fi
     switch (option->kind) {
     case OPTION_FLAG: g_key_file_set_boolean(file, GROUP, option->key, *(gboolean *)field); break;
     case OPTION_LIST:
-        g_ptr_array_add(*(GPtrArray **)field, NULL);
-        list = g_strjoinv(",", (char **)(*(GPtrArray **)field)->pdata);
-        g_ptr_array_remove_index(*(GPtrArray **)field, (*(GPtrArray **)field)->len - 1);
+        list = join_names(*(GPtrArray **)field);
         g_key_file_set_string(file, GROUP, option->key, list);
         break;
-    case OPTION_NUMBER: /* an addition: whoever compares with qemu-ga's output sees it only if it is
-                           used */
+    case OPTION_NUMBER: /* an addition: whoever compares with qemu-ga sees it only if it is used */
         if (*(gint64 *)field != DEFAULT_FREEZE_TIMEOUT)
             g_key_file_set_int64(file, GROUP, option->key, *(gint64 *)field);
         break;
