@@ -40,6 +40,7 @@ class Proxy:
 
       tcp      address of the one, a (host, port) pair
       unix     address of the other, a path
+      command  its command line
       process  its Popen
     """
 
@@ -53,12 +54,13 @@ class Proxy:
     def __enter__(self):
         agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
         log = self.guest.directory / "qga-proxyd.log"
-        # The kernel ends it when this process dies, however it dies.
-        command = ["setpriv", "--pdeathsig", "KILL", "--", program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}",
-                   "--agent", f"unix:{agent}", "--listen", "tcp:{}:{}".format(*self.tcp),
-                   "--listen", f"unix:{self.unix}", "--log-level", "debug"]
+        self.command = [program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}", "--agent", f"unix:{agent}",
+                        "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}",
+                        "--log-level", "debug"]
         with open(log, "ab") as stderr:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+            # The kernel ends it when this process dies, however it dies.
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
         self.pidfd = os.pidfd_open(self.process.pid)
         try:
             deadline = Deadline(30)
