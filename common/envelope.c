@@ -98,6 +98,8 @@ void envelope_command_clear(EnvelopeCommand *command)
 
 /* ---- Replies --------------------------------------------------------------------------------- */
 
+const EnvelopeReply envelope_empty_return = {.kind = ENVELOPE_RETURN, .value = {"{}", 2}};
+
 /* Which members each kind has, beside the one that it is known by. */
 static const struct {
     const char *member;

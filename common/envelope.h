@@ -52,6 +52,9 @@ typedef struct {
     JsonSpan data;  /* of an event; absent where there is none */
 } EnvelopeReply;
 
+/* {"return": {}}: what success says that has nothing else to say. */
+extern const EnvelopeReply envelope_empty_return;
+
 /**
  * envelope_read_reply:
  *

@@ -153,20 +153,23 @@ gboolean stream_send_bytes(Stream *stream, GBytes *bytes)
     return queue_push_bytes(&stream->queue, bytes);
 }
 
+void stream_discard_output(Stream *stream)
+{
+    queue_clear(&stream->queue);
+    tell_wishes(stream);
+}
+
 gboolean stream_flush(Stream *stream, GError **error)
 {
     QueuePiece pieces[PIECES];
+    gssize wrote = 0;
     guint n;
 
-    while ((n = queue_peek(&stream->queue, pieces, PIECES)) > 0) {
-        gssize wrote = stream->ops->write(stream->io, pieces, n, error);
-
-        if (wrote == STREAM_IO_FAILED)
-            return FALSE;
-        if (wrote == STREAM_IO_AGAIN)
-            break;
-        queue_pop(&stream->queue, (gsize)wrote);
+    while (wrote >= 0 && (n = queue_peek(&stream->queue, pieces, PIECES)) > 0) {
+        wrote = stream->ops->write(stream->io, pieces, n, error);
+        if (wrote > 0)
+            queue_pop(&stream->queue, (gsize)wrote);
     }
     tell_wishes(stream);
-    return TRUE;
+    return wrote != STREAM_IO_FAILED;
 }

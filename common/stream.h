@@ -108,9 +108,13 @@ gboolean stream_send_bytes(Stream *stream, GBytes *bytes) G_GNUC_WARN_UNUSED_RES
 /**
  * stream_flush:
  *
- * Writes what can be written now, and asks to be called for the rest.
+ * Writes what can be written now, and asks to be called for the rest; also after a failure, so that
+ * an owner in the middle of something else may leave the failure to that call.
  */
 gboolean stream_flush(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Drops what was not written yet. What the peer got of it may end in the middle of a message. */
+void stream_discard_output(Stream *stream);
 
 /* Stops or resumes reading: back-pressure towards the peer. */
 void stream_pause(Stream *stream, gboolean paused);

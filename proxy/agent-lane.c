@@ -103,6 +103,11 @@ AgentState agent_lane_state(const AgentLane *lane)
 
 /* ---- Ends of a flight ------------------------------------------------------------------------ */
 
+static gboolean waits_for_sync(const AgentLane *lane)
+{
+    return lane->sync.state != SYNC_DONE && !lane->flight.pending;
+}
+
 static void set_timer(AgentLane *lane)
 {
     const Waiting *first = g_queue_peek_head(&lane->waiting);
@@ -116,7 +121,7 @@ static void set_timer(AgentLane *lane)
         due = lane->sync.deadline_us;
     if (lane->flight.pending)
         due = lane->flight.deadline_us;
-    if (first && lane->sync.state != SYNC_DONE)
+    if (first && waits_for_sync(lane))
         due = MIN(due, first->deadline_us);
     io_timer_set(lane->timer, due == G_MAXINT64 ? -1 : due);
 }
@@ -141,6 +146,14 @@ static void land_failed(AgentLane *lane, const char *why)
     land(lane, NULL, error);
 }
 
+/* A silent command has done what it should: the guest goes down or to sleep, or does other things
+ * already. */
+static void land_silent(AgentLane *lane)
+{
+    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
+        land(lane, &envelope_empty_return, NULL);
+}
+
 static void refuse_waiting(AgentLane *lane, const char *why)
 {
     Waiting *waiting;
@@ -153,13 +166,19 @@ static void refuse_waiting(AgentLane *lane, const char *why)
     }
 }
 
-/* Whatever was believed of the stream no longer holds. */
-static void doubt(AgentLane *lane)
+static void begin_sync(AgentLane *lane)
 {
     lane->asked = FALSE;
     lane->refuses_id = FALSE;
     sync_start(&lane->sync, now(lane));
-    json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
+}
+
+/* Whatever was believed of the stream no longer holds. What was not written yet must not be carried
+ * out later; the 0xFF of the next sync makes half a command harmless. */
+static void doubt(AgentLane *lane)
+{
+    stream_discard_output(&lane->stream);
+    begin_sync(lane);
 }
 
 static void lose_channel(AgentLane *lane, const char *why)
@@ -168,6 +187,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     stream_clear(&lane->stream);
     lane->io = NULL;
     sync_stop(&lane->sync);
+    land_silent(lane);
     land_failed(lane, "The agent's channel was closed");
     refuse_waiting(lane, "The agent's channel was closed");
     link_connect(lane->link);
@@ -176,19 +196,17 @@ static void lose_channel(AgentLane *lane, const char *why)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-static gboolean write_text(AgentLane *lane, const GString *text)
+/* A channel that broke is not lost here, under the feet of whoever submits a command: the kernel
+ * reports it, and on_io() sees to it in a turn of its own. The queue has room, since doubt()
+ * empties it. */
+static void write_text(AgentLane *lane, const GString *text)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!stream_send(&lane->stream, text->str, text->len)) {
-        lose_channel(lane, "the guest does not read");
-        return FALSE;
-    }
-    if (!stream_flush(&lane->stream, &error)) {
-        lose_channel(lane, error->message);
-        return FALSE;
-    }
-    return TRUE;
+    if (!stream_send(&lane->stream, text->str, text->len))
+        g_debug("agent's channel: the guest does not read");
+    else if (!stream_flush(&lane->stream, &error))
+        g_debug("agent's channel: %s", error->message);
 }
 
 static void append_probe(AgentLane *lane, GString *text)
@@ -218,7 +236,7 @@ static void take_off(AgentLane *lane, Pending *pending)
                     flight->with_id ? (JsonSpan){id, strlen(id)} : JSON_SPAN_NONE);
     g_string_append_c(text, '\n');
     if (has_flag(pending, GUEST_FLAG_SILENT)) {
-        doubt(lane);
+        begin_sync(lane);
         append_probe(lane, text);
     }
     write_text(lane, text);
@@ -247,8 +265,7 @@ static void pump(AgentLane *lane)
         g_autoptr(GString) text = g_string_new(NULL);
 
         append_probe(lane, text);
-        if (!write_text(lane, text))
-            return;
+        write_text(lane, text);
     }
     if (lane->must_ask && !lane->asked && lane->waiting.length > 0 && !lane->asking) {
         lane->asking = TRUE;
@@ -263,8 +280,9 @@ static void pump(AgentLane *lane)
     set_timer(lane);
 }
 
-/* Returns: (nullable): why a command cannot be sent now, nor soon */
-static const char *obstacle(const AgentLane *lane)
+/* Returns: (nullable): why a command cannot be sent now, nor soon. A thaw is refused only where it
+ * could do nothing: others' commands and a silent agent's past do not stand in its way. */
+static const char *obstacle(const AgentLane *lane, gboolean thaw)
 {
     if (!lane->io)
         return "The agent's channel is not connected";
@@ -272,19 +290,21 @@ static const char *obstacle(const AgentLane *lane)
         return "The virtual machine is paused";
     if (lane->port == PORT_CLOSED && !lane->must_ask)
         return "The guest agent is not connected: nothing in the guest has opened its port";
-    if (lane->sync.state == SYNC_WAITING && lane->sync.probes > LIMIT_SYNC_HOPE &&
-        !lane->flight.pending)
+    if (thaw)
+        return NULL;
+    if (waits_for_sync(lane) && lane->sync.probes > LIMIT_SYNC_HOPE)
         return "The guest agent does not answer";
+    if (lane->waiting.length >= LIMIT_AGENT_QUEUED)
+        return "Too many commands wait for the guest agent";
     return NULL;
 }
 
 void agent_lane_submit(AgentLane *lane, Pending *pending)
 {
-    const char *why = obstacle(lane);
+    gboolean thaw = pending->guest && pending->guest->time_class == GUEST_CLASS_THAW;
+    const char *why = obstacle(lane, thaw);
     Waiting *waiting;
 
-    if (!why && lane->waiting.length >= LIMIT_AGENT_QUEUED)
-        why = "Too many commands wait for the guest agent";
     if (why) {
         pending_fail(pending, "%s; %s was not sent", why, pending->name);
         return;
@@ -292,7 +312,7 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
 
     waiting = g_new(Waiting, 1);
     *waiting = (Waiting){pending, now(lane) + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC};
-    if (pending->guest && pending->guest->time_class == GUEST_CLASS_THAW)
+    if (thaw)
         g_queue_push_head(&lane->waiting, waiting);
     else
         g_queue_push_tail(&lane->waiting, waiting);
@@ -352,14 +372,10 @@ static void deliver(AgentLane *lane, const EnvelopeReply *reply)
 
 static void on_synced(AgentLane *lane)
 {
-    static const EnvelopeReply empty = {.kind = ENVELOPE_RETURN, .value = {"{}", 2}};
-
     /* The agent works in order: a silent command that it left behind has succeeded. Any other was
      * never there: another agent answers than the one that it was sent to. */
-    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
-        land(lane, &empty, NULL);
-    else
-        land_failed(lane, "The guest agent was restarted");
+    land_silent(lane);
+    land_failed(lane, "The guest agent was restarted");
     lane->ops->synced(lane->owner);
 }
 
@@ -407,16 +423,17 @@ static void on_fault(AgentLane *lane)
     land_failed(lane, "The guest agent sent something that is no reply");
 }
 
-static void read_messages(AgentLane *lane)
+/* Returns: FALSE at the end of the stream */
+static gboolean read_messages(AgentLane *lane)
 {
-    while (lane->io) {
-        JsonSpan message;
+    JsonSpan message;
 
+    for (;;) {
         switch (stream_next(&lane->stream, &message)) {
         case STREAM_MESSAGE: on_message(lane, message); break;
         case STREAM_FAULT: on_fault(lane); break;
-        case STREAM_END: lose_channel(lane, "QEMU closed it"); return;
-        case STREAM_IDLE: pump(lane); return;
+        case STREAM_END: return FALSE;
+        case STREAM_IDLE: pump(lane); return TRUE;
         }
     }
 }
@@ -426,15 +443,12 @@ static void on_io(gpointer owner, IoReady ready)
     AgentLane *lane = owner;
     g_autoptr(GError) error = NULL;
 
-    if ((ready & (IO_READABLE | IO_HANGUP)) && !stream_fill(&lane->stream, &error)) {
+    if ((ready & (IO_READABLE | IO_HANGUP)) && !stream_fill(&lane->stream, &error))
         lose_channel(lane, error->message);
-        return;
-    }
-    if ((ready & IO_WRITABLE) && !stream_flush(&lane->stream, &error)) {
+    else if (!read_messages(lane))
+        lose_channel(lane, "QEMU closed it");
+    else if (!stream_flush(&lane->stream, &error))
         lose_channel(lane, error->message);
-        return;
-    }
-    read_messages(lane);
 }
 
 static void on_connected(gpointer owner, int fd)
@@ -455,8 +469,7 @@ static void refuse_late(AgentLane *lane, gint64 now_us)
 {
     const Waiting *first = g_queue_peek_head(&lane->waiting);
 
-    while (first && lane->sync.state != SYNC_DONE && !lane->flight.pending &&
-           first->deadline_us <= now_us) {
+    while (first && waits_for_sync(lane) && first->deadline_us <= now_us) {
         g_autofree Waiting *late = g_queue_pop_head(&lane->waiting);
 
         pending_fail(late->pending, "The guest agent does not answer; %s was not sent",
@@ -498,24 +511,19 @@ void agent_lane_probe(AgentLane *lane)
 
     if (!lane->io || lane->port == PORT_CLOSED)
         return;
-    doubt(lane);
+    begin_sync(lane);
     if (lane->flight.pending) {
         text = g_string_new(NULL);
         append_probe(lane, text);
-        if (!write_text(lane, text))
-            return;
+        write_text(lane, text);
     }
     pump(lane);
 }
 
 void agent_lane_guest_stopped(AgentLane *lane)
 {
-    static const EnvelopeReply empty = {.kind = ENVELOPE_RETURN, .value = {"{}", 2}};
-
-    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT)) {
-        land(lane, &empty, NULL);
-        pump(lane);
-    }
+    land_silent(lane);
+    pump(lane);
 }
 
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
@@ -524,11 +532,13 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
 
     lane->port = port;
     lane->must_ask = must_ask;
-    lane->asked = lane->asking;
+    lane->asked = lane->asking && port != PORT_CLOSED; /* that look is used up by the refusals */
     lane->asking = FALSE;
     if (port == PORT_CLOSED) {
-        agent_lane_guest_stopped(lane);
+        if (lane->io)
+            stream_discard_output(&lane->stream);
         sync_stop(&lane->sync);
+        land_silent(lane);
         land_failed(lane, "The guest agent closed its port");
         refuse_waiting(
             lane, "The guest agent is not connected: nothing in the guest has opened its port");

@@ -35,6 +35,7 @@ struct Client {
     gboolean oob; /* negotiated */
     gboolean ended;
     gboolean in_turn;
+    gboolean held; /* it left replies unread up to the high mark, and is not back at the low one */
 
     gboolean busy;     /* an in-band command is with the owner */
     guint oob_busy;    /* commands out of band with the owner */
@@ -147,7 +148,6 @@ static gboolean read_capabilities(const Client *client, JsonSpan arguments, gboo
 
 static void negotiate(Client *client, const EnvelopeCommand *command)
 {
-    static const EnvelopeReply done = {.kind = ENVELOPE_RETURN, .value = {"{}", 2}};
     g_autoptr(GError) error = NULL;
 
     if (!g_str_equal(command->name, "qmp_capabilities")) {
@@ -155,7 +155,7 @@ static void negotiate(Client *client, const EnvelopeCommand *command)
                     "Expecting capabilities negotiation with 'qmp_capabilities'");
     } else if (read_capabilities(client, command->arguments, &client->oob, &error)) {
         client->state = CLIENT_COMMANDING;
-        send_reply(client, command->id, &done);
+        send_reply(client, command->id, &envelope_empty_return);
         return;
     }
     send_error(client, error, command->id);
@@ -167,7 +167,7 @@ static void hand_out(Client *client, const EnvelopeCommand *command)
 {
     g_autoptr(GError) error = NULL;
 
-    if (g_str_equal(command->name, "qmp_capabilities")) {
+    if (g_str_equal(command->name, "qmp_capabilities") && !command->oob) {
         g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                     "Capabilities negotiation is already complete, command ignored");
         send_error(client, error, command->id);
@@ -231,11 +231,20 @@ static void take_read_ahead(Client *client)
         take_message(client, (JsonSpan){message, len});
 }
 
-static gboolean may_take_message(const Client *client)
+static gboolean is_held(Client *client)
+{
+    if (queue_is_high(&client->stream.queue))
+        client->held = TRUE;
+    else if (queue_is_low(&client->stream.queue))
+        client->held = FALSE;
+    return client->held;
+}
+
+static gboolean may_take_message(Client *client)
 {
     if (client->state != CLIENT_NEGOTIATING && client->state != CLIENT_COMMANDING)
         return FALSE;
-    if (queue_is_high(&client->stream.queue))
+    if (is_held(client))
         return FALSE;
     if (!client->busy && client->read_ahead.length > 0)
         return TRUE;
@@ -268,23 +277,33 @@ static gboolean take_next(Client *client)
     }
 }
 
+static void finish_when_ended(Client *client)
+{
+    if (client->ended && !client->busy && client->oob_busy == 0 && client->read_ahead.length == 0 &&
+        client->state != CLIENT_GONE)
+        client->state = CLIENT_FINISHING;
+}
+
 /* Takes all messages that may be taken now. Answers that come from within lead back here only once
  * the stack has unwound, so that a client's pipeline is a loop and not a recursion. */
 static void turn(Client *client)
 {
+    gboolean was_held;
+
     if (client->in_turn)
         return;
     client->in_turn = TRUE;
-    while (may_take_message(client) && take_next(client))
-        ;
+    do {
+        while (may_take_message(client) && take_next(client))
+            ;
+        finish_when_ended(client);
+        was_held = is_held(client);
+        flush(client);
+    } while (was_held && may_take_message(client)); /* what waits in the buffer brings no event */
     client->in_turn = FALSE;
 
-    if (client->ended && !client->busy && client->oob_busy == 0 && client->read_ahead.length == 0 &&
-        client->state != CLIENT_GONE)
-        client->state = CLIENT_FINISHING;
     if (client->state != CLIENT_GONE)
         stream_pause(&client->stream, !may_take_message(client));
-    flush(client);
 }
 
 static void on_io(gpointer owner, IoReady ready)
@@ -303,7 +322,6 @@ static void on_io(gpointer owner, IoReady ready)
         leave(client, "it closed the connection");
         return;
     }
-    flush(client);
     turn(client);
 }
 
@@ -386,7 +404,7 @@ void client_event(Client *client, GBytes *text)
         return;
     if (!stream_send_bytes(&client->stream, text))
         leave(client, "it does not read its events");
-    flush(client);
+    turn(client);
 }
 
 void client_finish(Client *client)

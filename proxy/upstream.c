@@ -85,14 +85,14 @@ static void lose_connection(Upstream *upstream, const char *why)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-static gboolean flush(Upstream *upstream)
+/* A connection that broke is not lost here, under the feet of whoever submits a command: the kernel
+ * reports it, and on_io() sees to it in a turn of its own. */
+static void write_out(Upstream *upstream)
 {
     g_autoptr(GError) error = NULL;
 
-    if (stream_flush(&upstream->stream, &error))
-        return TRUE;
-    lose_connection(upstream, error->message);
-    return FALSE;
+    if (!stream_flush(&upstream->stream, &error))
+        g_debug("QEMU's monitor: %s", error->message);
 }
 
 /* Returns: FALSE, and @pending is answered, where QEMU does not read even what little is under way.
@@ -148,25 +148,22 @@ void upstream_submit(Upstream *upstream, Pending *pending)
         g_queue_push_tail(&upstream->waiting, pending);
         send_waiting(upstream);
     }
-    flush(upstream);
+    write_out(upstream);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
-/* Each step returns FALSE where the connection was lost, and the caller must not touch it further.
- */
+/* Each step returns: (nullable): why the connection cannot be kept */
 
-static gboolean on_greeting(Upstream *upstream, const EnvelopeReply *reply)
+static const char *on_greeting(Upstream *upstream, const EnvelopeReply *reply)
 {
     JsonSpan version = json_read_get(reply->value, "version");
     JsonWalk walk = json_read_walk(json_read_get(reply->value, "capabilities"));
     g_autoptr(GString) text = g_string_new(NULL);
     JsonSpan capability;
 
-    if (reply->kind != ENVELOPE_GREETING || json_read_kind(version) != JSON_KIND_OBJECT) {
-        lose_connection(upstream, "what answered is no QMP server");
-        return FALSE;
-    }
+    if (reply->kind != ENVELOPE_GREETING || json_read_kind(version) != JSON_KIND_OBJECT)
+        return "what answered is no QMP server";
     upstream->oob = FALSE;
     while (json_read_element(&walk, &capability))
         upstream->oob |= json_read_is(capability, "oob");
@@ -177,11 +174,9 @@ static gboolean on_greeting(Upstream *upstream, const EnvelopeReply *reply)
                     upstream->oob ? JSON_SPAN_LITERAL("{\"enable\":[\"oob\"]}") : JSON_SPAN_NONE,
                     (JsonSpan){upstream->fence, strlen(upstream->fence)});
     upstream->state = UPSTREAM_NEGOTIATING;
-    if (!stream_send(&upstream->stream, text->str, text->len)) {
-        lose_connection(upstream, "no room for the handshake");
-        return FALSE;
-    }
-    return flush(upstream);
+    if (!stream_send(&upstream->stream, text->str, text->len))
+        return "no room for the handshake";
+    return NULL;
 }
 
 static gboolean is_fence(const Upstream *upstream, JsonSpan id)
@@ -189,22 +184,20 @@ static gboolean is_fence(const Upstream *upstream, JsonSpan id)
     return id.len == strlen(upstream->fence) && memcmp(id.text, upstream->fence, id.len) == 0;
 }
 
-static gboolean on_handshake(Upstream *upstream, const EnvelopeReply *reply)
+static const char *on_handshake(Upstream *upstream, const EnvelopeReply *reply)
 {
     g_autofree char *version = NULL;
 
     if (!reply->id.text || !is_fence(upstream, reply->id)) {
         g_debug("dropped a reply to a former connection");
-        return TRUE;
+        return NULL;
     }
-    if (reply->kind != ENVELOPE_RETURN) {
-        lose_connection(upstream, "QEMU refused the handshake");
-        return FALSE;
-    }
+    if (reply->kind != ENVELOPE_RETURN)
+        return "QEMU refused the handshake";
     upstream->state = UPSTREAM_READY;
     version = g_steal_pointer(&upstream->greeting);
     upstream->ops->ready(upstream->owner, (JsonSpan){version, strlen(version)}, upstream->oob);
-    return upstream->state == UPSTREAM_READY;
+    return NULL;
 }
 
 static Pending *take_answered(Upstream *upstream, const EnvelopeReply *reply)
@@ -221,33 +214,29 @@ static Pending *take_answered(Upstream *upstream, const EnvelopeReply *reply)
     return pending;
 }
 
-static gboolean on_ready_message(Upstream *upstream, JsonSpan message, const EnvelopeReply *reply)
+static const char *on_ready_message(Upstream *upstream, JsonSpan message,
+                                    const EnvelopeReply *reply)
 {
     Pending *pending;
 
     if (reply->kind == ENVELOPE_EVENT) {
         upstream->ops->event(upstream->owner, message, reply);
-        return upstream->state == UPSTREAM_READY;
+        return NULL;
     }
     pending = reply->kind == ENVELOPE_GREETING ? NULL : take_answered(upstream, reply);
-    if (!pending) {
-        lose_connection(upstream, "a reply came that no command asked for");
-        return FALSE;
-    }
+    if (!pending)
+        return "a reply came that no command asked for";
     pending_finish(pending, reply, NULL);
-    if (upstream->state == UPSTREAM_READY)
-        send_waiting(upstream);
-    return upstream->state == UPSTREAM_READY;
+    send_waiting(upstream);
+    return NULL;
 }
 
-static gboolean on_message(Upstream *upstream, JsonSpan message)
+static const char *on_message(Upstream *upstream, JsonSpan message)
 {
     EnvelopeReply reply;
 
-    if (!envelope_read_reply(message, &reply)) {
-        lose_connection(upstream, "a message came that is neither reply nor event");
-        return FALSE;
-    }
+    if (!envelope_read_reply(message, &reply))
+        return "a message came that is neither reply nor event";
     switch (upstream->state) {
     case UPSTREAM_GREETING: return on_greeting(upstream, &reply);
     case UPSTREAM_NEGOTIATING: return on_handshake(upstream, &reply);
@@ -255,34 +244,37 @@ static gboolean on_message(Upstream *upstream, JsonSpan message)
     }
 }
 
-static void read_messages(Upstream *upstream)
+static const char *read_messages(Upstream *upstream)
 {
+    const char *why = NULL;
     JsonSpan message;
 
-    for (;;) {
+    while (!why) {
         switch (stream_next(&upstream->stream, &message)) {
-        case STREAM_MESSAGE:
-            if (!on_message(upstream, message))
-                return;
-            break;
-        case STREAM_FAULT: lose_connection(upstream, "what came is no JSON"); return;
-        case STREAM_END: lose_connection(upstream, "QEMU closed the connection"); return;
-        case STREAM_IDLE: flush(upstream); return;
+        case STREAM_MESSAGE: why = on_message(upstream, message); break;
+        case STREAM_FAULT: return "what came is no JSON";
+        case STREAM_END: return "QEMU closed the connection";
+        case STREAM_IDLE: return NULL;
         }
     }
+    return why;
 }
 
 static void on_io(gpointer owner, IoReady ready)
 {
     Upstream *upstream = owner;
     g_autoptr(GError) error = NULL;
+    const char *why = NULL;
 
     /* After a hang-up the last replies may still be there to be read: quit answers and goes. */
-    if ((ready & (IO_READABLE | IO_HANGUP)) && !stream_fill(&upstream->stream, &error)) {
-        lose_connection(upstream, error->message);
-        return;
-    }
-    read_messages(upstream);
+    if ((ready & (IO_READABLE | IO_HANGUP)) && !stream_fill(&upstream->stream, &error))
+        why = error->message;
+    if (!why)
+        why = read_messages(upstream);
+    if (!why && !stream_flush(&upstream->stream, &error))
+        why = error->message;
+    if (why)
+        lose_connection(upstream, why);
 }
 
 static void on_connected(gpointer owner, int fd)

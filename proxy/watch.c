@@ -19,6 +19,19 @@ static JsonSpan returned(const EnvelopeReply *reply)
 
 /* ---- Which port, and is it open -------------------------------------------------------------- */
 
+static void on_chardevs(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Watch *watch = pending->owner;
+
+    port_read_chardevs(&watch->port, returned(reply));
+    tell_port(watch);
+}
+
+void watch_ask_port(Watch *watch)
+{
+    ask(watch, "query-chardev", NULL, on_chardevs);
+}
+
 static void on_candidate(Pending *pending, const EnvelopeReply *reply, const GError *error);
 
 /* One port after the other is asked for its chardev, until it is the agent's. */
@@ -28,7 +41,7 @@ static void ask_candidate(Watch *watch)
     g_autofree char *arguments = NULL;
 
     if (!device) {
-        tell_port(watch);
+        watch_ask_port(watch); /* only from here on do events tell: a change before it was missed */
         return;
     }
     arguments =
@@ -54,19 +67,6 @@ static void on_peripherals(Pending *pending, const EnvelopeReply *reply, const G
         return;
     port_read_peripherals(&watch->port, returned(reply));
     ask_candidate(watch);
-}
-
-static void on_chardevs(Pending *pending, const EnvelopeReply *reply, const GError *error)
-{
-    Watch *watch = pending->owner;
-
-    port_read_chardevs(&watch->port, returned(reply));
-    tell_port(watch);
-}
-
-void watch_ask_port(Watch *watch)
-{
-    ask(watch, "query-chardev", NULL, on_chardevs);
 }
 
 static void on_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
