@@ -87,6 +87,34 @@ static void test_grandparent(void)
     charge_clear(&top);
 }
 
+/* What is a child's own is there while the others have all that is shared, and only the rest is
+ * shared. */
+static void test_own(void)
+{
+    Charge parent, greedy, modest;
+
+    charge_init(&parent, NULL, 100);
+    charge_init(&greedy, &parent, 1000);
+    charge_init(&modest, &parent, 1000);
+    charge_set_own(&greedy, 10);
+    charge_set_own(&modest, 10);
+    g_assert_true(charge_take(&greedy, 110));
+    g_assert_cmpuint(parent.used, ==, 100);
+    g_assert_false(charge_take(&greedy, 1));
+    g_assert_true(charge_take(&modest, 6));
+    g_assert_true(charge_take(&modest, 4));
+    g_assert_false(charge_take(&modest, 1));
+    charge_give(&greedy, 5);
+    g_assert_cmpuint(parent.used, ==, 95);
+    g_assert_true(charge_take(&modest, 5));
+    charge_give(&modest, 15);
+    charge_give(&greedy, 105);
+    g_assert_cmpuint(parent.used, ==, 0);
+    charge_clear(&modest);
+    charge_clear(&greedy);
+    charge_clear(&parent);
+}
+
 static void test_open_books(void)
 {
     if (g_test_subprocess()) {
@@ -109,6 +137,7 @@ int main(int argc, char **argv)
     g_test_add_func("/charge/huge", test_huge);
     g_test_add_func("/charge/parent", test_parent);
     g_test_add_func("/charge/grandparent", test_grandparent);
+    g_test_add_func("/charge/own", test_own);
     g_test_add_func("/charge/open-books", test_open_books);
     return g_test_run();
 }

@@ -12,22 +12,47 @@ void charge_clear(Charge *charge)
     g_assert(charge->used == 0);
 }
 
+void charge_set_own(Charge *charge, gsize bytes)
+{
+    g_assert(charge->used == 0);
+    charge->own = bytes;
+}
+
+/* What the parent is charged with when this account holds @used. */
+static gsize passed_on(const Charge *charge, gsize used)
+{
+    return used > charge->own ? used - charge->own : 0;
+}
+
 gboolean charge_take(Charge *charge, gsize bytes)
 {
-    for (const Charge *at = charge; at; at = at->parent)
-        if (bytes > at->limit - at->used)
+    gsize part = bytes;
+
+    for (const Charge *at = charge; at; at = at->parent) {
+        if (part > at->limit - at->used)
             return FALSE;
+        part = passed_on(at, at->used + part) - passed_on(at, at->used);
+    }
+    part = bytes;
     for (Charge *at = charge; at; at = at->parent) {
-        at->used += bytes;
+        gsize before = at->used;
+
+        at->used += part;
         at->peak = MAX(at->peak, at->used);
+        part = passed_on(at, at->used) - passed_on(at, before);
     }
     return TRUE;
 }
 
 void charge_give(Charge *charge, gsize bytes)
 {
+    gsize part = bytes;
+
     for (Charge *at = charge; at; at = at->parent) {
-        g_assert(bytes <= at->used);
-        at->used -= bytes;
+        gsize before = at->used;
+
+        g_assert(part <= before);
+        at->used -= part;
+        part = passed_on(at, before) - passed_on(at, at->used);
     }
 }

@@ -3,8 +3,9 @@
 /*
  * charge: memory charged to the peer that costs it.
  *
- * An account has a limit and may have a parent, whose limit holds for all its children together.
- * Owns the arithmetic; what is done when there is no room is for whoever asked.
+ * An account has a limit and may have a parent, whose limit holds for all its children together;
+ * but for what is each child's own, so that some who take all there is do not leave the others with
+ * nothing. Owns the arithmetic; what is done when there is no room is for whoever asked.
  */
 
 #pragma once
@@ -16,11 +17,15 @@ G_BEGIN_DECLS
 typedef struct Charge {
     struct Charge *parent; /* (nullable): must outlive this one */
     gsize limit;
+    gsize own; /* the first bytes, which the parent is not asked for */
     gsize used;
     gsize peak;
 } Charge;
 
 void charge_init(Charge *charge, Charge *parent, gsize limit);
+
+/* The first @bytes need no room in the parent. To be called while nothing is taken. */
+void charge_set_own(Charge *charge, gsize bytes);
 
 /* Asserts that everything was given back. */
 void charge_clear(Charge *charge);

@@ -28,7 +28,7 @@ void json_keys_clear(JsonKeys *keys)
     json_keys_init(keys);
 }
 
-static void push(JsonKeys *keys, guint32 offset, guint32 len)
+static void push(JsonKeys *keys, JsonKey key)
 {
     if (keys->used == keys->size) {
         JsonKey *old = keys->stack == keys->few ? NULL : keys->stack;
@@ -38,17 +38,13 @@ static void push(JsonKeys *keys, guint32 offset, guint32 len)
         if (!old)
             memcpy(keys->stack, keys->few, sizeof keys->few);
     }
-    keys->stack[keys->used++] = (JsonKey){offset, len};
-}
-
-static JsonSpan text_at(const JsonKeys *keys, const char *message, guint place)
-{
-    return (JsonSpan){message + keys->stack[place].offset, keys->stack[place].len};
+    keys->stack[keys->used++] = key;
 }
 
 /* FNV-1a's shape with a secret start and a secret factor, folded to its upper half: those bits
  * depend on every byte and both secrets. Chosen for the few lines it takes; it guards a table, not
- * a secret. */
+ * a secret. The secrets are not g_random_int()'s, of which peers get to see enough to guess more.
+ */
 static guint32 hash_text(JsonSpan text, guint opening)
 {
     static gsize ready;
@@ -59,8 +55,10 @@ static guint32 hash_text(JsonSpan text, guint opening)
     guint n;
 
     if (g_once_init_enter(&ready)) {
-        start = (guint64)g_random_int() << 32 | g_random_int();
-        factor = (guint64)g_random_int() << 32 | g_random_int() | 1;
+        g_autoptr(GRand) random = g_rand_new();
+
+        start = (guint64)g_rand_int(random) << 32 | g_rand_int(random);
+        factor = (guint64)g_rand_int(random) << 32 | g_rand_int(random) | 1;
         g_once_init_leave(&ready, 1);
     }
 
@@ -73,115 +71,127 @@ static guint32 hash_text(JsonSpan text, guint opening)
     return (guint32)(hash >> 32);
 }
 
-/* Returns: the slot of an equal name of the same object, or the free one where it would stand. The
- * slot says only a place in the stack; names of other objects on the way are told apart by where
- * they stand. */
-static guint find_slot(const JsonKeys *keys, const char *message, JsonSpan text)
+static gboolean says(const JsonKeys *keys, const char *message, guint place, const JsonKey *key)
 {
-    guint slot = hash_text(text, keys->opening) & (keys->n_slots - 1);
+    const JsonKey *other = &keys->stack[place];
 
-    while (keys->slots[slot] != 0) {
-        guint place = keys->slots[slot];
-
-        if (place > keys->opening && json_text_equal(text_at(keys, message, place), text))
-            break;
-        slot = (slot + 1) & (keys->n_slots - 1);
-    }
-    return slot;
+    return other->hash == key->hash &&
+           json_text_equal((JsonSpan){message + other->offset, other->len},
+                           (JsonSpan){message + key->offset, key->len});
 }
+
+/* ---- The table ------------------------------------------------------------------------------- */
 
 static gboolean is_hashed(const JsonKeys *keys)
 {
     return keys->used - keys->opening - 1 >= LIMIT_JSON_KEYS_LINEAR;
 }
 
-/* Which openings lie below a place; entered objects are those with enough names in the stack right
- * now. */
-static void rehash(JsonKeys *keys, const char *message, guint n_slots)
+static guint slot_after(const JsonKeys *keys, guint slot)
 {
-    guint innermost = keys->opening;
+    return (slot + 1) & (keys->n_slots - 1);
+}
+
+static guint first_slot(const JsonKeys *keys, guint32 hash)
+{
+    return hash & (keys->n_slots - 1);
+}
+
+static void put(JsonKeys *keys, guint place)
+{
+    guint slot = first_slot(keys, keys->stack[place].hash);
+
+    while (keys->slots[slot] != 0)
+        slot = slot_after(keys, slot);
+    keys->slots[slot] = place;
+}
+
+/* In the order of coming, which is that of places, so that the opposite order of going holds. */
+static void grow(JsonKeys *keys)
+{
     g_autofree guint32 *old = g_steal_pointer(&keys->slots);
-    guint n_old = keys->n_slots;
     g_autofree guint8 *entered = g_new0(guint8, keys->used);
 
-    for (guint i = 0; i < n_old; i++)
+    for (guint i = 0; i < keys->n_slots; i++)
         entered[old[i]] = old[i] != 0;
-
-    keys->slots = g_new0(guint32, n_slots);
-    keys->n_slots = n_slots;
-    for (guint place = 0; place < keys->used; place++) {
-        if (keys->stack[place].len == JSON_KEY_OPENING)
-            keys->opening = place;
-        else if (entered[place])
-            keys->slots[find_slot(keys, message, text_at(keys, message, place))] = place;
-    }
-    keys->opening = innermost;
+    keys->n_slots = MAX(keys->n_slots * 2, 4 * LIMIT_JSON_KEYS_LINEAR);
+    keys->slots = g_new0(guint32, keys->n_slots);
+    for (guint place = 1; place < keys->used; place++)
+        if (entered[place])
+            put(keys, place);
 }
 
-static void enter(JsonKeys *keys, const char *message, guint place)
+static void enter(JsonKeys *keys, guint place)
 {
     if ((keys->n_hashed + 1) * 2 > keys->n_slots)
-        rehash(keys, message, MAX(keys->n_slots * 2, 64));
-    keys->slots[find_slot(keys, message, text_at(keys, message, place))] = place;
+        grow(keys);
+    put(keys, place);
     keys->n_hashed++;
 }
+
+static void leave(JsonKeys *keys, guint place)
+{
+    guint slot = first_slot(keys, keys->stack[place].hash);
+
+    while (keys->slots[slot] != place)
+        slot = slot_after(keys, slot);
+    keys->slots[slot] = 0;
+    keys->n_hashed--;
+}
+
+/* Places below the opening are of other objects that are entered too. */
+static gboolean found_hashed(const JsonKeys *keys, const char *message, const JsonKey *key)
+{
+    guint slot = first_slot(keys, key->hash);
+
+    for (; keys->slots[slot] != 0; slot = slot_after(keys, slot))
+        if (keys->slots[slot] > keys->opening && says(keys, message, keys->slots[slot], key))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean found_linear(const JsonKeys *keys, const char *message, const JsonKey *key)
+{
+    for (guint place = keys->opening + 1; place < keys->used; place++)
+        if (says(keys, message, place, key))
+            return TRUE;
+    return FALSE;
+}
+
+/* ---- Public ---------------------------------------------------------------------------------- */
 
 void json_keys_open(JsonKeys *keys)
 {
     guint around = keys->opening;
 
     keys->opening = keys->used;
-    push(keys, around, JSON_KEY_OPENING);
+    push(keys, (JsonKey){.offset = around});
 }
 
-/* By searching for each name: a sweep over the table would let one large object make the closing of
- * each small one slow. */
-static void leave(JsonKeys *keys, const char *message, guint place)
-{
-    guint slot = hash_text(text_at(keys, message, place), keys->opening) & (keys->n_slots - 1);
-
-    while (keys->slots[slot] != place)
-        slot = (slot + 1) & (keys->n_slots - 1);
-    keys->slots[slot] = 0;
-    keys->n_hashed--;
-}
-
-void json_keys_close(JsonKeys *keys, const char *message)
+void json_keys_close(JsonKeys *keys)
 {
     guint around = keys->stack[keys->opening].offset;
 
     if (is_hashed(keys))
         for (guint place = keys->used - 1; place > keys->opening; place--)
-            leave(keys, message, place);
+            leave(keys, place);
     keys->used = keys->opening;
     keys->opening = around;
-}
-
-static gboolean found_linear(const JsonKeys *keys, const char *message, JsonSpan text)
-{
-    for (guint place = keys->opening + 1; place < keys->used; place++)
-        if (json_text_equal(text_at(keys, message, place), text))
-            return TRUE;
-    return FALSE;
 }
 
 gboolean json_keys_add(JsonKeys *keys, const char *message, gsize offset, gsize len)
 {
     JsonSpan text = {message + offset, len};
+    JsonKey key = {(guint32)offset, (guint32)len, hash_text(text, keys->opening)};
+    gboolean hashed = is_hashed(keys);
 
-    if (!is_hashed(keys)) {
-        if (found_linear(keys, message, text))
-            return FALSE;
-        push(keys, (guint32)offset, (guint32)len);
-        if (is_hashed(keys))
-            for (guint place = keys->opening + 1; place < keys->used; place++)
-                enter(keys, message, place);
-        return TRUE;
-    }
-
-    if (keys->slots[find_slot(keys, message, text)] != 0)
+    if (hashed ? found_hashed(keys, message, &key) : found_linear(keys, message, &key))
         return FALSE;
-    push(keys, (guint32)offset, (guint32)len);
-    enter(keys, message, keys->used - 1);
+    push(keys, key);
+    if (hashed)
+        enter(keys, keys->used - 1);
+    else if (is_hashed(keys))
+        for (guint place = keys->opening + 1; place < keys->used; place++)
+            enter(keys, place);
     return TRUE;
 }

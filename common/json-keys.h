@@ -4,7 +4,7 @@
  * json-keys: the member names of all objects that are open, to find one that is there twice.
  *
  * Part of json-scan and used by nothing else. Names are kept as places in the message, not copied:
- * 8 bytes each, and 8 more in objects of over LIMIT_JSON_KEYS_LINEAR members. So that an object of
+ * 12 bytes each, and 8 more in objects of over LIMIT_JSON_KEYS_LINEAR members. So that an object of
  * half a million names costs no more than linear time, those are found by a hash that a peer cannot
  * steer.
  */
@@ -17,14 +17,13 @@
 
 G_BEGIN_DECLS
 
-/* A name; or, with length JSON_KEY_OPENING, the start of an object. */
+/* A name, by its place from the message's start; or the opening of an object, whose offset is where
+ * the one around it stands in the stack. */
 typedef struct {
-    guint32
-        offset; /* from the message's start; of an opening: the opening of the object around it */
+    guint32 offset;
     guint32 len;
+    guint32 hash; /* of the name, and of the object that it is in */
 } JsonKey;
-
-#define JSON_KEY_OPENING G_MAXUINT32
 
 typedef struct {
     JsonKey *stack; /* `few`, until more are needed */
@@ -44,7 +43,7 @@ void json_keys_init(JsonKeys *keys);
 void json_keys_clear(JsonKeys *keys);
 
 void json_keys_open(JsonKeys *keys);
-void json_keys_close(JsonKeys *keys, const char *message);
+void json_keys_close(JsonKeys *keys);
 
 /**
  * json_keys_add:

@@ -195,7 +195,7 @@ static Step misplaced(JsonScan *scan)
 }
 
 /* The brackets are counted already, the bit of the level that was closed still stands. */
-static Step close_bracket(JsonScan *scan, const char *buffer, gboolean object)
+static Step close_bracket(JsonScan *scan, gboolean object)
 {
     gboolean may_end = scan->expect == EXPECT_COMMA_OR_END ||
                        scan->expect == (object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END);
@@ -205,7 +205,7 @@ static Step close_bracket(JsonScan *scan, const char *buffer, gboolean object)
     if (is_object_at(scan, depth(scan)) != object)
         return misplaced(scan);
     if (object)
-        json_keys_close(&scan->keys, buffer + scan->start);
+        json_keys_close(&scan->keys);
     return end_value(scan, scan->pos);
 }
 
@@ -220,15 +220,15 @@ static Step end_key(JsonScan *scan, const char *buffer)
     return STEP_ON;
 }
 
-static Step accept_structural(JsonScan *scan, const char *buffer, guint8 byte)
+static Step accept_structural(JsonScan *scan, guint8 byte)
 {
     gboolean value_may_come = scan->expect == EXPECT_VALUE || scan->expect == EXPECT_VALUE_OR_END;
 
     switch (byte) {
     case '{': return value_may_come ? open_bracket(scan, TRUE) : misplaced(scan);
     case '[': return value_may_come ? open_bracket(scan, FALSE) : misplaced(scan);
-    case '}': return close_bracket(scan, buffer, TRUE);
-    case ']': return close_bracket(scan, buffer, FALSE);
+    case '}': return close_bracket(scan, TRUE);
+    case ']': return close_bracket(scan, FALSE);
     case ':':
         if (scan->expect != EXPECT_COLON)
             return misplaced(scan);
@@ -257,7 +257,7 @@ static Step end_token(JsonScan *scan, const char *buffer, Token token, guint8 by
                           scan->token_start);
 
     if (token == TOKEN_STRUCTURAL)
-        return accept_structural(scan, buffer, byte);
+        return accept_structural(scan, byte);
     if (scan->expect == EXPECT_KEY || scan->expect == EXPECT_KEY_OR_END)
         return token == TOKEN_STRING ? end_key(scan, buffer) : misplaced(scan);
     if (scan->expect != EXPECT_VALUE && scan->expect != EXPECT_VALUE_OR_END)

@@ -93,6 +93,10 @@
 /* Memory of one client: a largest request being read, its copy on the way, and unsent output. */
 #define LIMIT_CLIENT_BYTES (256u * 1024 * 1024)
 
+/* What each client may hold of it in any case, whatever the others hold: requests and replies of
+ * the usual size pass even while some peers hold all that is shared. 1000 clients: 64 MiB. */
+#define LIMIT_CLIENT_OWN_BYTES (64u * 1024)
+
 /* Memory that all clients of one proxy may hold in requests and unsent output together. */
 #define LIMIT_PROXY_BYTES (512u * 1024 * 1024)
 

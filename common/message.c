@@ -5,30 +5,28 @@
 #include "json-write.h"
 #include "qmp-error.h"
 
-static void end_line(GString *out, MessageDialect dialect)
+void message_open(GString *out, const char *member)
 {
-    g_string_append(out, dialect == MESSAGE_QMP ? "\r\n" : "\n");
+    g_string_append_printf(out, "{\"%s\": ", member);
 }
 
-static void write_id(JsonWrite *write, JsonSpan id)
-{
-    if (!id.text)
-        return;
-    json_write_key(write, "id");
-    json_write_value(write, id);
-}
-
-void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSpan id)
+void message_close(GString *out, MessageDialect dialect, JsonSpan id)
 {
     JsonWrite write;
 
     json_write_init(&write, out);
-    json_write_begin_object(&write);
-    json_write_key(&write, "return");
-    json_write_span(&write, value);
-    write_id(&write, id);
-    json_write_end_object(&write);
-    end_line(out, dialect);
+    if (id.text) {
+        g_string_append(out, ", \"id\": ");
+        json_write_value(&write, id);
+    }
+    g_string_append(out, dialect == MESSAGE_QMP ? "}\r\n" : "}\n");
+}
+
+void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSpan id)
+{
+    message_open(out, "return");
+    g_string_append_len(out, value.text, (gssize)value.len);
+    message_close(out, dialect, id);
 }
 
 void message_error_span(GString *out, MessageDialect dialect, JsonSpan error, JsonSpan id)
@@ -37,11 +35,13 @@ void message_error_span(GString *out, MessageDialect dialect, JsonSpan error, Js
 
     json_write_init(&write, out);
     json_write_begin_object(&write);
-    write_id(&write, id);
+    if (id.text) {
+        json_write_key(&write, "id");
+        json_write_value(&write, id);
+    }
     json_write_key(&write, "error");
     json_write_span(&write, error);
-    json_write_end_object(&write);
-    end_line(out, dialect);
+    message_close(out, dialect, JSON_SPAN_NONE);
 }
 
 void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id)
@@ -78,8 +78,7 @@ void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us)
         json_write_key(&write, "data");
         json_write_span(&write, data);
     }
-    json_write_end_object(&write);
-    end_line(out, MESSAGE_QMP);
+    message_close(out, MESSAGE_QMP, JSON_SPAN_NONE);
 }
 
 void message_greeting(GString *out, JsonSpan version, gboolean oob)
@@ -98,8 +97,7 @@ void message_greeting(GString *out, JsonSpan version, gboolean oob)
         json_write_string(&write, "oob");
     json_write_end_array(&write);
     json_write_end_object(&write);
-    json_write_end_object(&write);
-    end_line(out, MESSAGE_QMP);
+    message_close(out, MESSAGE_QMP, JSON_SPAN_NONE);
 }
 
 static gboolean is_empty(JsonSpan object)

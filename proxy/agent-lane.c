@@ -353,18 +353,26 @@ static gboolean answers_flight(const AgentLane *lane, const EnvelopeReply *reply
 static void deliver(AgentLane *lane, const EnvelopeReply *reply)
 {
     g_autoptr(GString) text = NULL;
+    g_autoptr(GError) error = NULL;
     EnvelopeReply rebuilt = *reply;
     JsonWrite write;
 
     if (reply->kind == ENVELOPE_ERROR) {
-        g_autoptr(GError) error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-
+        error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
         land(lane, NULL, error);
         return;
     }
     text = g_string_sized_new(reply->value.len + 16);
     json_write_init(&write, text);
     json_write_value(&write, reply->value);
+    if (text->len > LIMIT_AGENT_BULK_REPLY_BYTES) { /* each non-ASCII byte takes three */
+        qmp_error_set(&error,
+                      "The guest agent's result has %" G_GSIZE_FORMAT
+                      " bytes, at most %u are passed on",
+                      text->len, LIMIT_AGENT_BULK_REPLY_BYTES);
+        land(lane, NULL, error);
+        return;
+    }
     rebuilt.value = (JsonSpan){text->str, text->len};
     rebuilt.id = JSON_SPAN_NONE;
     land(lane, &rebuilt, NULL);

@@ -67,12 +67,17 @@ static void flush(Client *client)
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static void send_text(Client *client, const GString *text)
+static void send_span(Client *client, const char *text, gsize len)
 {
     if (client->state == CLIENT_GONE)
         return;
-    if (!stream_send(&client->stream, text->str, text->len))
+    if (!stream_send(&client->stream, text, len))
         leave(client, "it does not read what it asked for");
+}
+
+static void send_text(Client *client, const GString *text)
+{
+    send_span(client, text->str, text->len);
 }
 
 static void send_error(Client *client, const GError *error, JsonSpan id)
@@ -83,14 +88,29 @@ static void send_error(Client *client, const GError *error, JsonSpan id)
     send_text(client, text);
 }
 
+/* The value goes to the queue as it stands where it came in: it may be 64 MiB. */
+static void send_return(Client *client, JsonSpan id, JsonSpan value)
+{
+    g_autoptr(GString) around = g_string_new(NULL);
+
+    message_open(around, "return");
+    send_text(client, around);
+    send_span(client, value.text, value.len);
+    g_string_truncate(around, 0);
+    message_close(around, MESSAGE_QMP, id);
+    send_text(client, around);
+}
+
 static void send_reply(Client *client, JsonSpan id, const EnvelopeReply *reply)
 {
-    g_autoptr(GString) text = g_string_sized_new(reply->value.len + id.len + 64);
+    g_autoptr(GString) text = NULL;
 
-    if (reply->kind == ENVELOPE_RETURN)
-        message_return(text, MESSAGE_QMP, reply->value, id);
-    else
-        message_error_span(text, MESSAGE_QMP, reply->value, id);
+    if (reply->kind == ENVELOPE_RETURN) {
+        send_return(client, id, reply->value);
+        return;
+    }
+    text = g_string_new(NULL);
+    message_error_span(text, MESSAGE_QMP, reply->value, id);
     send_text(client, text);
 }
 
@@ -335,6 +355,7 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops,
 
     *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer)};
     charge_init(&client->charge, memory, LIMIT_CLIENT_BYTES);
+    charge_set_own(&client->charge, LIMIT_CLIENT_OWN_BYTES);
     g_queue_init(&client->read_ahead);
     g_queue_init(&client->faults);
     client->io = io_new(loop, fd, on_io, client);
