@@ -35,7 +35,7 @@ MAY_INCLUDE = {
     "proxy core": PROXY_AREAS | {"common"},
     "proxy border": PROXY_AREAS | {"proxy border", "proxy public header", "common"},
     "proxy public header": set(),
-    "proxy test": PROXY_AREAS | {"proxy border", "proxy public header", "common", "test support"},
+    "proxy test": PROXY_AREAS | {"proxy test", "proxy border", "proxy public header", "common", "test support"},
     "proxy program": {"proxy program", "proxy public header"},
     "cli": {"cli", "proxy public header", "common"},
     "cli test": {"cli", "proxy public header", "common", "test support"},
@@ -63,7 +63,7 @@ PURE_SYSTEM_HEADER = re.compile(
 def proxy_area(path, stem):
     if len(path.parts) > 2:
         return "proxy program"
-    if stem.endswith("-test"):
+    if stem.endswith(("-test", "-fixture")):
         return "proxy test"
     if stem == "qga-proxy":
         return "proxy public header" if path.suffix == ".h" else "proxy border"
