@@ -2,6 +2,7 @@
 """What hosts have always said to the guest agent, held against our agent and Debian's, on both kinds of channel,
 directly and through the proxy: the same words get the same answers everywhere."""
 
+import functools
 import json
 import unittest
 
@@ -23,6 +24,12 @@ SERVED_WHILE_FROZEN = {
 }
 
 
+@functools.cache
+def shared_guest(agent):
+    """One for all classes with that agent, which runs in it on both kinds of channel."""
+    return unittest.enterModuleContext(Guest(agent, "both"))
+
+
 class Transcripts:
     """Subclasses say which agent, on which channel, and how the tests get at it."""
 
@@ -31,7 +38,7 @@ class Transcripts:
 
     @classmethod
     def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(cls.agent, cls.method))
+        cls.guest = shared_guest(cls.agent)
         cls.client = cls.enterClassContext(cls.connect())
 
     # Means
