@@ -256,12 +256,22 @@ static void drop_orphans(AgentLane *lane)
     }
 }
 
+/* Behind a command under way there is one sync; an agent that does not know the delimited one is
+ * asked in plain words at once. */
+static gboolean may_probe(const AgentLane *lane)
+{
+    if (!lane->io || lane->port == PORT_CLOSED || lane->paused_us)
+        return FALSE;
+    if (lane->flight.pending && !(lane->sync.plain && lane->sync.probes == 1))
+        return FALSE;
+    return sync_due(&lane->sync, now(lane));
+}
+
 /* Sends what may be sent now: a sync that is due, or the next command. */
 static void pump(AgentLane *lane)
 {
     drop_orphans(lane);
-    if (lane->io && lane->port != PORT_CLOSED && !lane->flight.pending && !lane->paused_us &&
-        sync_due(&lane->sync, now(lane))) {
+    if (may_probe(lane)) {
         g_autoptr(GString) text = g_string_new(NULL);
 
         append_probe(lane, text);
@@ -323,7 +333,7 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
 
 /* Without ids, order alone tells: between a sync's answer and the next sync there is one command. A
  * silent one is followed by a sync at once; what comes between its failure and that answer is the
- * complaint about 0xFF. */
+ * complaint about 0xFF, or about a sync that the agent does not know. */
 static gboolean answers_flight_by_order(const AgentLane *lane, const EnvelopeReply *reply)
 {
     g_autoptr(GError) error = NULL;
@@ -335,7 +345,7 @@ static gboolean answers_flight_by_order(const AgentLane *lane, const EnvelopeRep
     if (reply->kind != ENVELOPE_ERROR)
         return FALSE;
     error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    return !strstr(error->message, "JSON parse error");
+    return !strstr(error->message, "JSON parse error") && !strstr(error->message, "guest-sync");
 }
 
 static gboolean answers_flight(const AgentLane *lane, const EnvelopeReply *reply)
