@@ -127,6 +127,14 @@ JsonFault stream_fault(const Stream *stream)
     return stream->scan.fault;
 }
 
+gboolean stream_fault_begins(const Stream *stream, const char *text)
+{
+    gsize at = stream->scan.start;
+
+    return stream->scan.fault == JSON_FAULT_LEXICAL && stream->filled - at >= strlen(text) &&
+           memcmp(stream->buffer + at, text, strlen(text)) == 0;
+}
+
 void stream_discard_input(Stream *stream)
 {
     json_scan_restart(&stream->scan);

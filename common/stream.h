@@ -95,6 +95,10 @@ StreamResult stream_next(Stream *stream, JsonSpan *ret_message);
 char *stream_fault_text(const Stream *stream);
 JsonFault stream_fault(const Stream *stream);
 
+/* Whether the input at the last STREAM_FAULT, which no message can begin with, begins with @text.
+ */
+gboolean stream_fault_begins(const Stream *stream, const char *text);
+
 /* Drops all input that was not handed out yet, and whatever message was under way. */
 void stream_discard_input(Stream *stream);
 

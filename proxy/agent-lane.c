@@ -508,6 +508,10 @@ static void on_timer(gpointer owner, gint64 now_us)
         doubt(lane);
         land_failed(lane, why);
     }
+    /* A probe was not answered: half a message may stand before all that comes. Nothing of the
+     * input is in hand here. */
+    if (lane->io && waits_for_sync(lane) && sync_due(&lane->sync, now_us))
+        stream_discard_input(&lane->stream);
     refuse_late(lane, now_us);
     pump(lane);
 }

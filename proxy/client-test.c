@@ -165,6 +165,54 @@ static void test_greeting(void)
     desk_close(&desk);
 }
 
+/* One that leaves before QEMU is there leaves its place to others; one that only sends no more does
+ * not. */
+static void test_leaves_unheard(void)
+{
+    Desk desk;
+
+    desk_open(&desk, SOCK_STREAM);
+    peer_shut(&desk.peer);
+    world_settle(&desk.world);
+    g_assert_cmpuint(desk.gone, ==, 1);
+    desk_close(&desk);
+
+    desk_open(&desk, SOCK_STREAM);
+    peer_send(&desk.peer, NEGOTIATE);
+    peer_shut(&desk.peer);
+    world_settle(&desk.world);
+    g_assert_cmpuint(desk.gone, ==, 0);
+    desk_greet(&desk, TRUE);
+    peer_expect(&desk.peer, GREETING("\"oob\"") DONE);
+    desk_close(&desk);
+}
+
+/* What a browser is made to post is not carried out; the same bytes after negotiation are only an
+ * error. */
+static void test_http(void)
+{
+    static const char *const requests[] = {
+        "POST / HTTP/1.1\r\nHost: localhost:4444\r\n\r\n" NEGOTIATE "{\"execute\":\"quit\"}",
+        "GET /?" NEGOTIATE " HTTP/1.1\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\n\r\n" NEGOTIATE,
+    };
+    Desk desk;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
+        desk_open(&desk, SOCK_STREAM);
+        desk_greet(&desk, TRUE);
+        desk_ask(&desk, requests[i]);
+        g_assert_cmpstr(desk.why, ==, "it speaks HTTP");
+        assert_asked(&desk, "");
+        desk_close(&desk);
+    }
+
+    desk_open_negotiated(&desk, FALSE);
+    desk_ask(&desk, "POST\r\n{\"execute\":\"a\"}");
+    assert_asked(&desk, "a");
+    desk_close(&desk);
+}
+
 static void test_refused_negotiation(void)
 {
 #define EXPECTING                                                    \
@@ -425,6 +473,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/client/greeting", test_greeting);
+    g_test_add_func("/client/leaves-unheard", test_leaves_unheard);
+    g_test_add_func("/client/http", test_http);
     g_test_add_func("/client/refused-negotiation", test_refused_negotiation);
     g_test_add_func("/client/negotiation", test_negotiation);
     g_test_add_func("/client/events", test_events);

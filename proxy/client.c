@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Legal in each state:
- *   HELD         not greeted, since QEMU is not there; nothing is read
+ *   HELD         not greeted, since QEMU is not there; read once, to notice one that leaves
  *   NEGOTIATING  every command but qmp_capabilities is refused, no events
  *   COMMANDING   commands go to the owner, events come
  *   FINISHING    nothing is read; gone when the output is written
@@ -208,6 +208,19 @@ static void keep(Client *client, JsonSpan message)
         leave(client, "no room for what it sends ahead");
 }
 
+/* A web page can make its reader's browser post anything to a port of localhost, commands among it.
+ */
+static gboolean speaks_http(const Client *client)
+{
+    static const char *const verbs[] = {"GET ", "PUT ", "POST", "HEAD", "OPTI",
+                                        "DELE", "PATC", "CONN", "TRAC"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
+        if (stream_fault_begins(&client->stream, verbs[i]))
+            return TRUE;
+    return FALSE;
+}
+
 static void take_fault(Client *client, GError *error)
 {
     if (client->busy) {
@@ -288,6 +301,10 @@ static gboolean take_next(Client *client)
     switch (stream_next(&client->stream, &message)) {
     case STREAM_MESSAGE: take_message(client, message); return TRUE;
     case STREAM_FAULT:
+        if (client->state == CLIENT_NEGOTIATING && speaks_http(client)) {
+            leave(client, "it speaks HTTP");
+            return FALSE;
+        }
         text = stream_fault_text(&client->stream);
         qmp_error_set(&error, "%s", text);
         take_fault(client, error);
@@ -333,9 +350,13 @@ static void on_io(gpointer owner, IoReady ready)
 
     if (client->state == CLIENT_GONE)
         return;
-    if ((ready & IO_READABLE) && may_take_message(client)) {
+    if ((ready & IO_READABLE) && (may_take_message(client) || client->state == CLIENT_HELD)) {
         if (!stream_fill(&client->stream, &error)) {
             leave(client, error->message);
+            return;
+        }
+        if (client->state == CLIENT_HELD && client->stream.ended && client->stream.filled == 0) {
+            leave(client, "it left before it was greeted");
             return;
         }
     } else if (ready & IO_HANGUP) {
@@ -361,7 +382,6 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops,
     client->io = io_new(loop, fd, on_io, client);
     stream_init(&client->stream, &io_stream, client->io,
                 &JSON_SCAN_LIMITS(LIMIT_CLIENT_REQUEST_BYTES), &limits, &client->charge);
-    stream_pause(&client->stream, TRUE);
     return client;
 }
 

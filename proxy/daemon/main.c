@@ -10,6 +10,7 @@
 #include "proxy/qga-proxy.h"
 
 #include <glib-unix.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -166,6 +167,7 @@ int main(int argc, char **argv)
         puts("qga-proxyd " QGA_PROXY_VERSION);
         return EXIT_SUCCESS;
     }
+    signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
     log.name = options.name;
     g_log_set_writer_func(write_log, &log, NULL);
 
