@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * core-fixture: a whole proxy on unix sockets, with the test as its QEMU, its guest and its
+ * clients.
+ */
+
+#pragma once
+
+#include "core.h"
+
+#include "support/fake-agent.h"
+#include "support/fake-qemu.h"
+#include "support/peer.h"
+#include "support/world.h"
+
+G_BEGIN_DECLS
+
+#define GENERIC(desc) "{\"error\": {\"class\": \"GenericError\", \"desc\": \"" desc "\"}}\r\n"
+#define EVENT(name) \
+    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" name "\"}\r\n"
+
+/* What is asked of each QEMU that is connected. */
+#define ASKED_AT_START                                              \
+    "{\"execute\":\"query-status\"}{\"execute\":\"query-chardev\"}" \
+    "{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral\"}}"
+
+typedef struct {
+    World world;
+    char *folder;
+    char *monitor; /* paths */
+    char *channel;
+    char *socket;
+    int listening[2]; /* QEMU's, for the monitor and the channel; -1 where it does not */
+    Core *core;
+    Peer qemu;
+    Peer agent;
+    GString *closed; /* why the core was closed: a line for each time */
+} CoreFixture;
+
+/* Started, with a listener, but QEMU is not there yet. */
+void core_set_up_alone(CoreFixture *fixture, gconstpointer unused);
+
+/* QEMU is there and negotiated, its questions are not answered, and the agent is not synced. */
+void core_set_up_met(CoreFixture *fixture, gconstpointer unused);
+
+/* The port is port0 and open, the agent knows guest-info and guest-ping, and all is quiet. */
+void core_set_up(CoreFixture *fixture, gconstpointer unused);
+void core_tear_down(CoreFixture *fixture, gconstpointer unused);
+
+/* QEMU opens its sockets and accepts the proxy. */
+void core_start_qemu(CoreFixture *fixture);
+
+/* Asserts that QEMU was sent exactly @sent, and answers with @reply. */
+void core_answer(CoreFixture *fixture, const char *sent, const char *reply);
+
+/* The same for what is asked at the start: as a QEMU with one port, port0, that is open or not.
+ * Asserts what is asked after that. */
+void core_answer_start(CoreFixture *fixture, gboolean open);
+
+/* @client: a new one, which has its greeting still to read */
+void core_connect(CoreFixture *fixture, Peer *client);
+
+/* The same, and it has negotiated and read all of it. */
+void core_connect_negotiated(CoreFixture *fixture, Peer *client, gboolean oob);
+
+/* @peer sends, and everything happens that comes of it. */
+void core_send(CoreFixture *fixture, Peer *peer, const char *text);
+
+/* Takes the command that the agent was sent, and answers it. */
+void core_agent_answer(CoreFixture *fixture, const char *command, const char *value);
+
+G_END_DECLS

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The whole proxy while all is well: each command goes its way, each answer comes to who asked, in
+ * its order, and events come to everybody.
+ */
+
+#include "core-fixture.h"
+
+#include <sys/socket.h>
+
+#define PING     "{\"execute\":\"guest-ping\"}"
+#define STATUS   "{\"execute\":\"query-status\"}"
+#define GREETING "{\"QMP\": {\"version\": " FAKE_QEMU_VERSION ", \"capabilities\": [\"oob\"]}}\r\n"
+
+/* ---- Meeting --------------------------------------------------------------------------------- */
+
+/* Who comes before QEMU hears nothing, and is greeted in QEMU's name when it is there. */
+static void test_before_qemu(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    core_connect(fixture, &client);
+    core_send(fixture, &client, "{\"execute\":\"qmp_capabilities\"}" STATUS);
+    peer_expect(&client, "");
+    core_start_qemu(fixture);
+    peer_expect(&client, "");
+    fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
+    peer_expect(&client, GREETING "{\"return\": {}}\r\n");
+    peer_expect(&fixture->qemu, ASKED_AT_START STATUS);
+    peer_clear(&client);
+}
+
+static void test_without_agent(CoreFixture *fixture, gconstpointer unused)
+{
+    CoreFixture other = *fixture;
+    Address monitor = {.kind = ADDRESS_FD};
+    Address listener = {.kind = ADDRESS_UNIX, .path = fixture->socket, .server = TRUE};
+    static const CoreOps ops = {NULL};
+    g_autoptr(GError) error = NULL;
+    Peer client;
+
+    core_free(g_steal_pointer(&fixture->core));
+    monitor.number = (guint32)peer_init_pair(&other.qemu, SOCK_STREAM);
+    other.core = core_new(fixture->world.context, &monitor, NULL, &ops, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(core_add_listener(other.core, &listener, &error));
+    core_start(other.core);
+    world_settle(&other.world);
+    fake_qemu_negotiate(&other.qemu, &other.world, FALSE);
+    core_connect_negotiated(&other, &client, FALSE);
+    core_send(&other, &client, PING "{\"execute\":\"qga-proxy-status\"}" STATUS);
+    peer_expect(
+        &client,
+        GENERIC(
+            "There is no guest agent's channel; guest-ping was not sent") "{\"return\": "
+                                                                          "{\"version\": "
+                                                                          "\"" QGA_PROXY_VERSION
+                                                                          "\", \"qemu\": "
+                                                                          "{\"connected\": "
+                                                                          "true}, \"clients\": 1, "
+                                                                          "\"memory\": 0}}\r\n");
+    peer_expect(&other.qemu, STATUS);
+    core_free(other.core);
+    peer_clear(&other.qemu);
+    peer_clear(&client);
+}
+
+/* ---- Requests and replies -------------------------------------------------------------------- */
+
+/* Two clients, two lanes, the same ids: every answer at its owner. */
+static void test_two_clients(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer a, b;
+
+    core_connect_negotiated(fixture, &a, FALSE);
+    core_connect_negotiated(fixture, &b, FALSE);
+    core_send(fixture, &a, "{\"execute\":\"query-status\",\"id\":1}");
+    core_send(fixture, &b, "{\"execute\":\"query-name\",\"id\":1}");
+    core_answer(fixture, STATUS "{\"execute\":\"query-name\"}",
+                "{\"return\": \"a's\"}\r\n{\"return\": \"b's\"}\r\n");
+    peer_expect(&a, "{\"return\": \"a's\", \"id\": 1}\r\n");
+    peer_expect(&b, "{\"return\": \"b's\", \"id\": 1}\r\n");
+
+    core_send(fixture, &a, "{\"execute\":\"guest-ping\",\"id\":1}");
+    core_send(fixture, &b, "{\"execute\":\"query-name\",\"id\":1}");
+    core_answer(fixture, "{\"execute\":\"query-name\"}",
+                "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"d\"}}\r\n");
+    peer_expect(&b, "{\"id\": 1, \"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"d\"}}\r\n");
+    core_agent_answer(fixture, "guest-ping", "{}");
+    peer_expect(&a, "{\"return\": {}, \"id\": 1}\r\n");
+    peer_clear(&a);
+    peer_clear(&b);
+}
+
+/* One client: in its order, whichever lane answers sooner, and never two under way. */
+static void test_order_across_lanes(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, PING STATUS PING "{\"execute\":\"qga-proxy-nope\"}");
+    peer_expect(&fixture->qemu, "");
+    core_agent_answer(fixture, "guest-ping", "1");
+    peer_expect(&client, "{\"return\": 1}\r\n");
+    peer_expect(&fixture->agent, "");
+    core_answer(fixture, STATUS, "{\"return\": 2}\r\n");
+    core_agent_answer(fixture, "guest-ping", "3");
+    peer_expect(&client, "{\"return\": 2}\r\n{\"return\": 3}\r\n"
+                         "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": "
+                         "\"The command qga-proxy-nope has not been found\"}}\r\n");
+    peer_clear(&client);
+}
+
+/* A hung guest keeps only who asked it: QEMU is there for the others, and by exec-oob for him. */
+static void test_hung_guest(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer a, b;
+
+    core_connect_negotiated(fixture, &a, TRUE);
+    core_connect_negotiated(fixture, &b, FALSE);
+    core_send(fixture, &a, PING "{\"exec-oob\":\"yank\",\"id\":\"o\"}");
+    core_send(fixture, &b, STATUS);
+    core_answer(fixture, "{\"exec-oob\":\"yank\",\"id\":1}" STATUS,
+                "{\"return\": {}}\r\n{\"return\": {}, \"id\": 1}\r\n");
+    peer_expect(&a, "{\"return\": {}, \"id\": \"o\"}\r\n");
+    peer_expect(&b, "{\"return\": {}}\r\n");
+    core_send(fixture, &a, "{\"exec-oob\":\"guest-ping\"}{\"exec-oob\":\"qga-proxy-status\"}");
+    peer_expect(&a, GENERIC("The command guest-ping does not support OOB")
+                        GENERIC("The command qga-proxy-status does not support OOB"));
+    core_agent_answer(fixture, "guest-ping", "{}");
+    peer_expect(&a, "{\"return\": {}}\r\n");
+    peer_clear(&a);
+    peer_clear(&b);
+}
+
+/* Arguments arrive whole and shortened, and the agent's value comes back in QEMU's form. */
+static void test_through(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+    g_autofree char *id = NULL;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client,
+              "{ 'execute' : 'guest-file-open',\n 'arguments' : { 'path' : '/tmp/\xc3\xa9' } }");
+    id =
+        fake_agent_take(&fixture->agent,
+                        "{\"execute\":\"guest-file-open\",\"arguments\":{'path':'/tmp/\xc3\xa9'}}");
+    fake_agent_return(&fixture->agent, id, "{'a':\t[1,\"\xc3\xa9\"]}");
+    world_settle(&fixture->world);
+    peer_expect(&client, "{\"return\": {\"a\": [1, \"\\u00E9\"]}}\r\n");
+    peer_clear(&client);
+}
+
+/* ---- Answered here --------------------------------------------------------------------------- */
+
+static void test_query_commands(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, "{\"execute\":\"query-commands\",\"id\":\"q\"}");
+    core_answer(fixture, "{\"execute\":\"query-commands\"}",
+                "{\"return\": [{\"name\": \"stop\"}]}\r\n");
+    peer_expect(&client, "{\"return\": [{\"name\": \"stop\"}, {\"name\": \"guest-info\"}, "
+                         "{\"name\": \"guest-ping\"}, {\"name\": \"qga-proxy-status\"}], "
+                         "\"id\": \"q\"}\r\n");
+    core_send(fixture, &client, "{\"execute\":\"query-commands\"}");
+    core_answer(fixture, "{\"execute\":\"query-commands\"}",
+                "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n");
+    peer_expect(&client, GENERIC("no"));
+    peer_clear(&client);
+}
+
+static void test_status(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"id\":1}");
+    peer_expect(&client,
+                "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", "
+                "\"qemu\": {\"connected\": true}, "
+                "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 0, "
+                "\"commands\": 1, \"dropped\": 1, \"faults\": 0, \"timeouts\": 0, \"syncs\": 1}, "
+                "\"clients\": 1, \"memory\": 0}, \"id\": 1}\r\n");
+    core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"arguments\":{\"x\":1}}");
+    peer_expect(&client, GENERIC("Parameter 'x' is unexpected"));
+    peer_clear(&client);
+}
+
+/* ---- Events ---------------------------------------------------------------------------------- */
+
+/* Byte for byte, to everybody who has negotiated and to nobody else, and before the reply that they
+ * belong before. */
+static void test_events(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer a, b, late;
+    g_autofree char *greeting = NULL;
+
+    core_connect_negotiated(fixture, &a, FALSE);
+    core_connect_negotiated(fixture, &b, FALSE);
+    core_connect(fixture, &late);
+    greeting = peer_take_line(&late);
+    core_send(fixture, &a, "{\"execute\":\"cont\"}");
+    core_answer(fixture, "{\"execute\":\"cont\"}",
+                EVENT("RESUME") "{\"return\": {}}\r\n" EVENT("NIC_RX_FILTER_CHANGED"));
+    peer_expect(&a, EVENT("RESUME") "{\"return\": {}}\r\n" EVENT("NIC_RX_FILTER_CHANGED"));
+    peer_expect(&b, EVENT("RESUME") EVENT("NIC_RX_FILTER_CHANGED"));
+    peer_expect(&late, "");
+    core_send(fixture, &late, "{\"execute\":\"qmp_capabilities\"}");
+    peer_expect(&late, "{\"return\": {}}\r\n");
+    peer_clear(&a);
+    peer_clear(&b);
+    peer_clear(&late);
+}
+
+/* Nothing that a guest sends becomes an event, a greeting or anybody's reply. */
+static void test_guest_events(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer a, b;
+
+    core_connect_negotiated(fixture, &a, FALSE);
+    core_connect_negotiated(fixture, &b, FALSE);
+    core_send(fixture, &a, PING);
+    core_send(fixture, &b, STATUS);
+    core_send(fixture, &fixture->agent,
+              EVENT("SHUTDOWN") GREETING "{\"return\": {}}\n{\"return\": {}, \"id\": 1}\n");
+    peer_expect(&a, "");
+    peer_expect(&b, "");
+    core_agent_answer(fixture, "guest-ping", "5");
+    peer_expect(&a, "{\"return\": 5}\r\n");
+    peer_expect(&b, "");
+    peer_clear(&a);
+    peer_clear(&b);
+}
+
+int main(int argc, char **argv)
+{
+#define ADD(path, set_up, test) g_test_add(path, CoreFixture, NULL, set_up, test, core_tear_down)
+    g_test_init(&argc, &argv, NULL);
+    ADD("/core/before-qemu", core_set_up_alone, test_before_qemu);
+    ADD("/core/without-agent", core_set_up_alone, test_without_agent);
+    ADD("/core/two-clients", core_set_up, test_two_clients);
+    ADD("/core/order-across-lanes", core_set_up, test_order_across_lanes);
+    ADD("/core/hung-guest", core_set_up, test_hung_guest);
+    ADD("/core/through", core_set_up, test_through);
+    ADD("/core/query-commands", core_set_up, test_query_commands);
+    ADD("/core/status", core_set_up, test_status);
+    ADD("/core/events", core_set_up, test_events);
+    ADD("/core/guest-events", core_set_up, test_guest_events);
+    return g_test_run();
+}
