@@ -548,6 +548,12 @@ void agent_lane_guest_stopped(AgentLane *lane)
     pump(lane);
 }
 
+void agent_lane_abandon(AgentLane *lane, const char *why)
+{
+    land_failed(lane, why);
+    refuse_waiting(lane, why);
+}
+
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
 {
     PortState before = lane->port;

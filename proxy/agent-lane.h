@@ -73,6 +73,9 @@ void agent_lane_probe(AgentLane *lane);
 /* The guest went down or to sleep, as a silent command under way was to achieve. */
 void agent_lane_guest_stopped(AgentLane *lane);
 
+/* QEMU has gone, and the guest with it: everything fails. */
+void agent_lane_abandon(AgentLane *lane, const char *why);
+
 /* The virtual machine is paused: time limits rest, and commands are refused. */
 void agent_lane_set_paused(AgentLane *lane, gboolean paused);
 

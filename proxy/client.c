@@ -12,7 +12,7 @@
  *   HELD         not greeted, since QEMU is not there; read once, to notice one that leaves
  *   NEGOTIATING  every command but qmp_capabilities is refused, no events
  *   COMMANDING   commands go to the owner, events come
- *   FINISHING    nothing is read; gone when the output is written
+ *   FINISHING    nothing is read; gone when what is under way was answered, and that was written
  *   GONE         the owner was told; nothing happens any more */
 typedef enum {
     CLIENT_HELD,
@@ -61,7 +61,8 @@ static void flush(Client *client)
         return;
     if (!stream_flush(&client->stream, &error))
         leave(client, error->message);
-    else if (client->state == CLIENT_FINISHING && queue_length(&client->stream.queue) == 0)
+    else if (client->state == CLIENT_FINISHING && !client->busy && client->oob_busy == 0 &&
+             queue_length(&client->stream.queue) == 0)
         leave(client, "finished");
 }
 

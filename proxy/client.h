@@ -57,7 +57,8 @@ void client_error(Client *client, gboolean oob, JsonSpan id, const GError *error
 /* Passes on an event, if the client has negotiated. @text: the whole line. */
 void client_event(Client *client, GBytes *text);
 
-/* No further command is taken; the client is gone once it has read what is left for it. */
+/* No further command is taken; the client is gone once what is under way was answered and it has
+ * read all that is left for it. */
 void client_finish(Client *client);
 
 const char *client_peer(const Client *client);

@@ -194,7 +194,8 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
     Core *core = owner;
 
     /* 1 what it asked for is nobody's now */
-    upstream_foreach(core->upstream, orphan_of, client);
+    if (core->upstream)
+        upstream_foreach(core->upstream, orphan_of, client);
     if (core->lane)
         agent_lane_foreach(core->lane, orphan_of, client);
     /* 2 it goes at the next turn: whoever called may still hold it */
@@ -207,9 +208,6 @@ static void finish_clients(Core *core)
 {
     for (GList *at = core->clients.head, *next; at; at = next) {
         next = at->next;
-        upstream_foreach(core->upstream, orphan_of, at->data);
-        if (core->lane)
-            agent_lane_foreach(core->lane, orphan_of, at->data);
         client_finish(at->data);
     }
 }
@@ -224,7 +222,10 @@ static void core_qemu_gone(gpointer owner, const char *why)
     g_ptr_array_set_size(core->listeners, 0);
     /* 2 as QEMU itself would: what is written is still read, then the connections close */
     finish_clients(core);
-    /* 3 for so long */
+    /* 3 what was under way has no answer; QEMU's own part is failed by the upstream */
+    if (core->lane)
+        agent_lane_abandon(core->lane, "QEMU has gone");
+    /* 4 for so long */
     core->linger_us = io_loop_now(core->loop) + LIMIT_LINGER_MS * 1000;
     io_timer_set(core->reaper, 0);
 }
@@ -339,10 +340,10 @@ void core_free(Core *core)
     if (!core)
         return;
     g_ptr_array_unref(core->listeners);
-    if (core->upstream)
-        finish_clients(core);
-    upstream_free(core->upstream);
-    agent_lane_free(core->lane);
+    /* Each is NULL by the time it fails what it has, and clients leave. */
+    finish_clients(core);
+    g_clear_pointer(&core->upstream, upstream_free);
+    g_clear_pointer(&core->lane, agent_lane_free);
     g_queue_clear_full(&core->clients, (GDestroyNotify)client_free);
     g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
     watch_clear(&core->watch);
