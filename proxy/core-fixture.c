@@ -52,12 +52,17 @@ static void accept_peer(Peer *peer, int listening, World *world)
     peer_init(peer, fd);
 }
 
+void core_accept_agent(CoreFixture *fixture)
+{
+    accept_peer(&fixture->agent, fixture->listening[1], &fixture->world);
+}
+
 void core_start_qemu(CoreFixture *fixture)
 {
     fixture->listening[0] = sockets_listen_unix(fixture->monitor, 1);
     fixture->listening[1] = sockets_listen_unix(fixture->channel, 1);
     accept_peer(&fixture->qemu, fixture->listening[0], &fixture->world);
-    accept_peer(&fixture->agent, fixture->listening[1], &fixture->world);
+    core_accept_agent(fixture);
 }
 
 void core_answer(CoreFixture *fixture, const char *sent, const char *reply)

@@ -48,6 +48,9 @@ void core_set_up_met(CoreFixture *fixture, gconstpointer unused);
 void core_set_up(CoreFixture *fixture, gconstpointer unused);
 void core_tear_down(CoreFixture *fixture, gconstpointer unused);
 
+/* Waits for the proxy to connect to the channel. */
+void core_accept_agent(CoreFixture *fixture);
+
 /* QEMU opens its sockets and accepts the proxy. */
 void core_start_qemu(CoreFixture *fixture);
 
