@@ -252,6 +252,12 @@ static void test_qemu_gone_in_event(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&idle);
 }
 
+#define UNKNOWN                                                                              \
+    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"QEMU closed the connection; the " \
+    "command's outcome is unknown\"}}\r\n"
+
+/* One is told for the command under way and one for that out of band; the one behind was not begun.
+ */
 static void test_qemu_killed(CoreFixture *fixture, gconstpointer unused)
 {
     Peer client;
@@ -262,6 +268,7 @@ static void test_qemu_killed(CoreFixture *fixture, gconstpointer unused)
     peer_close(&fixture->agent);
     peer_close(&fixture->qemu);
     world_settle(&fixture->world);
+    peer_expect(&client, UNKNOWN UNKNOWN);
     peer_expect_end(&client);
     g_assert_cmpuint(fixture->closed->len, >, 0);
     peer_clear(&client);

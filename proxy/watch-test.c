@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What QEMU knows of the guest, and what becomes of it in the agent's lane: which port is the
+ * agent's, whether it is open, and what resets, sleep and pauses do to a command under way.
+ */
+
+#include "core-fixture.h"
+
+#include <string.h>
+
+#define PING     "{\"execute\":\"guest-ping\"}"
+#define NOT_OPEN "The guest agent is not connected: nothing in the guest has opened its port"
+#define OUTCOME  "guest-ping was sent and its outcome is unknown"
+#define PORT(name, open)                                                                     \
+    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"VSERPORT_CHANGE\"," \
+    " \"data\": {\"open\": " open ", \"id\": \"" name "\"}}\r\n"
+
+static void assert_state(CoreFixture *fixture, const char *state)
+{
+    g_autofree char *status = core_status(fixture->core);
+    g_autofree char *part = g_strdup_printf("\"agent\": {\"state\": \"%s\"", state);
+
+    world_settle(&fixture->world);
+    if (!strstr(status, part))
+        g_error("not %s, but %s", state, status);
+}
+
+/* A client with a guest-ping under way. */
+static void connect_and_ping(CoreFixture *fixture, Peer *client)
+{
+    g_autofree char *id = NULL;
+
+    core_connect_negotiated(fixture, client, FALSE);
+    core_send(fixture, client, PING);
+    id = fake_agent_take(&fixture->agent, PING);
+}
+
+/* The agent answers the probe that came, and guest-info, which is asked of each that is new. */
+static void sync_again(CoreFixture *fixture)
+{
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    core_agent_answer(fixture, "guest-info", "{}");
+}
+
+static void forget_what_came(Peer *peer)
+{
+    g_free(peer_take(peer));
+}
+
+/* ---- Which port ------------------------------------------------------------------------------ */
+
+static void test_closed_port(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_answer_start(fixture, FALSE);
+    forget_what_came(&fixture->agent);
+    assert_state(fixture, "closed");
+    core_send(fixture, &client, PING);
+    peer_expect(&client, GENERIC(NOT_OPEN "; guest-ping was not sent"));
+    world_pass_ms(&fixture->world, 60 * 1000);
+    peer_expect(&fixture->agent, "");
+
+    core_send(fixture, &fixture->qemu, PORT("other", "true"));
+    assert_state(fixture, "closed");
+    core_send(fixture, &fixture->qemu, PORT("port0", "true"));
+    assert_state(fixture, "syncing");
+    peer_expect(&client, PORT("other", "true") PORT("port0", "true"));
+    sync_again(fixture);
+    assert_state(fixture, "ready");
+    peer_clear(&client);
+}
+
+/* It opens while the port is still being looked for, when its events cannot be told from others. */
+static void test_opens_meanwhile(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *chardevs =
+        g_strdup_printf("{\"return\": [{\"frontend-open\": false, \"filename\": "
+                        "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
+                        fixture->channel);
+
+    peer_send(&fixture->qemu, "{\"return\": {\"running\": true}}\r\n");
+    peer_send(&fixture->qemu, chardevs);
+    core_answer(fixture, ASKED_AT_START,
+                "{\"return\": [{\"name\": \"port0\", \"type\": \"child<virtserialport>\"}]}\r\n");
+    forget_what_came(&fixture->agent);
+    peer_send(&fixture->qemu, PORT("port0", "true") "{\"return\": \"qga0\"}\r\n");
+    world_settle(&fixture->world);
+    forget_what_came(&fixture->qemu);
+    g_free(g_steal_pointer(&chardevs));
+    chardevs = g_strdup_printf("{\"return\": [{\"frontend-open\": true, \"filename\": "
+                               "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
+                               fixture->channel);
+    core_send(fixture, &fixture->qemu, chardevs);
+    sync_again(fixture);
+    assert_state(fixture, "ready");
+}
+
+/* An isa-serial line, or a port without id: no device is found, and each command is preceded by a
+ * look. */
+static void test_must_ask(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *open = g_strdup_printf("{\"return\": [{\"frontend-open\": true, \"filename\": "
+                                            "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
+                                            fixture->channel);
+    Peer client;
+
+    peer_send(&fixture->qemu, "{\"return\": {\"running\": true}}\r\n");
+    peer_send(&fixture->qemu, open);
+    core_answer(fixture, ASKED_AT_START, "{\"return\": []}\r\n");
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    core_agent_answer(fixture, "guest-info", "{}");
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    for (guint i = 0; i < 2; i++) {
+        core_send(fixture, &client, PING);
+        peer_expect(&fixture->agent, "");
+        core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+        core_agent_answer(fixture, "guest-ping", "{}");
+        peer_expect(&client, "{\"return\": {}}\r\n");
+    }
+    peer_clear(&client);
+}
+
+/* QEMU says nothing of it (the channel is a descriptor that something else made): the sync alone
+ * must tell. */
+static void test_unknown_port(CoreFixture *fixture, gconstpointer unused)
+{
+    peer_send(&fixture->qemu, "{\"return\": {\"running\": true}}\r\n");
+    peer_send(&fixture->qemu,
+              "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"no\"}}\r\n");
+    core_answer(fixture, ASKED_AT_START,
+                "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no\"}}\r\n");
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", "{\"return\": []}\r\n");
+    assert_state(fixture, "syncing");
+    sync_again(fixture);
+    assert_state(fixture, "ready");
+}
+
+/* ---- What happens to the guest --------------------------------------------------------------- */
+
+static void test_port_closes(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    connect_and_ping(fixture, &client);
+    core_send(fixture, &fixture->qemu, PORT("port0", "false"));
+    peer_expect(&client,
+                GENERIC("The guest agent closed its port; " OUTCOME) PORT("port0", "false"));
+    assert_state(fixture, "closed");
+    peer_clear(&client);
+}
+
+/* QEMU tells once in a second: a second "open" hides a restart. */
+static void test_opens_twice(CoreFixture *fixture, gconstpointer unused)
+{
+    gint64 token;
+    Peer client;
+
+    connect_and_ping(fixture, &client);
+    core_send(fixture, &fixture->qemu, PORT("port0", "true"));
+    token = fake_agent_take_probe(&fixture->agent, "guest-sync-delimited");
+    peer_expect(&client, PORT("port0", "true"));
+    fake_agent_answer_probe(&fixture->agent, token);
+    world_settle(&fixture->world);
+    peer_expect(&client, GENERIC("The guest agent was restarted; " OUTCOME));
+    peer_clear(&client);
+}
+
+/* What each event does to an ordinary command under way, and to one that is silent on success. */
+static void test_guest_events(CoreFixture *unused_fixture, gconstpointer unused)
+{
+    static const struct {
+        const char *event;
+        const char *ping;     /* what guest-ping is told; "" for nothing yet */
+        const char *shutdown; /* what guest-shutdown is told */
+    } cases[] = {
+        {EVENT("RESET"), GENERIC("The guest was reset; " OUTCOME), "{\"return\": {}}\r\n"},
+        {EVENT("SHUTDOWN"), "", "{\"return\": {}}\r\n"},
+        {EVENT("SUSPEND"), "", "{\"return\": {}}\r\n"},
+        {EVENT("SUSPEND_DISK"), "", "{\"return\": {}}\r\n"},
+        {EVENT("WAKEUP"), GENERIC("The guest was asleep and woke up; " OUTCOME), NULL},
+        {EVENT("RTC_CHANGE"), "", ""},
+        {EVENT("POWERDOWN"), "", ""},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        CoreFixture each;
+        Peer client, stopper;
+        g_autofree char *pinged = g_strconcat(cases[i].ping, cases[i].event, NULL);
+        g_autofree char *stopped = NULL;
+
+        g_test_message("%s", cases[i].event);
+        core_set_up(&each, NULL);
+        connect_and_ping(&each, &client);
+        core_send(&each, &each.qemu, cases[i].event);
+        peer_expect(&client, pinged);
+        peer_clear(&client);
+        core_tear_down(&each, NULL);
+
+        if (!cases[i].shutdown)
+            continue;
+        stopped = g_strconcat(cases[i].shutdown, cases[i].event, NULL);
+        core_set_up(&each, NULL);
+        core_connect_negotiated(&each, &stopper, FALSE);
+        core_send(&each, &stopper, "{\"execute\":\"guest-shutdown\"}");
+        core_send(&each, &each.qemu, cases[i].event);
+        peer_expect(&stopper, stopped);
+        peer_clear(&stopper);
+        core_tear_down(&each, NULL);
+    }
+}
+
+/* The machine is paused: the clock of the command under way rests, others are refused at once. */
+static void test_pause(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client, other;
+
+    connect_and_ping(fixture, &client);
+    core_connect_negotiated(fixture, &other, FALSE);
+    core_send(fixture, &fixture->qemu, EVENT("STOP"));
+    core_send(fixture, &other, PING);
+    peer_expect(&other,
+                EVENT("STOP") GENERIC("The virtual machine is paused; guest-ping was not sent"));
+    world_pass_ms(&fixture->world, 60 * 1000);
+    peer_expect(&client, EVENT("STOP"));
+    core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    world_pass_ms(&fixture->world, 9 * 1000);
+    peer_expect(&client, EVENT("RESUME"));
+    world_pass_ms(&fixture->world, 2 * 1000);
+    peer_expect(&client, GENERIC("The guest agent did not answer within 10 s; " OUTCOME));
+    peer_clear(&client);
+    peer_clear(&other);
+}
+
+/* A machine that is not running when QEMU is met: nothing is written until it is. */
+static void test_met_paused(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *chardevs = g_strdup("{\"return\": []}\r\n");
+
+    forget_what_came(&fixture->agent);
+    peer_send(&fixture->qemu, "{\"return\": {\"running\": false, \"status\": \"prelaunch\"}}\r\n");
+    peer_send(&fixture->qemu, chardevs);
+    core_answer(fixture, ASKED_AT_START, "{\"return\": []}\r\n");
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", chardevs);
+    world_pass_ms(&fixture->world, 10 * 1000);
+    peer_expect(&fixture->agent, "");
+    core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    sync_again(fixture);
+    assert_state(fixture, "ready");
+}
+
+/* What was known of the agent's commands goes with the agent. */
+static void test_forgets_agent(CoreFixture *fixture, gconstpointer unused)
+{
+    static const char *const with_ping = "{\"name\": \"guest-ping\"}";
+    Peer client;
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, "{\"execute\":\"query-commands\"}");
+    core_answer(fixture, "{\"execute\":\"query-commands\"}", "{\"return\": []}\r\n");
+    before = peer_take(&client);
+    g_assert_nonnull(strstr(before, with_ping));
+    core_send(fixture, &fixture->qemu, EVENT("RESET"));
+    sync_again(fixture);
+    core_send(fixture, &client, "{\"execute\":\"query-commands\"}");
+    core_answer(fixture, "{\"execute\":\"query-commands\"}", "{\"return\": []}\r\n");
+    after = peer_take(&client);
+    g_assert_null(strstr(after, with_ping));
+    peer_clear(&client);
+}
+
+int main(int argc, char **argv)
+{
+#define ADD(path, set_up, test) g_test_add(path, CoreFixture, NULL, set_up, test, core_tear_down)
+    g_test_init(&argc, &argv, NULL);
+    ADD("/watch/closed-port", core_set_up_met, test_closed_port);
+    ADD("/watch/opens-meanwhile", core_set_up_met, test_opens_meanwhile);
+    ADD("/watch/must-ask", core_set_up_met, test_must_ask);
+    ADD("/watch/unknown-port", core_set_up_met, test_unknown_port);
+    ADD("/watch/port-closes", core_set_up, test_port_closes);
+    ADD("/watch/opens-twice", core_set_up, test_opens_twice);
+    g_test_add("/watch/guest-events", CoreFixture, NULL, NULL, test_guest_events, NULL);
+    ADD("/watch/pause", core_set_up, test_pause);
+    ADD("/watch/met-paused", core_set_up_met, test_met_paused);
+    ADD("/watch/forgets-agent", core_set_up, test_forgets_agent);
+    return g_test_run();
+}
