@@ -244,25 +244,43 @@ static void test_must_ask(LaneFixture *fixture, gconstpointer unused)
 
 /* ---- The guest ------------------------------------------------------------------------------- */
 
-/* While the machine is paused the clock rests, and nobody is kept waiting. */
+/* While the machine is paused the clock rests for all that were there before; who comes then is
+ * told so. */
 static void test_pause(LaneFixture *fixture, gconstpointer unused)
 {
     lane_submit(fixture, "guest-info");
     lane_submit(fixture, "guest-ping");
     world_pass_ms(&fixture->world, (LIMIT_SECONDS_QUICK - 1) * 1000);
     agent_lane_set_paused(fixture->lane, TRUE);
-    lane_assert_log(fixture,
-                    "guest-ping: The virtual machine is paused; guest-ping was not sent\n");
-    lane_submit(fixture, "guest-ping");
-    lane_assert_log(fixture,
-                    "guest-ping: The virtual machine is paused; guest-ping was not sent\n");
-    world_pass_ms(&fixture->world, 3600 * 100);
+    lane_submit(fixture, "guest-get-osinfo");
+    lane_assert_log(
+        fixture,
+        "guest-get-osinfo: The virtual machine is paused; guest-get-osinfo was not sent\n");
+    world_pass_ms(&fixture->world, 360 * 1000);
     lane_assert_log(fixture, "");
     agent_lane_set_paused(fixture->lane, FALSE);
     world_pass_ms(&fixture->world, 900);
     lane_assert_log(fixture, "");
     lane_take_and_answer(fixture, "guest-info", "{}");
-    lane_assert_log(fixture, "guest-info {}\n");
+    lane_take_and_answer(fixture, "guest-ping", "{}");
+    lane_assert_log(fixture, "guest-info {}\nguest-ping {}\n");
+}
+
+/* The same for those that wait for a sync; and nothing at all is written meanwhile. */
+static void test_pause_syncing(LaneFixture *fixture, gconstpointer unused)
+{
+    agent_lane_connect(fixture->lane);
+    world_settle(&fixture->world);
+    lane_submit(fixture, "guest-ping");
+    agent_lane_set_paused(fixture->lane, TRUE);
+    fake_agent_take_probe(&fixture->agent, "guest-sync-delimited");
+    world_pass_ms(&fixture->world, 360 * 1000);
+    lane_assert_log(fixture, "");
+    peer_expect(&fixture->agent, "");
+    agent_lane_set_paused(fixture->lane, FALSE);
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    lane_take_and_answer(fixture, "guest-ping", "{}");
+    lane_assert_log(fixture, "synced\nguest-ping {}\n");
 }
 
 static void test_interrupt(LaneFixture *fixture, gconstpointer unused)
@@ -346,6 +364,7 @@ int main(int argc, char **argv)
     ADD("/agent-lane/port-closes", lane_set_up_ready, test_port_closes);
     ADD("/agent-lane/must-ask", lane_set_up_ready, test_must_ask);
     ADD("/agent-lane/pause", lane_set_up_ready, test_pause);
+    ADD("/agent-lane/pause-syncing", lane_set_up, test_pause_syncing);
     ADD("/agent-lane/interrupt", lane_set_up_ready, test_interrupt);
     ADD("/agent-lane/probe", lane_set_up_ready, test_probe);
     ADD("/agent-lane/channel-lost", lane_set_up_ready, test_channel_lost);

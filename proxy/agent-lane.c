@@ -264,7 +264,9 @@ static gboolean may_probe(const AgentLane *lane)
         return FALSE;
     if (lane->flight.pending && !(lane->sync.plain && lane->sync.probes == 1))
         return FALSE;
-    return sync_due(&lane->sync, now(lane));
+    /* One that was not read yet is not worth a second: a guest that sleeps would wake up to
+     * thousands. */
+    return sync_due(&lane->sync, now(lane)) && queue_length(&lane->stream.queue) == 0;
 }
 
 /* Sends what may be sent now: a sync that is due, or the next command. */
@@ -465,7 +467,7 @@ static void on_io(gpointer owner, IoReady ready)
         lose_channel(lane, error->message);
     else if (!read_messages(lane))
         lose_channel(lane, "QEMU closed it");
-    else if (!stream_flush(&lane->stream, &error))
+    else if (!stream_flush(&lane->stream, &error) && !(ready & IO_READABLE))
         lose_channel(lane, error->message);
 }
 
@@ -576,15 +578,21 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
     pump(lane);
 }
 
+/* Those that wait go on doing so: a snapshot pauses the machine for some ms. */
+static void lengthen_limits(AgentLane *lane, gint64 paused_us)
+{
+    lane->flight.deadline_us += paused_us;
+    for (GList *at = lane->waiting.head; at; at = at->next)
+        ((Waiting *)at->data)->deadline_us += paused_us;
+}
+
 void agent_lane_set_paused(AgentLane *lane, gboolean paused)
 {
     if (paused == (lane->paused_us != 0))
         return;
-    if (!paused && lane->flight.pending)
-        lane->flight.deadline_us += now(lane) - lane->paused_us;
+    if (!paused)
+        lengthen_limits(lane, now(lane) - lane->paused_us);
     lane->paused_us = paused ? now(lane) : 0;
-    if (paused)
-        refuse_waiting(lane, "The virtual machine is paused");
     pump(lane);
 }
 

@@ -76,7 +76,7 @@ void agent_lane_guest_stopped(AgentLane *lane);
 /* QEMU has gone, and the guest with it: everything fails. */
 void agent_lane_abandon(AgentLane *lane, const char *why);
 
-/* The virtual machine is paused: time limits rest, and commands are refused. */
+/* The virtual machine is paused: time limits rest, and further commands are refused. */
 void agent_lane_set_paused(AgentLane *lane, gboolean paused);
 
 /* Calls @func for each command that waits or is under way. */

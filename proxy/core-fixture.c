@@ -72,17 +72,29 @@ void core_answer(CoreFixture *fixture, const char *sent, const char *reply)
     core_send(fixture, &fixture->qemu, reply);
 }
 
-void core_answer_start(CoreFixture *fixture, gboolean open)
+char *core_chardevs(const CoreFixture *fixture, gboolean open)
 {
-    g_autofree char *chardevs =
-        g_strdup_printf("{\"return\": [{\"frontend-open\": %s, \"filename\": "
-                        "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
-                        open ? "true" : "false", fixture->channel);
+    return g_strdup_printf("{\"return\": [{\"frontend-open\": %s, \"filename\": "
+                           "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
+                           open ? "true" : "false", fixture->channel);
+}
 
+void core_answer_first(CoreFixture *fixture, const char *chardevs, const char *named,
+                       const char *unnamed)
+{
     peer_send(&fixture->qemu, "{\"return\": {\"running\": true, \"status\": \"running\"}}\r\n");
     peer_send(&fixture->qemu, chardevs);
-    core_answer(fixture, ASKED_AT_START,
-                "{\"return\": [{\"name\": \"port0\", \"type\": \"child<virtserialport>\"}]}\r\n");
+    peer_send(&fixture->qemu, named);
+    core_answer(fixture, ASKED_AT_START, unnamed);
+}
+
+void core_answer_start(CoreFixture *fixture, gboolean open)
+{
+    g_autofree char *chardevs = core_chardevs(fixture, open);
+
+    core_answer_first(
+        fixture, chardevs,
+        "{\"return\": [{\"name\": \"port0\", \"type\": \"child<virtserialport>\"}]}\r\n", NOTHING);
     core_answer(fixture,
                 "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine/peripheral/port0\","
                 "\"property\":\"chardev\"}}",

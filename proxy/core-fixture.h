@@ -21,9 +21,11 @@ G_BEGIN_DECLS
     "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" name "\"}\r\n"
 
 /* What is asked of each QEMU that is connected. */
-#define ASKED_AT_START                                              \
-    "{\"execute\":\"query-status\"}{\"execute\":\"query-chardev\"}" \
-    "{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral\"}}"
+#define ASKED_AT_START                                                            \
+    "{\"execute\":\"query-status\"}{\"execute\":\"query-chardev\"}"               \
+    "{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral\"}}" \
+    "{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral-anon\"}}"
+#define NOTHING "{\"return\": []}\r\n"
 
 typedef struct {
     World world;
@@ -57,8 +59,14 @@ void core_start_qemu(CoreFixture *fixture);
 /* Asserts that QEMU was sent exactly @sent, and answers with @reply. */
 void core_answer(CoreFixture *fixture, const char *sent, const char *reply);
 
-/* The same for what is asked at the start: as a QEMU with one port, port0, that is open or not.
- * Asserts what is asked after that. */
+/* Returns: (transfer full): QEMU's answer to query-chardev: the agent's alone */
+char *core_chardevs(const CoreFixture *fixture, gboolean open);
+
+/* Answers what is asked at the start. @chardevs, @named, @unnamed: whole answers */
+void core_answer_first(CoreFixture *fixture, const char *chardevs, const char *named,
+                       const char *unnamed);
+
+/* The same, and what is asked after that: as a QEMU with one port, port0, that is open or not. */
 void core_answer_start(CoreFixture *fixture, gboolean open);
 
 /* @client: a new one, which has its greeting still to read */

@@ -5,7 +5,7 @@
  *
  *   request   a client's command: which way, who pays, off it goes
  *   reply     an answer: back to who asked, or to nobody
- *   event     from QEMU: our own notes first, then to every client that negotiated
+ *   event     from QEMU: to every client that negotiated, then our own notes
  *   gone      a client, or QEMU with everything behind it
  */
 
@@ -168,10 +168,7 @@ static void core_event(gpointer owner, JsonSpan message, const EnvelopeReply *ev
     g_autoptr(GString) line = g_string_sized_new(message.len + 2);
     g_autoptr(GBytes) text = NULL;
 
-    /* 1 our own notes first: a command that a client sends because of the event meets the new state
-     */
-    watch_event(&core->watch, event);
-    /* 2 one text for everybody */
+    /* 1 one text for everybody, and before the answers that the event brings about */
     g_string_append_len(line, message.text, (gssize)message.len);
     g_string_append(line, "\r\n");
     text = g_string_free_to_bytes(g_steal_pointer(&line));
@@ -179,6 +176,8 @@ static void core_event(gpointer owner, JsonSpan message, const EnvelopeReply *ev
         next = at->next;
         client_event(at->data, text);
     }
+    /* 2 what it means for the guest, and so for who waits */
+    watch_event(&core->watch, event);
 }
 
 /* ---- Gone ------------------------------------------------------------------------------------ */

@@ -87,12 +87,12 @@ static void test_odd_answers(void)
     init(&port, "unix:/run/qga");
     for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
         port_read_chardevs(&port, span(answers[i]));
-        port_read_peripherals(&port, span(answers[i]));
+        port_read_devices(&port, PORT_NAMED, span(answers[i]));
         port_read_event(&port, span(answers[i]));
         g_assert_null(port_next_candidate(&port));
     }
     port_read_chardevs(&port, JSON_SPAN_NONE);
-    port_read_peripherals(&port, JSON_SPAN_NONE);
+    port_read_devices(&port, PORT_NAMED, JSON_SPAN_NONE);
     port_read_candidate(&port, JSON_SPAN_NONE);
     g_assert_cmpint(port.state, ==, PORT_UNKNOWN);
     port_clear(&port);
@@ -101,11 +101,12 @@ static void test_odd_answers(void)
 static void read_two_ports(Port *port)
 {
     read_chardev(port, "unix:/run/qga,server=on", FALSE);
-    port_read_peripherals(port, span("[{\"name\": \"vs0\", \"type\": \"child<virtio-serial-pci>\"},"
-                                     " {\"name\": \"spice\", \"type\": \"child<virtserialport>\"},"
-                                     " {\"name\": \"port0\", \"type\": \"child<virtserialport>\"},"
-                                     " {\"name\": \"later\", \"type\": \"child<virtserialport>\"},"
-                                     " {\"name\": \"type\", \"type\": \"string\"}]"));
+    port_read_devices(port, PORT_NAMED,
+                      span("[{\"name\": \"vs0\", \"type\": \"child<virtio-serial-pci>\"},"
+                           " {\"name\": \"spice\", \"type\": \"child<virtserialport>\"},"
+                           " {\"name\": \"port0\", \"type\": \"child<virtserialport>\"},"
+                           " {\"name\": \"later\", \"type\": \"child<virtserialport>\"},"
+                           " {\"name\": \"type\", \"type\": \"string\"}]"));
 }
 
 /* Each port is asked for its chardev until it is the agent's; from then on its events tell. */
@@ -116,9 +117,9 @@ static void test_finds_device(void)
     init(&port, "unix:/run/qga");
     read_two_ports(&port);
     g_assert_true(port_must_ask(&port));
-    g_assert_cmpstr(port_next_candidate(&port), ==, "spice");
+    g_assert_cmpstr(port_next_candidate(&port), ==, "/machine/peripheral/spice");
     port_read_candidate(&port, span("\"spicechannel\""));
-    g_assert_cmpstr(port_next_candidate(&port), ==, "port0");
+    g_assert_cmpstr(port_next_candidate(&port), ==, "/machine/peripheral/port0");
     port_read_candidate(&port, span("\"qga0\""));
     g_assert_null(port_next_candidate(&port));
     g_assert_false(port_must_ask(&port));
@@ -134,18 +135,43 @@ static void test_finds_device(void)
     port_clear(&port);
 }
 
-/* The wiki's own command line has a port without id: it is in no list, and query-chardev must do.
- */
-static void test_without_device(void)
+/* The wiki's own command line has a port without id: no event is about it, and query-chardev must
+ * do. */
+static void test_without_id(void)
 {
     Port port;
 
     init(&port, "unix:/run/qga");
     read_two_ports(&port);
-    while (port_next_candidate(&port))
+    port_read_devices(&port, PORT_UNNAMED,
+                      span("[{\"name\": \"device[1]\", \"type\": \"child<virtserialport>\"}]"));
+    for (guint i = 0; i < 3; i++) {
+        g_assert_nonnull(port_next_candidate(&port));
         port_read_candidate(&port, JSON_SPAN_NONE);
+    }
+    g_assert_cmpstr(port_next_candidate(&port), ==, "/machine/peripheral-anon/device[1]");
+    port_read_candidate(&port, span("\"qga0\""));
+    g_assert_null(port_next_candidate(&port));
     g_assert_true(port_must_ask(&port));
     g_assert_false(port_read_event(&port, span("{\"open\": true, \"id\": \"port0\"}")));
+    port_restart(&port);
+    g_assert_false(port_must_ask(&port));
+    port_clear(&port);
+}
+
+/* No port has the chardev: it is a serial line's, which is always open. Until that is known, it is
+ * asked. */
+static void test_serial_line(void)
+{
+    Port port;
+
+    init(&port, "unix:/run/qga");
+    read_two_ports(&port);
+    while (port_next_candidate(&port)) {
+        g_assert_true(port_must_ask(&port));
+        port_read_candidate(&port, JSON_SPAN_NONE);
+    }
+    g_assert_false(port_must_ask(&port));
     port_clear(&port);
 }
 
@@ -163,7 +189,7 @@ static void test_restart(void)
     g_assert_false(port_read_event(&port, span("{\"open\": true, \"id\": \"spice\"}")));
 
     read_two_ports(&port);
-    g_assert_cmpstr(port_next_candidate(&port), ==, "spice");
+    g_assert_cmpstr(port_next_candidate(&port), ==, "/machine/peripheral/spice");
     port_clear(&port);
 }
 
@@ -173,7 +199,8 @@ int main(int argc, char **argv)
     g_test_add_func("/port/finds-chardev", test_finds_chardev);
     g_test_add_func("/port/odd-answers", test_odd_answers);
     g_test_add_func("/port/finds-device", test_finds_device);
-    g_test_add_func("/port/without-device", test_without_device);
+    g_test_add_func("/port/without-id", test_without_id);
+    g_test_add_func("/port/serial-line", test_serial_line);
     g_test_add_func("/port/restart", test_restart);
     return g_test_run();
 }

@@ -22,6 +22,8 @@ static void forget(Port *port)
     g_clear_pointer(&port->chardev, g_free);
     g_clear_pointer(&port->device, g_free);
     port->state = PORT_UNKNOWN;
+    port->mute = FALSE;
+    port->searched = FALSE;
 }
 
 void port_clear(Port *port)
@@ -37,7 +39,7 @@ void port_restart(Port *port)
 
 gboolean port_must_ask(const Port *port)
 {
-    return port->chardev && !port->device;
+    return port->chardev && !port->device && (port->mute || !port->searched);
 }
 
 /* The needle must be followed by the end of the address: /run/vm1 is not /run/vm10. A TCP
@@ -71,27 +73,37 @@ void port_read_chardevs(Port *port, JsonSpan chardevs)
     }
 }
 
-void port_read_peripherals(Port *port, JsonSpan peripherals)
+void port_read_devices(Port *port, const char *folder, JsonSpan devices)
 {
-    JsonWalk walk = json_read_walk(peripherals);
+    JsonWalk walk = json_read_walk(devices);
     JsonSpan device;
 
-    while (json_read_element(&walk, &device))
-        if (json_read_is(json_read_get(device, "type"), "child<virtserialport>"))
-            g_queue_push_tail(&port->candidates, json_read_string(json_read_get(device, "name")));
+    while (json_read_element(&walk, &device)) {
+        g_autofree char *name = json_read_string(json_read_get(device, "name"));
+
+        if (name && json_read_is(json_read_get(device, "type"), "child<virtserialport>"))
+            g_queue_push_tail(&port->candidates, g_strdup_printf("%s/%s", folder, name));
+    }
 }
 
-const char *port_next_candidate(const Port *port)
+const char *port_next_candidate(Port *port)
 {
-    return port->device ? NULL : g_queue_peek_head((GQueue *)&port->candidates);
+    const char *next = g_queue_peek_head(&port->candidates);
+
+    port->searched = port->device || port->mute || !next;
+    return port->searched ? NULL : next;
 }
 
 void port_read_candidate(Port *port, JsonSpan chardev)
 {
-    g_autofree char *device = g_queue_pop_head(&port->candidates);
+    g_autofree char *path = g_queue_pop_head(&port->candidates);
 
-    if (port->chardev && json_read_is(chardev, port->chardev))
-        port->device = g_steal_pointer(&device);
+    if (!path || !port->chardev || !json_read_is(chardev, port->chardev))
+        return;
+    if (g_str_has_prefix(path, PORT_NAMED "/"))
+        port->device = g_strdup(path + strlen(PORT_NAMED "/"));
+    else
+        port->mute = TRUE;
 }
 
 gboolean port_read_event(Port *port, JsonSpan data)

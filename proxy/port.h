@@ -24,12 +24,18 @@ typedef enum {
     PORT_OPEN,
 } PortState;
 
+/* Where QOM keeps devices with an id, and those without. */
+#define PORT_NAMED   "/machine/peripheral"
+#define PORT_UNNAMED "/machine/peripheral-anon"
+
 typedef struct {
     PortState state;
     char *needle;      /* what the chardev's description contains */
     char *chardev;     /* (nullable): its label, once found */
     char *device;      /* (nullable): id of the port, once found: it tells by events */
-    GQueue candidates; /* of char *: ids of ports that were not looked at yet */
+    gboolean mute;     /* the port was found, and has no id */
+    gboolean searched; /* all ports were looked at */
+    GQueue candidates; /* of char *: QOM paths of ports that were not looked at yet */
 } Port;
 
 void port_init(Port *port, const Address *agent);
@@ -44,14 +50,16 @@ gboolean port_must_ask(const Port *port);
 /* Reads what query-chardev returned. */
 void port_read_chardevs(Port *port, JsonSpan chardevs);
 
-/* Reads what qom-list of /machine/peripheral returned. */
-void port_read_peripherals(Port *port, JsonSpan peripherals);
+/* Reads what qom-list of @folder, PORT_NAMED or PORT_UNNAMED, returned. */
+void port_read_devices(Port *port, const char *folder, JsonSpan devices);
 
 /**
  * port_next_candidate:
- * Returns: (nullable): id of a port whose `chardev` property is to be asked for next
+ *
+ * Returns: (nullable): QOM path of a port whose `chardev` property is to be asked for next; NULL
+ * ends the search, and a chardev that no port has is then a line that is always open
  */
-const char *port_next_candidate(const Port *port);
+const char *port_next_candidate(Port *port);
 
 /* Reads what that was: absent if there was none. */
 void port_read_candidate(Port *port, JsonSpan chardev);

@@ -271,7 +271,8 @@ static void on_io(gpointer owner, IoReady ready)
         why = error->message;
     if (!why)
         why = read_messages(upstream);
-    if (!why && !stream_flush(&upstream->stream, &error))
+    /* What QEMU sent before it went is read to its end first. */
+    if (!why && !stream_flush(&upstream->stream, &error) && !(ready & IO_READABLE))
         why = error->message;
     if (why)
         lose_connection(upstream, why);

@@ -76,40 +76,33 @@ static void test_closed_port(CoreFixture *fixture, gconstpointer unused)
 /* It opens while the port is still being looked for, when its events cannot be told from others. */
 static void test_opens_meanwhile(CoreFixture *fixture, gconstpointer unused)
 {
-    g_autofree char *chardevs =
-        g_strdup_printf("{\"return\": [{\"frontend-open\": false, \"filename\": "
-                        "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
-                        fixture->channel);
+    g_autofree char *closed = core_chardevs(fixture, FALSE);
+    g_autofree char *open = core_chardevs(fixture, TRUE);
 
-    peer_send(&fixture->qemu, "{\"return\": {\"running\": true}}\r\n");
-    peer_send(&fixture->qemu, chardevs);
-    core_answer(fixture, ASKED_AT_START,
-                "{\"return\": [{\"name\": \"port0\", \"type\": \"child<virtserialport>\"}]}\r\n");
+    core_answer_first(
+        fixture, closed,
+        "{\"return\": [{\"name\": \"port0\", \"type\": \"child<virtserialport>\"}]}\r\n", NOTHING);
     forget_what_came(&fixture->agent);
-    peer_send(&fixture->qemu, PORT("port0", "true") "{\"return\": \"qga0\"}\r\n");
-    world_settle(&fixture->world);
     forget_what_came(&fixture->qemu);
-    g_free(g_steal_pointer(&chardevs));
-    chardevs = g_strdup_printf("{\"return\": [{\"frontend-open\": true, \"filename\": "
-                               "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
-                               fixture->channel);
-    core_send(fixture, &fixture->qemu, chardevs);
+    core_send(fixture, &fixture->qemu, PORT("port0", "true") "{\"return\": \"qga0\"}\r\n");
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
     sync_again(fixture);
     assert_state(fixture, "ready");
 }
 
-/* An isa-serial line, or a port without id: no device is found, and each command is preceded by a
- * look. */
+/* A port without id tells nothing by itself: each command is preceded by a look. */
 static void test_must_ask(CoreFixture *fixture, gconstpointer unused)
 {
-    g_autofree char *open = g_strdup_printf("{\"return\": [{\"frontend-open\": true, \"filename\": "
-                                            "\"unix:%s,server=on\", \"label\": \"qga0\"}]}\r\n",
-                                            fixture->channel);
+    g_autofree char *open = core_chardevs(fixture, TRUE);
     Peer client;
 
-    peer_send(&fixture->qemu, "{\"return\": {\"running\": true}}\r\n");
-    peer_send(&fixture->qemu, open);
-    core_answer(fixture, ASKED_AT_START, "{\"return\": []}\r\n");
+    core_answer_first(
+        fixture, open, NOTHING,
+        "{\"return\": [{\"name\": \"device[1]\", \"type\": \"child<virtserialport>\"}]}\r\n");
+    core_answer(fixture,
+                "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine/peripheral-anon/"
+                "device[1]\",\"property\":\"chardev\"}}",
+                "{\"return\": \"qga0\"}\r\n");
     core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
     fake_agent_sync(&fixture->agent, &fixture->world);
     core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
@@ -126,16 +119,32 @@ static void test_must_ask(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+/* A chardev that no port has is a serial line's, and always open. */
+static void test_serial_line(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *open = core_chardevs(fixture, TRUE);
+    Peer client;
+
+    core_answer_first(fixture, open, NOTHING, NOTHING);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    sync_again(fixture);
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, PING);
+    core_agent_answer(fixture, "guest-ping", "{}");
+    peer_expect(&client, "{\"return\": {}}\r\n");
+    peer_expect(&fixture->qemu, "");
+    peer_clear(&client);
+}
+
 /* QEMU says nothing of it (the channel is a descriptor that something else made): the sync alone
  * must tell. */
 static void test_unknown_port(CoreFixture *fixture, gconstpointer unused)
 {
-    peer_send(&fixture->qemu, "{\"return\": {\"running\": true}}\r\n");
-    peer_send(&fixture->qemu,
-              "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"no\"}}\r\n");
-    core_answer(fixture, ASKED_AT_START,
-                "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no\"}}\r\n");
-    core_answer(fixture, "{\"execute\":\"query-chardev\"}", "{\"return\": []}\r\n");
+    static const char *const refused =
+        "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"no\"}}\r\n";
+
+    core_answer_first(fixture, refused, refused, refused);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", NOTHING);
     assert_state(fixture, "syncing");
     sync_again(fixture);
     assert_state(fixture, "ready");
@@ -150,7 +159,7 @@ static void test_port_closes(CoreFixture *fixture, gconstpointer unused)
     connect_and_ping(fixture, &client);
     core_send(fixture, &fixture->qemu, PORT("port0", "false"));
     peer_expect(&client,
-                GENERIC("The guest agent closed its port; " OUTCOME) PORT("port0", "false"));
+                PORT("port0", "false") GENERIC("The guest agent closed its port; " OUTCOME));
     assert_state(fixture, "closed");
     peer_clear(&client);
 }
@@ -191,7 +200,7 @@ static void test_guest_events(CoreFixture *unused_fixture, gconstpointer unused)
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         CoreFixture each;
         Peer client, stopper;
-        g_autofree char *pinged = g_strconcat(cases[i].ping, cases[i].event, NULL);
+        g_autofree char *pinged = g_strconcat(cases[i].event, cases[i].ping, NULL);
         g_autofree char *stopped = NULL;
 
         g_test_message("%s", cases[i].event);
@@ -204,7 +213,7 @@ static void test_guest_events(CoreFixture *unused_fixture, gconstpointer unused)
 
         if (!cases[i].shutdown)
             continue;
-        stopped = g_strconcat(cases[i].shutdown, cases[i].event, NULL);
+        stopped = g_strconcat(cases[i].event, cases[i].shutdown, NULL);
         core_set_up(&each, NULL);
         core_connect_negotiated(&each, &stopper, FALSE);
         core_send(&each, &stopper, "{\"execute\":\"guest-shutdown\"}");
@@ -240,13 +249,10 @@ static void test_pause(CoreFixture *fixture, gconstpointer unused)
 /* A machine that is not running when QEMU is met: nothing is written until it is. */
 static void test_met_paused(CoreFixture *fixture, gconstpointer unused)
 {
-    g_autofree char *chardevs = g_strdup("{\"return\": []}\r\n");
-
     forget_what_came(&fixture->agent);
     peer_send(&fixture->qemu, "{\"return\": {\"running\": false, \"status\": \"prelaunch\"}}\r\n");
-    peer_send(&fixture->qemu, chardevs);
-    core_answer(fixture, ASKED_AT_START, "{\"return\": []}\r\n");
-    core_answer(fixture, "{\"execute\":\"query-chardev\"}", chardevs);
+    core_answer(fixture, ASKED_AT_START, NOTHING NOTHING NOTHING);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", NOTHING);
     world_pass_ms(&fixture->world, 10 * 1000);
     peer_expect(&fixture->agent, "");
     core_send(fixture, &fixture->qemu, EVENT("RESUME"));
@@ -283,6 +289,7 @@ int main(int argc, char **argv)
     ADD("/watch/closed-port", core_set_up_met, test_closed_port);
     ADD("/watch/opens-meanwhile", core_set_up_met, test_opens_meanwhile);
     ADD("/watch/must-ask", core_set_up_met, test_must_ask);
+    ADD("/watch/serial-line", core_set_up_met, test_serial_line);
     ADD("/watch/unknown-port", core_set_up_met, test_unknown_port);
     ADD("/watch/port-closes", core_set_up, test_port_closes);
     ADD("/watch/opens-twice", core_set_up, test_opens_twice);

@@ -37,15 +37,14 @@ static void on_candidate(Pending *pending, const EnvelopeReply *reply, const GEr
 /* One port after the other is asked for its chardev, until it is the agent's. */
 static void ask_candidate(Watch *watch)
 {
-    const char *device = port_next_candidate(&watch->port);
+    const char *path = port_next_candidate(&watch->port);
     g_autofree char *arguments = NULL;
 
-    if (!device) {
+    if (!path) {
         watch_ask_port(watch); /* only from here on do events tell: a change before it was missed */
         return;
     }
-    arguments =
-        g_strdup_printf("{\"path\":\"/machine/peripheral/%s\",\"property\":\"chardev\"}", device);
+    arguments = g_strdup_printf("{\"path\":\"%s\",\"property\":\"chardev\"}", path);
     ask(watch, "qom-get", arguments, on_candidate);
 }
 
@@ -59,13 +58,20 @@ static void on_candidate(Pending *pending, const EnvelopeReply *reply, const GEr
     ask_candidate(watch);
 }
 
-static void on_peripherals(Pending *pending, const EnvelopeReply *reply, const GError *error)
+static void on_named(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Watch *watch = pending->owner;
+
+    port_read_devices(&watch->port, PORT_NAMED, returned(reply));
+}
+
+static void on_unnamed(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
     Watch *watch = pending->owner;
 
     if (error)
         return;
-    port_read_peripherals(&watch->port, returned(reply));
+    port_read_devices(&watch->port, PORT_UNNAMED, returned(reply));
     ask_candidate(watch);
 }
 
@@ -140,5 +146,6 @@ void watch_start(Watch *watch)
     port_restart(&watch->port);
     ask(watch, "query-status", NULL, on_status);
     ask(watch, "query-chardev", NULL, on_chardevs);
-    ask(watch, "qom-list", "{\"path\":\"/machine/peripheral\"}", on_peripherals);
+    ask(watch, "qom-list", "{\"path\":\"" PORT_NAMED "\"}", on_named);
+    ask(watch, "qom-list", "{\"path\":\"" PORT_UNNAMED "\"}", on_unnamed);
 }
