@@ -35,8 +35,7 @@ static Members sort_members(JsonSpan message, EnvelopeOob oob)
     return members;
 }
 
-/* Of a name that a peer made up, what an error's text repeats. */
-static char *quotable(JsonSpan string)
+char *envelope_quotable(JsonSpan string)
 {
     char *text = json_read_string(string);
 
@@ -62,7 +61,7 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
     ret->oob = members.exec_oob.text != NULL;
 
     if (members.stranger.text) {
-        g_autofree char *stranger = quotable(members.stranger);
+        g_autofree char *stranger = envelope_quotable(members.stranger);
 
         qmp_error_set(error, "QMP input member '%s' is unexpected", stranger);
         return FALSE;
@@ -86,7 +85,7 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
         return FALSE;
     }
 
-    ret->name = quotable(name);
+    ret->name = envelope_quotable(name);
     ret->arguments = members.arguments;
     return TRUE;
 }

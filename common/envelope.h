@@ -45,6 +45,15 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
 void envelope_command_clear(EnvelopeCommand *command);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EnvelopeCommand, envelope_command_clear)
 
+/**
+ * envelope_quotable:
+ * @string: a name that a peer made up
+ *
+ * Returns: (transfer full): what an error's text repeats of it: at most LIMIT_COMMAND_NAME bytes,
+ * whole characters
+ */
+char *envelope_quotable(JsonSpan string);
+
 typedef struct {
     EnvelopeKind kind;
     JsonSpan id;    /* of a reply; absent where there is none */

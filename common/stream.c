@@ -135,6 +135,11 @@ gboolean stream_fault_begins(const Stream *stream, const char *text)
            memcmp(stream->buffer + at, text, strlen(text)) == 0;
 }
 
+gboolean stream_is_over(const Stream *stream)
+{
+    return stream->ended && stream->filled == stream->taken;
+}
+
 void stream_discard_input(Stream *stream)
 {
     json_scan_restart(&stream->scan);

@@ -99,6 +99,9 @@ JsonFault stream_fault(const Stream *stream);
  */
 gboolean stream_fault_begins(const Stream *stream, const char *text);
 
+/* Whether the peer sends no more, and nothing it sent waits to be handed out. */
+gboolean stream_is_over(const Stream *stream);
+
 /* Drops all input that was not handed out yet, and whatever message was under way. */
 void stream_discard_input(Stream *stream);
 

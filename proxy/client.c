@@ -119,14 +119,15 @@ static void send_reply(Client *client, JsonSpan id, const EnvelopeReply *reply)
 
 static gboolean read_capability(const Client *client, JsonSpan capability, GError **error)
 {
-    g_autofree char *name = json_read_string(capability);
+    g_autofree char *name = NULL;
 
-    if (!name) {
+    if (json_read_kind(capability) != JSON_KIND_STRING) {
         qmp_error_set(error, "Invalid parameter type for 'enable', expected: string");
         return FALSE;
     }
+    name = envelope_quotable(capability);
     if (!g_str_equal(name, "oob")) {
-        qmp_error_set(error, "Parameter 'enable' does not accept value '%.64s'", name);
+        qmp_error_set(error, "Parameter 'enable' does not accept value '%s'", name);
         return FALSE;
     }
     if (!client->oob_offered) {
@@ -148,9 +149,9 @@ static gboolean read_capabilities(const Client *client, JsonSpan arguments, gboo
         JsonSpan name;
 
         if (!json_read_is(key, "enable")) {
-            g_autofree char *stranger = json_read_string(key);
+            g_autofree char *stranger = envelope_quotable(key);
 
-            qmp_error_set(error, "Parameter '%.64s' is unexpected", stranger);
+            qmp_error_set(error, "Parameter '%s' is unexpected", stranger);
             return FALSE;
         }
         if (json_read_kind(value) != JSON_KIND_ARRAY) {
@@ -356,7 +357,7 @@ static void on_io(gpointer owner, IoReady ready)
             leave(client, error->message);
             return;
         }
-        if (client->state == CLIENT_HELD && client->stream.ended && client->stream.filled == 0) {
+        if (client->state == CLIENT_HELD && stream_is_over(&client->stream)) {
             leave(client, "it left before it was greeted");
             return;
         }

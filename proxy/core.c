@@ -114,9 +114,9 @@ static void answer_here(Core *core, Pending *pending)
                             "The command %s has not been found", pending->name);
         pending_finish(pending, NULL, error);
     } else if (json_read_member(&walk, &key, &value)) {
-        g_autofree char *stranger = json_read_string(key);
+        g_autofree char *stranger = envelope_quotable(key);
 
-        pending_fail(pending, "Parameter '%.64s' is unexpected", stranger);
+        pending_fail(pending, "Parameter '%s' is unexpected", stranger);
     } else {
         g_autofree char *text = core_status(core);
         EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};

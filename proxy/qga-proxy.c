@@ -19,6 +19,7 @@ struct _QgaProxy {
 
     Core *core; /* (nullable): NULL once stopped */
     GMainContext *context;
+    gboolean started;
     GSource *burial; /* (nullable): frees the core, outside of its own callbacks */
 };
 
@@ -158,8 +159,9 @@ void qga_proxy_start(QgaProxy *self)
 {
     g_return_if_fail(QGA_IS_PROXY(self));
 
-    if (self->core)
+    if (self->core && !self->started)
         core_start(self->core);
+    self->started = TRUE;
 }
 
 void qga_proxy_stop(QgaProxy *self)
