@@ -4,106 +4,11 @@
  * What a QMP client can cost, and how it ends: bounded while it lasts, nothing afterwards.
  */
 
-#include "client.h"
+#include "client-fixture.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/limits.h"
-#include "support/fake-qemu.h"
-#include "support/peer.h"
-#include "support/world.h"
-
-/* In the place of the core: counts, and answers the oldest command when told to. */
-typedef struct {
-    World world;
-    Peer peer;
-    Charge memory;
-    Client *client; /* NULL once it has gone */
-    IoTimer *reaper;
-    GString *reply; /* (nullable): the value that each command is answered with at once */
-    GQueue asked;   /* of GINT_TO_POINTER(oob): those that wait */
-    guint requests;
-    guint gone;
-    char *why;
-} Desk;
-
-static void answer(Desk *desk, gboolean oob, const char *value)
-{
-    EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {value, strlen(value)}};
-
-    client_reply(desk->client, oob, JSON_SPAN_NONE, &reply);
-}
-
-static void on_request(gpointer owner, Client *client, const EnvelopeCommand *command)
-{
-    Desk *desk = owner;
-
-    desk->requests++;
-    if (desk->reply)
-        answer(desk, command->oob, desk->reply->str);
-    else
-        g_queue_push_tail(&desk->asked, GINT_TO_POINTER(command->oob));
-}
-
-static void on_gone(gpointer owner, Client *client, const char *why)
-{
-    Desk *desk = owner;
-
-    desk->gone++;
-    desk->why = g_strdup(why);
-    io_timer_set(desk->reaper, 0);
-}
-
-static void reap(gpointer owner, gint64 unused_now)
-{
-    Desk *desk = owner;
-
-    g_clear_pointer(&desk->client, client_free);
-}
-
-static void desk_ask(Desk *desk, const char *text)
-{
-    peer_send(&desk->peer, text);
-    world_settle(&desk->world);
-}
-
-static void desk_open(Desk *desk, gsize memory)
-{
-    static const ClientOps ops = {on_request, on_gone};
-    g_autofree char *handshake = NULL;
-
-    *desk = (Desk){0};
-    g_queue_init(&desk->asked);
-    charge_init(&desk->memory, NULL, memory);
-    world_init(&desk->world);
-    desk->reaper = io_timer_new(desk->world.loop, reap, desk);
-    desk->client = client_new(desk->world.loop, peer_init_pair(&desk->peer, SOCK_STREAM),
-                              "the client", &ops, desk, &desk->memory);
-    client_greet(desk->client, JSON_SPAN_LITERAL(FAKE_QEMU_VERSION), TRUE);
-    desk_ask(desk, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}");
-    handshake = peer_take(&desk->peer);
-}
-
-/* Asserts that nothing it held is held any more. */
-static void desk_close(Desk *desk)
-{
-    client_free(desk->client);
-    io_timer_free(desk->reaper);
-    charge_clear(&desk->memory);
-    g_queue_clear(&desk->asked);
-    if (desk->reply)
-        g_string_free(desk->reply, TRUE);
-    peer_clear(&desk->peer);
-    world_clear(&desk->world);
-    g_free(desk->why);
-}
-
-static void answer_oldest(Desk *desk)
-{
-    answer(desk, GPOINTER_TO_INT(g_queue_pop_head(&desk->asked)), "{}");
-    world_settle(&desk->world);
-}
 
 static guint count_lines(Peer *peer)
 {
@@ -115,6 +20,15 @@ static guint count_lines(Peer *peer)
     return lines;
 }
 
+/* Each command is answered at once, with a string of so many bytes. */
+static void answer_with(Desk *desk, gsize len)
+{
+    g_autofree char *text = g_strnfill(len, 'x');
+
+    desk->eager = TRUE;
+    desk->value = g_strdup_printf("\"%s\"", text);
+}
+
 /* ---- Reading ahead --------------------------------------------------------------------------- */
 
 /* One is under way and so many wait; what comes behind stays in the socket, exec-oob included,
@@ -123,15 +37,15 @@ static void test_read_ahead(void)
 {
     Desk desk;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
     for (guint i = 0; i < 1 + LIMIT_CLIENT_QUEUED; i++)
         desk_ask(&desk, "{\"execute\":\"a\"}");
     desk_ask(&desk, "{\"exec-oob\":\"x\"}{\"execute\":\"a\"}");
     g_assert_cmpuint(desk.requests, ==, 1);
-    answer_oldest(&desk);
+    desk_answer(&desk, NULL);
     g_assert_cmpuint(desk.requests, ==, 3);
     for (guint i = 0; i < 1 + LIMIT_CLIENT_QUEUED + 1; i++)
-        answer_oldest(&desk);
+        desk_answer(&desk, NULL);
     g_assert_cmpuint(desk.requests, ==, LIMIT_CLIENT_QUEUED + 3);
     g_assert_cmpuint(count_lines(&desk.peer), ==, LIMIT_CLIENT_QUEUED + 3);
     g_assert_cmpuint(desk.gone, ==, 0);
@@ -144,15 +58,15 @@ static void test_faults_ahead(void)
     g_autoptr(GString) faults = g_string_new("{\"execute\":\"a\"}");
     Desk desk;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
     for (guint i = 0; i < 3 * LIMIT_CLIENT_QUEUED; i++)
         g_string_append(faults, "]");
     desk_ask(&desk, faults->str);
     desk_ask(&desk, "{\"exec-oob\":\"x\"}");
     g_assert_cmpuint(desk.requests, ==, 1);
-    answer_oldest(&desk);
+    desk_answer(&desk, NULL);
     g_assert_cmpuint(desk.requests, ==, 2);
-    answer_oldest(&desk);
+    desk_answer(&desk, NULL);
     g_assert_cmpuint(count_lines(&desk.peer), ==, 2 + 3 * LIMIT_CLIENT_QUEUED);
     desk_close(&desk);
 }
@@ -161,12 +75,12 @@ static void test_oob_under_way(void)
 {
     Desk desk;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
     for (guint i = 0; i < LIMIT_CLIENT_QUEUED + 3; i++)
         desk_ask(&desk, "{\"exec-oob\":\"x\"}");
     g_assert_cmpuint(desk.requests, ==, LIMIT_CLIENT_QUEUED);
     while (desk.asked.length > 0)
-        answer_oldest(&desk);
+        desk_answer(&desk, NULL);
     g_assert_cmpuint(desk.requests, ==, LIMIT_CLIENT_QUEUED + 3);
     desk_close(&desk);
 }
@@ -178,7 +92,7 @@ static void test_no_memory(void)
     g_autofree char *request = g_strdup_printf("{\"execute\":\"%s", large);
     Desk desk;
 
-    desk_open(&desk, 16384);
+    desk_open_negotiated(&desk, TRUE, 16384);
     desk_ask(&desk, request);
     g_assert_cmpuint(desk.gone, ==, 1);
     g_assert_nonnull(strstr(desk.why, "no room"));
@@ -192,7 +106,7 @@ static void test_no_memory_ahead(void)
     g_autofree char *request = g_strdup_printf("{\"execute\":\"a\",\"id\":\"%s\"}", large);
     Desk desk;
 
-    desk_open(&desk, 16384);
+    desk_open_negotiated(&desk, TRUE, 16384);
     for (guint i = 0; i < 6 && desk.gone == 0; i++)
         desk_ask(&desk, request);
     g_assert_cmpuint(desk.gone, ==, 1);
@@ -210,11 +124,8 @@ static void test_slow_reader(void)
     Desk desk;
     guint taken, read = 0;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
-    desk.reply = g_string_new("\"");
-    for (guint i = 0; i < SIZE; i++)
-        g_string_append_c(desk.reply, 'x');
-    g_string_append_c(desk.reply, '"');
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
+    answer_with(&desk, SIZE);
     for (guint i = 0; i < COMMANDS; i++)
         desk_ask(&desk, "{\"execute\":\"a\"}");
     taken = desk.requests;
@@ -244,7 +155,7 @@ static void test_dropped(void)
     guint events = 0;
     Desk desk;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
     while (desk.gone == 0) {
         client_event(desk.client, event);
         g_assert_cmpuint(++events, <, 100);
@@ -265,14 +176,14 @@ static void test_half_close(void)
 {
     Desk desk;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
     peer_send(&desk.peer, "{\"execute\":\"a\"}{\"execute\":\"a\"}{\"exec-oob\":\"x\"}");
     peer_shut(&desk.peer);
     world_settle(&desk.world);
     g_assert_cmpuint(desk.gone, ==, 0);
     while (desk.asked.length > 0) {
         g_assert_cmpuint(desk.gone, ==, 0);
-        answer_oldest(&desk);
+        desk_answer(&desk, NULL);
     }
     g_assert_cmpuint(desk.requests, ==, 3);
     g_assert_cmpuint(desk.gone, ==, 1);
@@ -287,7 +198,7 @@ static void test_close(void)
 {
     Desk desk;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
     peer_send(&desk.peer, "{\"execute\":\"a\"}{\"execute\":\"a\"}");
     world_settle(&desk.world);
     peer_close(&desk.peer);
@@ -303,11 +214,8 @@ static void test_finish(void)
     Desk desk;
     guint lines = 0;
 
-    desk_open(&desk, LIMIT_PROXY_BYTES);
-    desk.reply = g_string_new("\"");
-    for (guint i = 0; i < 1024 * 1024; i++)
-        g_string_append_c(desk.reply, 'x');
-    g_string_append_c(desk.reply, '"');
+    desk_open_negotiated(&desk, TRUE, LIMIT_PROXY_BYTES);
+    answer_with(&desk, 1024 * 1024);
     desk_ask(&desk, "{\"execute\":\"a\"}");
     client_finish(desk.client);
     desk_ask(&desk, "{\"execute\":\"a\"}");
