@@ -5,6 +5,7 @@
   PREFIX-schema.h, .c     the table of commands: time class and flags (proxy, agent, CLI)
   PREFIX-commands.h, .c   argument structs, their descriptions for fields.h, the agent's handlers
   PREFIX-commands.md      the manual page of every command
+  PREFIX-introspection.c  what query-qmp-schema tells of each command (introspection.h)
 """
 
 import argparse
@@ -13,6 +14,7 @@ import pathlib
 import re
 import sys
 
+from introspection import command_entries
 from schema import CLASSES, FLAGS, SCALARS, Schema, SchemaError
 
 BANNER = "/* Generated from {source} by generate.py. */\n\n"
@@ -212,7 +214,7 @@ def emit_members(members):
 
 
 def emit_manual(schema, prefix):
-    lines = ["# Guest commands", "", "## Commands", ""]
+    lines = [f"# Commands {schema.prefix}-*", "", "## Commands", ""]
     for command in schema.commands:
         lines += [f"### {command.name}", "", command.doc, ""]
         if command.arguments:
@@ -236,23 +238,38 @@ def emit_manual(schema, prefix):
     return lines[:-1]
 
 
+def emit_introspection(schema, prefix):
+    lines = ['#include "common/guest-schema/introspection.h"\n',
+             f"const Introspection {prefix}_introspection[] = {{"]
+    for command in schema.commands:
+        entries = [json.dumps(entry) for entry in command_entries(schema, command)]
+        texts = [entry + ", " for entry in entries[:-1]] + entries[-1:]
+        lines.append(f"    {{{c_string(command.name)},")
+        lines += [f"     {c_string(text)}" for text in texts]
+        lines[-1] += "},"
+    return lines + ["    {NULL, NULL},", "};"]
+
+
 OUTPUTS = {"schema.h": emit_schema_h, "schema.c": emit_schema_c, "commands.h": emit_commands_h,
-           "commands.c": emit_commands_c, "commands.md": emit_manual}
+           "commands.c": emit_commands_c, "commands.md": emit_manual,
+           "introspection.c": emit_introspection}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("schema", type=pathlib.Path)
     parser.add_argument("output", type=pathlib.Path, help="directory to write to")
+    parser.add_argument("--parts", nargs="+", default=OUTPUTS, choices=OUTPUTS, metavar="PART",
+                        help=f"what to write of {', '.join(OUTPUTS)}; all by default")
     parser.add_argument("--prefix", default="guest", help="what the names of the files begin with")
     options = parser.parse_args()
     try:
         schema = Schema(options.schema.read_text(encoding="utf-8"))
     except SchemaError as error:
         sys.exit(f"{options.schema}: {error}")
-    for suffix, emit in OUTPUTS.items():
+    for suffix in options.parts:
         banner = "" if suffix.endswith(".md") else BANNER.format(source=options.schema.name)
-        text = banner + "\n".join(emit(schema, options.prefix)) + "\n"
+        text = banner + "\n".join(OUTPUTS[suffix](schema, options.prefix)) + "\n"
         (options.output / f"{options.prefix}-{suffix}").write_text(text, encoding="utf-8")
 
 

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A mistake in a schema is found, and the message names its place."""
+"""A mistake in a schema is found, and the message names its place; what query-qmp-schema
+tells of a command is told once and whole."""
 
 import json
 import unittest
 
+from introspection import command_entries
 from schema import Schema, SchemaError
 
 
 def valid():
     return {
+        "prefix": "guest",
         "types": {
             "GuestMode": {"enum": {"on": "On.", "off": "Off."}, "doc": "A mode."},
             "GuestChoice": {"alternate": ["bool", "GuestMode"], "doc": "A choice."},
@@ -49,6 +52,12 @@ class SchemaErrors(unittest.TestCase):
             with self.assertRaises(SchemaError) as caught:
                 Schema(text)
             self.assertIn(words, str(caught.exception))
+
+    def test_prefix(self):
+        self.expect("lacks 'prefix'", lambda root: root.pop("prefix"))
+        self.expect("prefix: must be words", lambda root: root.update({"prefix": "Guest-"}))
+        self.expect("types.GuestMode: is no name like QgaProxySomething",
+                    lambda root: root.update({"prefix": "qga-proxy"}))
 
     def test_command(self):
         def command(**changes):
@@ -104,6 +113,55 @@ class SchemaErrors(unittest.TestCase):
         self.expect("types.GuestPart: holds itself",
                     lambda root: root["types"]["GuestPart"]["struct"].update(
                         {"inner": {"type": "GuestPart", "doc": "Again."}}))
+
+
+class Introspection(unittest.TestCase):
+    def entries(self, **changes):
+        root = valid()
+        root["commands"]["guest-set"].update(changes)
+        schema = Schema(json.dumps(root))
+        return command_entries(schema, schema.commands[0])
+
+    def test_command(self):
+        self.assertEqual(self.entries(), [
+            {"name": "guest-set", "ret-type": "qga.empty", "meta-type": "command",
+             "arg-type": "qga.guest-set.0"},
+            {"name": "qga.guest-set.2", "members": [{"name": "on"}, {"name": "off"}],
+             "meta-type": "enum", "values": ["on", "off"]},
+            {"name": "qga.guest-set.1", "members": [{"type": "bool"}, {"type": "qga.guest-set.2"}],
+             "meta-type": "alternate"},
+            {"name": "qga.guest-set.4", "members": [{"name": "id", "type": "int"}],
+             "meta-type": "object"},
+            {"name": "qga.guest-set.3", "element-type": "qga.guest-set.4", "meta-type": "array"},
+            {"name": "qga.guest-set.0", "meta-type": "object", "members": [
+                {"name": "mode", "default": None, "type": "qga.guest-set.1"},
+                {"name": "parts", "type": "qga.guest-set.3"}]},
+        ])
+
+    def test_shared_types(self):
+        """A type that a command uses twice is told once; a list of it is another type."""
+        entries = self.entries(returns={"type": "GuestPart", "doc": "One."})
+        self.assertEqual(len(entries), 6)
+        [part] = [entry for entry in entries
+                  if entry.get("members") == [{"name": "id", "type": "int"}]]
+        self.assertEqual(entries[0]["ret-type"], part["name"])
+        [array] = [entry for entry in entries if entry["meta-type"] == "array"]
+        self.assertEqual(array["element-type"], part["name"])
+        entries = self.entries(returns={"type": "uint64", "doc": "It."})
+        self.assertEqual(entries[0]["ret-type"], "int")
+
+    def test_type_in_itself(self):
+        root = valid()
+        below = {"below": {"type": ["GuestTree"], "doc": "What is below."}}
+        root["types"] = {"GuestTree": {"struct": below, "doc": "A tree."}}
+        root["commands"]["guest-set"].pop("arguments")
+        root["commands"]["guest-set"]["returns"] = {"type": "GuestTree", "doc": "All."}
+        schema = Schema(json.dumps(root))
+        self.assertEqual(command_entries(schema, schema.commands[0])[1:], [
+            {"name": "qga.guest-set.1", "element-type": "qga.guest-set.0", "meta-type": "array"},
+            {"name": "qga.guest-set.0", "members": [{"name": "below", "type": "qga.guest-set.1"}],
+             "meta-type": "object"},
+        ])
 
 
 if __name__ == "__main__":

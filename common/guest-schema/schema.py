@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The guest schema as objects, checked on the way in.
 
+The names of its commands begin with its `prefix`, those of its types with the same in capitals:
+guest- and Guest, qga-proxy- and QgaProxy.
+
 A type is named by a word, or by a list of one word for a list of that type. `base64` is a string
 that the agent does not copy. `doc` is one string or several that are joined by spaces.
 """
@@ -15,15 +18,16 @@ class Scalar(typing.NamedTuple):
     c_type: str
     json_kind: str  # JSON_KIND_ in json-read.h
     python: type  # of a default
+    qapi: str  # builtin type in query-qmp-schema
     words: str
 
 
 SCALARS = {
-    "int": Scalar("INT", "gint64", "NUMBER", int, "integer"),
-    "uint64": Scalar("UINT64", "guint64", "NUMBER", int, "integer, not negative"),
-    "bool": Scalar("BOOL", "gboolean", "BOOLEAN", bool, "boolean"),
-    "str": Scalar("STR", "char *", "STRING", str, "string"),
-    "base64": Scalar("BASE64", "JsonSpan", "STRING", str, "string in base64"),
+    "int": Scalar("INT", "gint64", "NUMBER", int, "int", "integer"),
+    "uint64": Scalar("UINT64", "guint64", "NUMBER", int, "int", "integer, not negative"),
+    "bool": Scalar("BOOL", "gboolean", "BOOLEAN", bool, "bool", "boolean"),
+    "str": Scalar("STR", "char *", "STRING", str, "str", "string"),
+    "base64": Scalar("BASE64", "JsonSpan", "STRING", str, "str", "string in base64"),
 }
 CLASSES = ["quick", "slow", "freeze", "thaw", "shutdown"]
 FLAGS = {  # flag: what it means
@@ -35,7 +39,7 @@ FLAGS = {  # flag: what it means
 }
 MAX_FIELDS = 16  # GUEST_STRUCT_MAX_FIELDS
 NAME = re.compile(r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$")
-TYPE_NAME = re.compile(r"^Guest([A-Z][a-z0-9]*)+$")
+PREFIX = re.compile(r"^[a-z]+(-[a-z]+)*$")
 C_KEYWORDS = set(
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register return short signed sizeof static struct switch typedef union "
@@ -65,6 +69,10 @@ def check_keys(place, entry, required, optional=()):
     for key in entry:
         if key not in required and key not in optional:
             raise SchemaError(place, f"has a member '{key}' that means nothing")
+
+
+def capitals(name):
+    return "".join(map(str.capitalize, name.split("-")))
 
 
 def doc_text(place, doc):
@@ -102,10 +110,10 @@ class Member:
 class Type:
     """A struct, an enum or an alternate."""
 
-    def __init__(self, name, entry):
+    def __init__(self, prefix, name, entry):
         place = f"types.{name}"
-        if not TYPE_NAME.match(name):
-            raise SchemaError(place, "is no name like GuestSomething")
+        if not re.match(f"^{capitals(prefix)}([A-Z][a-z0-9]*)+$", name):
+            raise SchemaError(place, f"is no name like {capitals(prefix)}Something")
         if not isinstance(entry, dict):
             raise SchemaError(place, "must be an object")
         kinds = [kind for kind in ("struct", "enum", "alternate") if kind in entry]
@@ -124,10 +132,10 @@ class Type:
 
 
 class Command:
-    def __init__(self, name, entry):
+    def __init__(self, prefix, name, entry):
         place = f"commands.{name}"
-        if not re.match(r"^guest(-[a-z0-9]+)+$", name):
-            raise SchemaError(place, "is no name like guest-something")
+        if not re.match(f"^{prefix}(-[a-z0-9]+)+$", name):
+            raise SchemaError(place, f"is no name like {prefix}-something")
         check_keys(place, entry, ["since", "class", "doc"], ["arguments", "returns", "flags"])
         self.name, self.place = name, place
         self.c_name = name.replace("-", "_")
@@ -143,7 +151,7 @@ class Command:
                 raise SchemaError(f"{place}.flags", f"'{flag}' is none of {', '.join(FLAGS)}")
         self.doc = doc_text(place, entry["doc"])
         self.arguments = members_of(f"{place}.arguments", entry.get("arguments", {}))
-        self.struct = "".join(map(str.capitalize, name.split("-"))) + "Arguments"
+        self.struct = capitals(name) + "Arguments"
         returns = entry.get("returns")
         self.returns = Member(f"{place}.returns", "value", returns) if returns is not None else None
         if self.returns and "silent" in self.flags:
@@ -164,9 +172,14 @@ class Schema:
             root = json.loads(text, object_pairs_hook=unique_object)
         except json.JSONDecodeError as error:
             raise SchemaError(f"line {error.lineno}", error.msg) from error
-        check_keys("schema", root, ["types", "commands"])
-        self.types = {name: Type(name, entry) for name, entry in root["types"].items()}
-        self.commands = sorted((Command(name, entry) for name, entry in root["commands"].items()),
+        check_keys("schema", root, ["prefix", "types", "commands"])
+        prefix = root["prefix"]
+        if not isinstance(prefix, str) or not PREFIX.match(prefix):
+            raise SchemaError("prefix", "must be words of small letters")
+        self.prefix = prefix
+        self.types = {name: Type(prefix, name, entry) for name, entry in root["types"].items()}
+        self.commands = sorted((Command(prefix, name, entry)
+                                for name, entry in root["commands"].items()),
                                key=lambda command: command.name)
         for described in self.types.values():
             self.check_members(described.members)
