@@ -11,6 +11,7 @@
 
 #define PING     "{\"execute\":\"guest-ping\"}"
 #define STATUS   "{\"execute\":\"query-status\"}"
+#define COMMANDS "{\"execute\":\"query-commands\"}"
 #define GREETING "{\"QMP\": {\"version\": " FAKE_QEMU_VERSION ", \"capabilities\": [\"oob\"]}}\r\n"
 
 /* ---- Meeting --------------------------------------------------------------------------------- */
@@ -154,21 +155,64 @@ static void test_through(CoreFixture *fixture, gconstpointer unused)
 
 /* ---- Answered here --------------------------------------------------------------------------- */
 
+/* QEMU is asked until it has answered once, whoever asks; then everybody is answered here, at once
+ * and in the order of the commands. */
 static void test_query_commands(CoreFixture *fixture, gconstpointer unused)
 {
+    static const char *const rest = "[{\"name\": \"stop\"}, {\"name\": \"qga-proxy-status\"}, "
+                                    "{\"name\": \"guest-info\"}, {\"name\": \"guest-ping\"}]";
+    g_autofree char *answer = g_strdup_printf("{\"return\": %s, \"id\": \"q\"}\r\n", rest);
+    g_autofree char *between =
+        g_strdup_printf("{\"return\": 1}\r\n{\"return\": %s}\r\n{\"return\": 2}\r\n", rest);
+    Peer a, b;
+
+    core_connect_negotiated(fixture, &a, FALSE);
+    core_connect_negotiated(fixture, &b, FALSE);
+    core_send(fixture, &a, COMMANDS);
+    core_answer(fixture, COMMANDS,
+                "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n");
+    peer_expect(&a, GENERIC("no"));
+    core_send(fixture, &a, "{\"execute\":\"query-commands\",\"id\":\"q\"}");
+    core_send(fixture, &b, "{\"execute\":\"query-commands\",\"id\":\"q\"}");
+    core_answer(fixture, COMMANDS COMMANDS,
+                "{\"return\": [{\"name\": \"stop\"}]}\r\n{\"return\": [{\"name\": \"stop\"}]}\r\n");
+    peer_expect(&a, answer);
+    peer_expect(&b, answer);
+
+    core_send(fixture, &b, PING COMMANDS STATUS);
+    peer_expect(&b, "");
+    core_agent_answer(fixture, "guest-ping", "1");
+    core_answer(fixture, STATUS, "{\"return\": 2}\r\n");
+    peer_expect(&b, between);
+    peer_clear(&a);
+    peer_clear(&b);
+}
+
+/* What QEMU refuses it is still asked, and has its own words for. */
+static void test_query_commands_otherwise(CoreFixture *fixture, gconstpointer unused)
+{
+    static const char *const others[] = {
+        "{\"execute\":\"query-commands\",\"arguments\":{\"x\":1}}",
+        "{\"exec-oob\":\"query-commands\",\"id\":1}",
+    };
     Peer client;
 
-    core_connect_negotiated(fixture, &client, FALSE);
-    core_send(fixture, &client, "{\"execute\":\"query-commands\",\"id\":\"q\"}");
-    core_answer(fixture, "{\"execute\":\"query-commands\"}",
-                "{\"return\": [{\"name\": \"stop\"}]}\r\n");
-    peer_expect(&client, "{\"return\": [{\"name\": \"stop\"}, {\"name\": \"guest-info\"}, "
-                         "{\"name\": \"guest-ping\"}, {\"name\": \"qga-proxy-status\"}], "
-                         "\"id\": \"q\"}\r\n");
-    core_send(fixture, &client, "{\"execute\":\"query-commands\"}");
-    core_answer(fixture, "{\"execute\":\"query-commands\"}",
-                "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n");
-    peer_expect(&client, GENERIC("no"));
+    core_connect_negotiated(fixture, &client, TRUE);
+    core_send(fixture, &client, COMMANDS);
+    core_answer(fixture, COMMANDS, "{\"return\": []}\r\n");
+    peer_expect(&client,
+                "{\"return\": [{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-info\"}, "
+                "{\"name\": \"guest-ping\"}]}\r\n");
+    core_send(fixture, &client, others[0]);
+    core_answer(fixture, others[0], GENERIC("Parameter 'x' is unexpected"));
+    peer_expect(&client, GENERIC("Parameter 'x' is unexpected"));
+    core_send(fixture, &client, others[1]);
+    core_answer(fixture, others[1],
+                "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"no OOB\"}}\r\n");
+    peer_expect(&client,
+                "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"no OOB\"}}\r\n");
+    core_send(fixture, &client, "{\"execute\":\"query-commands\",\"arguments\":{}}");
+    peer_expect(&fixture->qemu, "");
     peer_clear(&client);
 }
 
@@ -246,6 +290,7 @@ int main(int argc, char **argv)
     ADD("/core/hung-guest", core_set_up, test_hung_guest);
     ADD("/core/through", core_set_up, test_through);
     ADD("/core/query-commands", core_set_up, test_query_commands);
+    ADD("/core/query-commands-otherwise", core_set_up, test_query_commands_otherwise);
     ADD("/core/status", core_set_up, test_status);
     ADD("/core/events", core_set_up, test_events);
     ADD("/core/guest-events", core_set_up, test_guest_events);

@@ -48,8 +48,6 @@ struct Core {
     gint64 linger_us; /* until when clients may read what is left for them then */
 };
 
-static const char *const own_commands[] = {"qga-proxy-status", NULL};
-
 /* ---- Reply ----------------------------------------------------------------------------------- */
 
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
@@ -66,20 +64,19 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
         client_error(client, pending->oob, pending_id(pending), error);
 }
 
-/* QEMU's list of commands, with the agent's and ours behind it. */
+/* What QEMU tells of itself, with the agent's commands and ours behind it. */
 static void core_reply_merged(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
     Core *core = pending->owner;
-    g_autoptr(GString) merged = g_string_new(NULL);
-    EnvelopeReply ours = {.kind = ENVELOPE_RETURN};
+    EnvelopeReply merged = {.kind = ENVELOPE_RETURN};
 
     if (!reply || reply->kind != ENVELOPE_RETURN) {
         core_reply(pending, reply, error);
         return;
     }
-    introspect_merge_commands(&core->introspect, reply->value, own_commands, merged);
-    ours.value = (JsonSpan){merged->str, merged->len};
-    core_reply(pending, &ours, NULL);
+    introspect_learn(&core->introspect, pending->name, reply->value);
+    merged.value = introspect_answer(&core->introspect, pending->name);
+    core_reply(pending, &merged, NULL);
 }
 
 /* ---- Request --------------------------------------------------------------------------------- */
@@ -109,7 +106,7 @@ static void answer_here(Core *core, Pending *pending)
     JsonWalk walk = json_read_walk(pending_arguments(pending));
     JsonSpan key, value;
 
-    if (!g_strv_contains(own_commands, pending->name)) {
+    if (!g_str_equal(pending->name, "qga-proxy-status")) {
         error = g_error_new(QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                             "The command %s has not been found", pending->name);
         pending_finish(pending, NULL, error);
@@ -125,10 +122,35 @@ static void answer_here(Core *core, Pending *pending)
     }
 }
 
+static void ask_once(Core *core, Pending *pending)
+{
+    EnvelopeReply known = {
+        .kind = ENVELOPE_RETURN,
+        .value = introspect_answer(&core->introspect, pending->name),
+    };
+
+    if (known.value.text)
+        pending_finish(pending, &known, NULL);
+    else
+        upstream_submit(core->upstream, pending);
+}
+
+static Route route_of(const EnvelopeCommand *command)
+{
+    Route route = router_route(command->name);
+    JsonWalk walk = json_read_walk(command->arguments);
+    JsonSpan key, value;
+
+    /* They take no arguments and overtake nothing; QEMU has its own words for that. */
+    if (route == ROUTE_MERGE && (command->oob || json_read_member(&walk, &key, &value)))
+        return ROUTE_QEMU;
+    return route;
+}
+
 static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command)
 {
     Core *core = owner;
-    Route route = router_route(command->name);
+    Route route = route_of(command);
     PendingDone done = route == ROUTE_MERGE ? core_reply_merged : core_reply;
     Pending *pending;
 
@@ -156,6 +178,7 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
                          command->name);
         break;
     case ROUTE_PROXY: answer_here(core, pending); break;
+    case ROUTE_MERGE: ask_once(core, pending); break;
     default: upstream_submit(core->upstream, pending); break;
     }
 }
@@ -218,6 +241,7 @@ static void core_qemu_gone(gpointer owner, const char *why)
     /* 1 nobody new */
     core->closing = g_strdup(why);
     g_clear_pointer(&core->version, g_free);
+    introspect_forget_qemu(&core->introspect);
     g_ptr_array_set_size(core->listeners, 0);
     /* 2 as QEMU itself would: what is written is still read, then the connections close */
     finish_clients(core);

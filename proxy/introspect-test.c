@@ -1,62 +1,171 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What is believed of guest-info, which the guest makes up, and what becomes of query-commands.
+ * What is believed of guest-info, which the guest makes up, and what becomes of QEMU's answers
+ * about itself: its own entries as they are, ours behind them, and every type that they name.
  */
 
 #include "introspect.h"
 
 #include <string.h>
 
+#include "common/guest-schema/guest-schema.h"
+#include "common/guest-schema/introspection.h"
 #include "common/limits.h"
 
-static const char *const ours[] = {"qga-proxy-status", NULL};
+#define COMMANDS  "query-commands"
+#define SCHEMA    "query-qmp-schema"
+#define ONLY_PING "{\"version\": \"7.2.22\", \"supported_commands\": [" ENABLED("guest-ping") "]}"
 
-static void read_info(Introspect *introspect, const char *info)
+#define ENABLED(name) "{\"enabled\": true, \"name\": \"" name "\", \"success-response\": true}"
+
+#define TYPE(name) "{\"name\": \"" name "\", \"meta-type\": \"x\"}"
+#define ALL_TYPES \
+    TYPE("any") ", " TYPE("bool") ", " TYPE("int") ", " TYPE("str") ", " TYPE("qga.empty")
+
+#define EMPTY_TYPE "{\"name\": \"qga.empty\", \"members\": [], \"meta-type\": \"object\"}"
+#define BOOL_TYPE  "{\"name\": \"bool\", \"json-type\": \"boolean\", \"meta-type\": \"builtin\"}"
+
+/* guest-ping as the schema has it. */
+#define PING                                                   \
+    "{\"name\": \"guest-ping\", \"ret-type\": \"qga.empty\", " \
+    "\"meta-type\": \"command\", \"arg-type\": \"qga.empty\"}"
+
+static JsonSpan span(const char *text)
 {
-    introspect_read_guest_info(introspect, (JsonSpan){info, strlen(info)});
+    return (JsonSpan){text, strlen(text)};
 }
 
-static void assert_merged(const Introspect *introspect, const char *commands, const char *expected)
+static void set_up(Introspect *introspect, gconstpointer unused)
 {
-    g_autoptr(GString) out = g_string_new("before ");
-
-    introspect_merge_commands(introspect, (JsonSpan){commands, strlen(commands)}, ours, out);
-    g_assert_true(g_str_has_prefix(out->str, "before "));
-    g_assert_cmpstr(out->str + strlen("before "), ==, expected);
+    introspect_init(introspect);
 }
 
-static void test_merge(void)
+static void tear_down(Introspect *introspect, gconstpointer unused)
 {
-    Introspect introspect;
+    introspect_clear(introspect);
+}
 
-    introspect_init(&introspect);
-    assert_merged(&introspect, "[{\"name\": \"quit\"}]",
+static void assert_answer(Introspect *introspect, const char *question, const char *expected)
+{
+    JsonSpan answer = introspect_answer(introspect, question);
+    g_autofree char *text = g_strndup(answer.text, answer.len);
+
+    g_assert_cmpstr(text, ==, expected);
+}
+
+/* @question is answered anew. */
+static void assert_merged(Introspect *introspect, const char *question, const char *of_qemu,
+                          const char *expected)
+{
+    introspect_forget_qemu(introspect);
+    introspect_learn(introspect, question, span(of_qemu));
+    assert_answer(introspect, question, expected);
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+static void test_commands(Introspect *introspect, gconstpointer unused)
+{
+    assert_merged(introspect, COMMANDS, "[{\"name\": \"quit\"}]",
                   "[{\"name\": \"quit\"}, {\"name\": \"qga-proxy-status\"}]");
-    assert_merged(&introspect, "[]", "[{\"name\": \"qga-proxy-status\"}]");
+    assert_merged(introspect, COMMANDS, "[]", "[{\"name\": \"qga-proxy-status\"}]");
 
-    read_info(&introspect,
-              "{\"version\": \"7.2.22\", \"supported_commands\": ["
-              "{\"enabled\": true, \"name\": \"guest-ping\", \"success-response\": true},"
-              "{\"enabled\": false, \"name\": \"guest-exec\", \"success-response\": true}]}");
-    g_assert_cmpstr(introspect.agent_version, ==, "7.2.22");
-    assert_merged(
-        &introspect, "[{\"name\": \"quit\"}]",
-        "[{\"name\": \"quit\"}, {\"name\": \"guest-ping\"}, {\"name\": \"qga-proxy-status\"}]");
-
-    introspect_forget_agent(&introspect);
-    g_assert_null(introspect.agent_version);
-    assert_merged(&introspect, "[]", "[{\"name\": \"qga-proxy-status\"}]");
-    introspect_clear(&introspect);
+    introspect_read_guest_info(introspect,
+                               span("{\"version\": \"7.2.22\", \"supported_commands\": [" ENABLED(
+                                   "guest-ping") ","
+                                                 "{\"enabled\": false, \"name\": \"guest-exec\", "
+                                                 "\"success-response\": true}]}"));
+    g_assert_cmpstr(introspect->agent_version, ==, "7.2.22");
+    assert_answer(introspect, COMMANDS,
+                  "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-ping\"}]");
+    introspect_forget_agent(introspect);
+    g_assert_null(introspect->agent_version);
+    assert_answer(introspect, COMMANDS, "[{\"name\": \"qga-proxy-status\"}]");
 }
+
+/* QEMU's entries stay as they were written; a type that it lacks is added, and only that. */
+static void test_schema(Introspect *introspect, gconstpointer unused)
+{
+    const char *own = proxy_introspection[0].entries;
+    g_autofree char *alone = g_strdup_printf("[" ALL_TYPES ", %s]", own);
+    g_autofree char *pinged = g_strdup_printf("[" ALL_TYPES ", %s, " PING "]", own);
+    g_autofree char *lacking = g_strdup_printf(
+        "[{ 'name':\t\"str\" }, " TYPE("int") ", " TYPE("any") ", " BOOL_TYPE ", " EMPTY_TYPE
+                                                               ", %s, " PING "]",
+        own);
+
+    assert_merged(introspect, SCHEMA, "[" ALL_TYPES "]", alone);
+    introspect_read_guest_info(introspect, span(ONLY_PING));
+    assert_answer(introspect, SCHEMA, pinged);
+    assert_answer(introspect, SCHEMA, pinged);
+    assert_merged(introspect, SCHEMA,
+                  "[ { 'name':\t\"str\" }, " TYPE("int") ",\r\n" TYPE("any") "\r\n]", lacking);
+}
+
+/* What the schema has of a command is told; of a command that it does not know, that it is one. */
+static void test_guest_commands(Introspect *introspect, gconstpointer unused)
+{
+    const Introspection *known =
+        &guest_introspection[guest_schema_find("guest-exec-status") - guest_schema_commands];
+    g_autofree char *expected = g_strdup_printf(
+        "[" ALL_TYPES ", %s, %s, "
+        "{\"name\": \"guest-\\u00E9\", \"ret-type\": \"any\", \"meta-type\": \"command\", "
+        "\"arg-type\": \"qga.empty\"}]",
+        proxy_introspection[0].entries, known->entries);
+
+    g_assert_cmpstr(known->name, ==, "guest-exec-status");
+    introspect_read_guest_info(introspect,
+                               span("{\"supported_commands\": [" ENABLED(
+                                   "guest-exec-status") ", " ENABLED("guest-\xc3\xa9") "]}"));
+    assert_merged(introspect, SCHEMA, "[" ALL_TYPES "]", expected);
+}
+
+/* ---- What is kept ---------------------------------------------------------------------------- */
+
+/* QEMU's word is kept for each question by itself, as long as QEMU is there. */
+static void test_kept(Introspect *introspect, gconstpointer unused)
+{
+    g_assert_null(introspect_answer(introspect, COMMANDS).text);
+    introspect_learn(introspect, COMMANDS, span("[1]"));
+    g_assert_null(introspect_answer(introspect, SCHEMA).text);
+    introspect_learn(introspect, COMMANDS, span("[2]"));
+    assert_answer(introspect, COMMANDS, "[1, {\"name\": \"qga-proxy-status\"}]");
+    introspect_forget_qemu(introspect);
+    g_assert_null(introspect_answer(introspect, COMMANDS).text);
+    introspect_learn(introspect, COMMANDS, span("[2]"));
+    assert_answer(introspect, COMMANDS, "[2, {\"name\": \"qga-proxy-status\"}]");
+}
+
+/* The agent's part goes with the agent, and is the former's no more when another is there. */
+static void test_agents_change(Introspect *introspect, gconstpointer unused)
+{
+    static const char *const alone = "[{\"name\": \"qga-proxy-status\"}]";
+
+    introspect_learn(introspect, COMMANDS, span("[]"));
+    for (guint i = 0; i < 3; i++) {
+        assert_answer(introspect, COMMANDS, alone);
+        introspect_read_guest_info(introspect, span(ONLY_PING));
+        assert_answer(introspect, COMMANDS,
+                      "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-ping\"}]");
+        introspect_read_guest_info(introspect,
+                                   span("{\"supported_commands\": [" ENABLED("guest-b") "]}"));
+        assert_answer(introspect, COMMANDS,
+                      "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-b\"}]");
+        introspect_forget_agent(introspect);
+    }
+}
+
+/* ---- The guest's word ------------------------------------------------------------------------ */
 
 /* A guest that lists QEMU's commands, one of them twice, or nonsense, adds nothing to what clients
  * see. */
-static void test_hostile(void)
+static void test_hostile(Introspect *introspect, gconstpointer unused)
 {
     static const char *const infos[] = {
         "{\"supported_commands\": [{\"enabled\": true, \"name\": \"quit\"}]}",
         "{\"supported_commands\": [{\"enabled\": true, \"name\": \"qga-proxy-status\"}]}",
+        "{\"supported_commands\": [{\"enabled\": true, \"name\": \"qga.empty\"}]}",
         "{\"supported_commands\": [{\"enabled\": 1, \"name\": \"guest-ping\"}]}",
         "{\"supported_commands\": [{\"name\": \"guest-ping\"}]}",
         "{\"supported_commands\": [{\"enabled\": true, \"name\": [\"guest-ping\"]}]}",
@@ -67,23 +176,20 @@ static void test_hostile(void)
         "[]",
         "\"guest-ping\"",
     };
-    Introspect introspect;
 
-    introspect_init(&introspect);
     for (gsize i = 0; i < G_N_ELEMENTS(infos); i++) {
-        read_info(&introspect, "{\"version\": \"1\", \"supported_commands\": [{\"enabled\": true, "
-                               "\"name\": \"guest-former\"}]}");
-        read_info(&introspect, infos[i]);
-        g_assert_null(introspect.agent_version);
-        assert_merged(&introspect, "[]", "[{\"name\": \"qga-proxy-status\"}]");
+        introspect_read_guest_info(introspect, span("{\"version\": \"1\", \"supported_commands\": "
+                                                    "[" ENABLED("guest-former") "]}"));
+        introspect_read_guest_info(introspect, span(infos[i]));
+        g_assert_null(introspect->agent_version);
+        assert_merged(introspect, COMMANDS, "[]", "[{\"name\": \"qga-proxy-status\"}]");
     }
-    read_info(&introspect, "{\"supported_commands\": [{\"enabled\": true, \"name\": \"guest-a\"},"
-                           "{\"enabled\": true, \"name\": \"guest-\\u0061\"},"
-                           "{\"enabled\": true, \"name\": \"guest-\\\"\\n\"}]}");
-    assert_merged(&introspect, "[]",
-                  "[{\"name\": \"guest-a\"}, {\"name\": \"guest-\\\"\\n\"}, "
-                  "{\"name\": \"qga-proxy-status\"}]");
-    introspect_clear(&introspect);
+    introspect_read_guest_info(introspect,
+                               span("{\"supported_commands\": [" ENABLED("guest-a") ", " ENABLED(
+                                   "guest-\\u0061") ", " ENABLED("guest-\\\"\\n") "]}"));
+    assert_merged(introspect, COMMANDS, "[]",
+                  "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-a\"}, "
+                  "{\"name\": \"guest-\\\"\\n\"}]");
 }
 
 static void append_command(GString *info, const char *name)
@@ -92,13 +198,12 @@ static void append_command(GString *info, const char *name)
                            g_str_has_suffix(info->str, "[") ? "" : ", ", name);
 }
 
-static void test_limits(void)
+static void test_limits(Introspect *introspect, gconstpointer unused)
 {
     g_autoptr(GString) info = g_string_new("{\"supported_commands\": [");
     g_autofree char *longest = g_strnfill(LIMIT_COMMAND_NAME - strlen("guest-"), 'x');
     g_autofree char *fits = g_strconcat("guest-", longest, NULL);
     g_autofree char *too_long = g_strconcat(fits, "x", NULL);
-    Introspect introspect;
 
     append_command(info, too_long);
     append_command(info, fits);
@@ -109,18 +214,21 @@ static void test_limits(void)
     }
     g_string_append(info, "]}");
 
-    introspect_init(&introspect);
-    read_info(&introspect, info->str);
-    g_assert_cmpuint(introspect.guest_commands->len, ==, LIMIT_AGENT_COMMANDS);
-    g_assert_cmpstr(g_ptr_array_index(introspect.guest_commands, 0), ==, fits);
-    introspect_clear(&introspect);
+    introspect_read_guest_info(introspect, (JsonSpan){info->str, info->len});
+    g_assert_cmpuint(introspect->guest_commands->len, ==, LIMIT_AGENT_COMMANDS);
+    g_assert_cmpstr(g_ptr_array_index(introspect->guest_commands, 0), ==, fits);
 }
 
 int main(int argc, char **argv)
 {
+#define ADD(path, test) g_test_add(path, Introspect, NULL, set_up, test, tear_down)
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/introspect/merge", test_merge);
-    g_test_add_func("/introspect/hostile", test_hostile);
-    g_test_add_func("/introspect/limits", test_limits);
+    ADD("/introspect/commands", test_commands);
+    ADD("/introspect/schema", test_schema);
+    ADD("/introspect/guest-commands", test_guest_commands);
+    ADD("/introspect/kept", test_kept);
+    ADD("/introspect/agents-change", test_agents_change);
+    ADD("/introspect/hostile", test_hostile);
+    ADD("/introspect/limits", test_limits);
     return g_test_run();
 }

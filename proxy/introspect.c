@@ -2,10 +2,27 @@
 
 #include "introspect.h"
 
-#include "common/json-write.h"
+#include "common/guest-schema/guest-schema.h"
+#include "common/guest-schema/introspection.h"
 #include "common/limits.h"
 
 #include <string.h>
+
+/* The type of no arguments and of no result, as the tables of introspection.h know it. */
+#define EMPTY "qga.empty"
+
+/* What our entries refer to and QEMU's schema may have: it tells of a builtin type only where it
+ * uses it. */
+static const struct {
+    const char *name;
+    const char *entry;
+} shared[] = {
+    {"any", "{\"name\": \"any\", \"json-type\": \"value\", \"meta-type\": \"builtin\"}"},
+    {"bool", "{\"name\": \"bool\", \"json-type\": \"boolean\", \"meta-type\": \"builtin\"}"},
+    {"int", "{\"name\": \"int\", \"json-type\": \"int\", \"meta-type\": \"builtin\"}"},
+    {"str", "{\"name\": \"str\", \"json-type\": \"string\", \"meta-type\": \"builtin\"}"},
+    {EMPTY, "{\"name\": \"" EMPTY "\", \"members\": [], \"meta-type\": \"object\"}"},
+};
 
 void introspect_init(Introspect *introspect)
 {
@@ -14,14 +31,19 @@ void introspect_init(Introspect *introspect)
 
 void introspect_clear(Introspect *introspect)
 {
+    introspect_forget_qemu(introspect);
     g_clear_pointer(&introspect->guest_commands, g_ptr_array_unref);
     g_clear_pointer(&introspect->agent_version, g_free);
 }
+
+/* ---- The agent ------------------------------------------------------------------------------- */
 
 void introspect_forget_agent(Introspect *introspect)
 {
     g_ptr_array_set_size(introspect->guest_commands, 0);
     g_clear_pointer(&introspect->agent_version, g_free);
+    introspect->commands.whole = FALSE;
+    introspect->schema.whole = FALSE;
 }
 
 static gboolean is_guest_command(const char *name)
@@ -48,28 +70,131 @@ void introspect_read_guest_info(Introspect *introspect, JsonSpan info)
     }
 }
 
+/* ---- Entries --------------------------------------------------------------------------------- */
+
+static void write_member(JsonWrite *write, const char *key, const char *value)
+{
+    json_write_key(write, key);
+    json_write_string(write, value);
+}
+
 static void write_name(JsonWrite *write, const char *name)
 {
     json_write_begin_object(write);
-    json_write_key(write, "name");
-    json_write_string(write, name);
+    write_member(write, "name", name);
     json_write_end_object(write);
 }
 
-void introspect_merge_commands(const Introspect *introspect, JsonSpan commands,
-                               const char *const *ours, GString *out)
+static void write_text(JsonWrite *write, const char *entries)
 {
-    JsonWalk walk = json_read_walk(commands);
-    JsonSpan command;
-    JsonWrite write;
+    json_write_span(write, (JsonSpan){entries, strlen(entries)});
+}
 
-    json_write_init(&write, out);
-    json_write_begin_array(&write);
+/* A command that the schema does not know may return anything. It may take arguments too, but QAPI
+ * has no word for that: they are an object of known members. */
+static void write_stranger(JsonWrite *write, const char *name)
+{
+    json_write_begin_object(write);
+    write_member(write, "name", name);
+    write_member(write, "ret-type", "any");
+    write_member(write, "meta-type", "command");
+    write_member(write, "arg-type", EMPTY);
+    json_write_end_object(write);
+}
+
+static void write_guest_command(JsonWrite *write, const char *name)
+{
+    const GuestCommand *known = guest_schema_find(name);
+
+    if (known)
+        write_text(write, guest_introspection[known - guest_schema_commands].entries);
+    else
+        write_stranger(write, name);
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+static IntrospectList *list_of(Introspect *introspect, const char *question)
+{
+    return g_str_equal(question, "query-commands") ? &introspect->commands : &introspect->schema;
+}
+
+static void forget_list(IntrospectList *list)
+{
+    if (list->text)
+        g_string_free(list->text, TRUE);
+    *list = (IntrospectList){NULL};
+}
+
+void introspect_forget_qemu(Introspect *introspect)
+{
+    forget_list(&introspect->commands);
+    forget_list(&introspect->schema);
+}
+
+static void write_commands(JsonWrite *write, JsonSpan list)
+{
+    JsonWalk walk = json_read_walk(list);
+    JsonSpan command;
+
     while (json_read_element(&walk, &command))
-        json_write_span(&write, command);
-    for (guint i = 0; i < introspect->guest_commands->len; i++)
-        write_name(&write, g_ptr_array_index(introspect->guest_commands, i));
-    for (; *ours; ours++)
-        write_name(&write, *ours);
-    json_write_end_array(&write);
+        json_write_span(write, command);
+    for (const Introspection *own = proxy_introspection; own->name; own++)
+        write_name(write, own->name);
+}
+
+static void write_schema(JsonWrite *write, JsonSpan list)
+{
+    JsonWalk walk = json_read_walk(list);
+    gboolean has[G_N_ELEMENTS(shared)] = {FALSE};
+    JsonSpan entry;
+
+    while (json_read_element(&walk, &entry)) {
+        JsonSpan name = json_read_get(entry, "name");
+
+        for (gsize i = 0; i < G_N_ELEMENTS(shared); i++)
+            has[i] |= json_read_is(name, shared[i].name);
+        json_write_span(write, entry);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(shared); i++)
+        if (!has[i])
+            write_text(write, shared[i].entry);
+    for (const Introspection *own = proxy_introspection; own->name; own++)
+        write_text(write, own->entries);
+}
+
+void introspect_learn(Introspect *introspect, const char *question, JsonSpan list)
+{
+    IntrospectList *known = list_of(introspect, question);
+
+    if (known->text)
+        return;
+    known->text = g_string_sized_new(list.len);
+    json_write_init(&known->resume, known->text);
+    json_write_begin_array(&known->resume);
+    if (known == &introspect->schema)
+        write_schema(&known->resume, list);
+    else
+        write_commands(&known->resume, list);
+    known->fixed = known->text->len;
+}
+
+JsonSpan introspect_answer(Introspect *introspect, const char *question)
+{
+    IntrospectList *list = list_of(introspect, question);
+    JsonWrite write = list->resume;
+
+    if (!list->text)
+        return JSON_SPAN_NONE;
+    if (!list->whole) {
+        g_string_truncate(list->text, list->fixed);
+        for (guint i = 0; i < introspect->guest_commands->len; i++) {
+            const char *name = g_ptr_array_index(introspect->guest_commands, i);
+
+            (list == &introspect->schema ? write_guest_command : write_name)(&write, name);
+        }
+        json_write_end_array(&write);
+        list->whole = TRUE;
+    }
+    return (JsonSpan){list->text->str, list->text->len};
 }

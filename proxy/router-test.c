@@ -24,7 +24,8 @@ static void test_routes(void)
         {"qga-proxy", ROUTE_QEMU},
         {"query-commands", ROUTE_MERGE},
         {"query-commands2", ROUTE_QEMU},
-        {"query-qmp-schema", ROUTE_QEMU},
+        {"query-qmp-schema", ROUTE_MERGE},
+        {"query-qmp-schema ", ROUTE_QEMU},
         {"query-status", ROUTE_QEMU},
         {"", ROUTE_QEMU},
     };
@@ -39,7 +40,7 @@ static void test_routes(void)
 static void test_oob(void)
 {
     g_assert_true(router_allows_oob(ROUTE_QEMU));
-    g_assert_true(router_allows_oob(ROUTE_MERGE));
+    g_assert_false(router_allows_oob(ROUTE_MERGE));
     g_assert_false(router_allows_oob(ROUTE_AGENT));
     g_assert_false(router_allows_oob(ROUTE_PROXY));
 }

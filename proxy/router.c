@@ -8,12 +8,12 @@ Route router_route(const char *command)
         return ROUTE_AGENT;
     if (g_str_has_prefix(command, "qga-proxy-"))
         return ROUTE_PROXY;
-    if (g_str_equal(command, "query-commands"))
+    if (g_str_equal(command, "query-commands") || g_str_equal(command, "query-qmp-schema"))
         return ROUTE_MERGE;
     return ROUTE_QEMU;
 }
 
 gboolean router_allows_oob(Route route)
 {
-    return route == ROUTE_QEMU || route == ROUTE_MERGE;
+    return route == ROUTE_QEMU;
 }

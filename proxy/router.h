@@ -17,7 +17,8 @@ typedef enum {
     ROUTE_QEMU,
     ROUTE_AGENT, /* guest-* */
     ROUTE_PROXY, /* qga-proxy-*: answered here */
-    ROUTE_MERGE, /* QEMU's answer, with ours added: query-commands */
+    ROUTE_MERGE, /* QEMU's answer, asked for once, with ours added: query-commands,
+                    query-qmp-schema */
 } Route;
 
 Route router_route(const char *command);
