@@ -190,8 +190,11 @@ static void hand_out(Client *client, const EnvelopeCommand *command)
     g_autoptr(GError) error = NULL;
 
     if (g_str_equal(command->name, "qmp_capabilities") && !command->oob) {
-        g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                    "Capabilities negotiation is already complete, command ignored");
+        gboolean ignored;
+
+        if (read_capabilities(client, command->arguments, &ignored, &error))
+            g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
+                        "Capabilities negotiation is already complete, command ignored");
         send_error(client, error, command->id);
         return;
     }
