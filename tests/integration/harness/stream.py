@@ -104,11 +104,11 @@ class Stream:
         return self.take(count)
 
     def read_until(self, end, timeout):
-        """Everything up to and including the byte that ends it."""
+        """Everything up to and including the bytes that end it."""
         deadline = Deadline(timeout)
         searched = 0
         while (found := self.buffer.find(end, searched)) < 0:
-            searched = len(self.buffer)
+            searched = max(0, len(self.buffer) - len(end) + 1)
             self.fill(deadline)
         return self.take(found + len(end))
 
