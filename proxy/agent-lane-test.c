@@ -275,6 +275,7 @@ static void test_pause_syncing(LaneFixture *fixture, gconstpointer unused)
     agent_lane_set_paused(fixture->lane, TRUE);
     fake_agent_take_probe(&fixture->agent, "guest-sync-delimited");
     world_pass_ms(&fixture->world, 360 * 1000);
+    peer_send(&fixture->agent, "{\"return\": 1}\n"); /* was on its way */
     lane_assert_log(fixture, "");
     peer_expect(&fixture->agent, "");
     agent_lane_set_paused(fixture->lane, FALSE);
