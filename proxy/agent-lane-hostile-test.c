@@ -238,12 +238,14 @@ static void test_sync_storm(LaneFixture *fixture, gconstpointer unused)
 /* ---- Floods ---------------------------------------------------------------------------------- */
 
 /* ASan keeps back 256 MiB of what was freed, which is all that the bound below would see. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): the sanitizer's own name */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
 {
     return "quarantine_size_mb=1";
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* Of the process, from the kernel. */
 static gsize resident_bytes(void)

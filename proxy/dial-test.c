@@ -194,7 +194,7 @@ static void assert_failed(Fixture *fixture, const char *expected)
 /* What was dialled and what is accepted are the two ends of one connection. */
 static void assert_connected(Fixture *fixture, int listening)
 {
-    char byte = 0;
+    guint8 byte = 0;
     int accepted;
 
     finish(fixture);

@@ -21,6 +21,7 @@
 /* Stands before the C library's, to count what the kernel is asked for. */
 static guint epoll_changes;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the C library names none */
 int epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
 {
     epoll_changes++;

@@ -121,7 +121,7 @@ static void assert_fails(Fixture *fixture, const char *text, int code, const cha
 /* @client was accepted, and by whom it should. */
 static void assert_accepts(Fixture *fixture, int client, const char *expected_peer)
 {
-    char byte = 0;
+    guint8 byte = 0;
     int fd;
 
     while (fixture->accepted->len == 0)
