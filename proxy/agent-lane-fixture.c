@@ -65,6 +65,7 @@ Pending *lane_submit_with(LaneFixture *fixture, const char *name, const char *ar
 {
     Pending *pending = pending_new_own(name, arguments, on_done, fixture);
 
+    pending->asker = fixture; /* a client, whoever that is */
     agent_lane_submit(fixture->lane, pending);
     return pending;
 }

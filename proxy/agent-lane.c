@@ -166,6 +166,11 @@ static void refuse_waiting(AgentLane *lane, const char *why)
     }
 }
 
+static gint64 sync_wait_ends(const AgentLane *lane)
+{
+    return now(lane) + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC;
+}
+
 static void begin_sync(AgentLane *lane)
 {
     lane->asked = FALSE;
@@ -179,6 +184,9 @@ static void doubt(AgentLane *lane)
 {
     stream_discard_output(&lane->stream);
     begin_sync(lane);
+    for (GList *at = lane->waiting.head; at;
+         at = at->next) /* they wait for this sync from now on */
+        ((Waiting *)at->data)->deadline_us = sync_wait_ends(lane);
 }
 
 static void lose_channel(AgentLane *lane, const char *why)
@@ -292,17 +300,23 @@ static void pump(AgentLane *lane)
     set_timer(lane);
 }
 
+static gboolean is_thaw(const Pending *pending)
+{
+    return pending->guest && pending->guest->time_class == GUEST_CLASS_THAW;
+}
+
 /* Returns: (nullable): why a command cannot be sent now, nor soon. A thaw is refused only where it
- * could do nothing: others' commands and a silent agent's past do not stand in its way. */
-static const char *obstacle(const AgentLane *lane, gboolean thaw)
+ * could do nothing: others' commands and a silent agent's past do not stand in its way. Our own
+ * commands keep nobody waiting, so they sit a pause out. */
+static const char *obstacle(const AgentLane *lane, const Pending *pending)
 {
     if (!lane->io)
         return "The agent's channel is not connected";
-    if (lane->paused_us)
+    if (lane->paused_us && pending->asker)
         return "The virtual machine is paused";
     if (lane->port == PORT_CLOSED && !lane->must_ask)
         return "The guest agent is not connected: nothing in the guest has opened its port";
-    if (thaw)
+    if (is_thaw(pending))
         return NULL;
     if (waits_for_sync(lane) && lane->sync.probes > LIMIT_SYNC_HOPE)
         return "The guest agent does not answer";
@@ -313,8 +327,7 @@ static const char *obstacle(const AgentLane *lane, gboolean thaw)
 
 void agent_lane_submit(AgentLane *lane, Pending *pending)
 {
-    gboolean thaw = pending->guest && pending->guest->time_class == GUEST_CLASS_THAW;
-    const char *why = obstacle(lane, thaw);
+    const char *why = obstacle(lane, pending);
     Waiting *waiting;
 
     if (why) {
@@ -323,8 +336,8 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
     }
 
     waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){pending, now(lane) + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC};
-    if (thaw)
+    *waiting = (Waiting){pending, sync_wait_ends(lane)};
+    if (is_thaw(pending))
         g_queue_push_head(&lane->waiting, waiting);
     else
         g_queue_push_tail(&lane->waiting, waiting);

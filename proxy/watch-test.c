@@ -282,6 +282,23 @@ static void test_forgets_agent(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+/* The sync is answered while the machine is paused: what the agent can do is asked when it goes on.
+ */
+static void test_synced_in_pause(CoreFixture *fixture, gconstpointer unused)
+{
+    gint64 token;
+
+    core_answer_start(fixture, TRUE);
+    token = fake_agent_take_probe(&fixture->agent, "guest-sync-delimited");
+    core_send(fixture, &fixture->qemu, EVENT("STOP"));
+    fake_agent_answer_probe(&fixture->agent, token);
+    world_settle(&fixture->world);
+    peer_expect(&fixture->agent, "");
+    core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    core_agent_answer(fixture, "guest-info", "{}");
+    assert_state(fixture, "ready");
+}
+
 int main(int argc, char **argv)
 {
 #define ADD(path, set_up, test) g_test_add(path, CoreFixture, NULL, set_up, test, core_tear_down)
@@ -297,5 +314,6 @@ int main(int argc, char **argv)
     ADD("/watch/pause", core_set_up, test_pause);
     ADD("/watch/met-paused", core_set_up_met, test_met_paused);
     ADD("/watch/forgets-agent", core_set_up, test_forgets_agent);
+    ADD("/watch/synced-in-pause", core_set_up_met, test_synced_in_pause);
     return g_test_run();
 }
