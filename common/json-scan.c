@@ -21,6 +21,8 @@
 
 #include "json-scan.h"
 
+#include "json-text.h"
+
 #include <string.h>
 
 enum { MODE_READ, MODE_SKIP_TOKEN, MODE_STRAY, MODE_SKIP_BALANCE };
@@ -281,6 +283,7 @@ static Step begin_utf8(JsonScan *scan, guint8 byte)
     scan->low = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : 0x80;
     scan->high = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : byte == 0xC0 ? 0x80 : 0xBF;
     scan->more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    scan->character = byte & (0x3F >> scan->more);
     scan->pos++;
     if (byte < 0xC0 || byte == 0xC1 || byte > 0xF4)
         return bad_string(scan, "invalid UTF-8 sequence in string", scan->pos - 1);
@@ -295,8 +298,12 @@ static Step lex_utf8(JsonScan *scan, guint8 byte)
     scan->pos++;
     scan->low = 0x80;
     scan->high = 0xBF;
-    if (--scan->more == 0)
-        scan->lexer = LEX_STRING;
+    scan->character = scan->character << 6 | (byte & 0x3F);
+    if (--scan->more > 0)
+        return STEP_ON;
+    scan->lexer = LEX_STRING;
+    if (json_text_is_noncharacter(scan->character))
+        return bad_string(scan, "invalid UTF-8 sequence in string", scan->pos - 1);
     return STEP_ON;
 }
 
@@ -313,7 +320,6 @@ static Step lex_escape(JsonScan *scan, guint8 byte)
     if (byte == 'u') {
         scan->lexer = LEX_HEX;
         scan->more = 4;
-        scan->unit = 0;
     } else if (byte > 0x7F || !strchr("\"'\\/bfnrt", byte)) {
         return bad_string(scan, "invalid escape sequence in string", scan->pos - 1);
     }
@@ -322,21 +328,27 @@ static Step lex_escape(JsonScan *scan, guint8 byte)
 
 static Step lex_hex(JsonScan *scan, guint8 byte)
 {
-    gboolean low_half;
+    guint32 unit;
 
     if (!g_ascii_isxdigit(byte))
         return bad_string(scan, "invalid escape sequence in string", scan->pos);
     scan->pos++;
-    scan->unit = (guint16)(scan->unit << 4 | g_ascii_xdigit_value((char)byte));
+    /* The digits of the other half move those of a high surrogate up. */
+    scan->character = scan->character << 4 | (guint32)g_ascii_xdigit_value((char)byte);
     if (--scan->more > 0)
         return STEP_ON;
 
     scan->lexer = LEX_STRING;
-    low_half = scan->unit >= 0xDC00 && scan->unit < 0xE000;
-    if (scan->surrogate != low_half)
+    unit = scan->character & 0xFFFF;
+    if (scan->surrogate != (unit >= 0xDC00 && unit < 0xE000))
         return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
                           scan->pos);
-    scan->surrogate = scan->unit >= 0xD800 && scan->unit < 0xDC00;
+    if (scan->surrogate)
+        unit = 0x10000 + ((scan->character >> 16 & 0x3FF) << 10 | (unit & 0x3FF));
+    if (json_text_is_noncharacter(unit))
+        return bad_string(scan, "noncharacter in string is not a valid Unicode character",
+                          scan->pos);
+    scan->surrogate = unit >= 0xD800 && unit < 0xDC00;
     return STEP_ON;
 }
 

@@ -10,8 +10,10 @@
  * Leaves to others: the buffer (stream.h), what a message means (envelope.h).
  *
  * The language is that of QEMU's own parser: RFC 8259 with strings in single quotes and the escape
- * \' as well. Framing follows the structure, never line ends. A control byte other than TAB, CR and
- * LF, or a byte 0xFE or 0xFF, ends whatever was under way and starts afresh, anywhere.
+ * \' as well, and without the 66 code points that Unicode keeps for a program's own use (U+FFFF is
+ * one): QEMU refuses a command that has them, and it must not be up to QEMU to refuse what one of
+ * many clients sent. Framing follows the structure, never line ends. A control byte other than TAB,
+ * CR and LF, or a byte 0xFE or 0xFF, ends whatever was under way and starts afresh, anywhere.
  */
 
 #pragma once
@@ -69,7 +71,7 @@ typedef struct {
     guint8 more;        /* UTF-8 continuation bytes or hex digits still due */
     guint8 low, high;   /* bounds of the next continuation byte */
     guint8 culprit;     /* the byte that the fault's text shows */
-    guint16 unit;       /* hex digits of \uXXXX so far */
+    guint32 character;  /* the bits so far of a UTF-8 sequence, or of \uXXXX or two of them */
     gboolean surrogate; /* a high one waits for its other half */
     gboolean between;   /* a value or a fault was handed out: the next byte starts afresh */
     gboolean was_reset; /* the last byte was one: a run of them is one fault */

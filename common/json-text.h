@@ -23,6 +23,12 @@ G_BEGIN_DECLS
  */
 guint json_text_next(const char **at, const char *end, char ret_bytes[4]);
 
+/* Code points that Unicode keeps for a program's own use: QEMU neither reads nor writes them. */
+static inline gboolean json_text_is_noncharacter(gunichar character)
+{
+    return (character & 0xFFFE) == 0xFFFE || (character >= 0xFDD0 && character <= 0xFDEF);
+}
+
 /* Without its quotes. */
 JsonSpan json_text_of(JsonSpan string);
 

@@ -119,6 +119,8 @@ static void test_escapes(void)
         {"\xef\xbf\xbd", "\"\\uFFFD\""},
         {"\xf0\x9f\x98\x80", "\"\\uD83D\\uDE00\""},
         {"\xf4\x8f\xbf\xbd", "\"\\uDBFF\\uDFFD\""},
+        {"\xf4\x8f\xbf\xbf", "\"\\uFFFD\""},
+        {"\xef\xb7\x90\xef\xb7\xb0", "\"\\uFFFD\\uFDF0\""},
         {"a\xc0\x80z", "\"a\\u0000z\""},
     };
 
@@ -195,7 +197,7 @@ static void test_round_trip(void)
             &scan_log_subject, &(ScanLogSetup){.limits = scan_log_limits}, text, strlen(text));
         g_assert_cmpstr(log, ==, expected);
         g_autofree char *back = json_read_string((JsonSpan){text, strlen(text)});
-        if (g_utf8_validate(bytes, (gssize)len, NULL))
+        if (g_utf8_validate(bytes, (gssize)len, NULL) && !strstr(text, "\\uFFFD"))
             g_assert_cmpmem(back, strlen(back), bytes, len);
         else
             g_assert_true(g_utf8_validate(back, -1, NULL) || strstr(back, "\xc0\x80"));

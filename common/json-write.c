@@ -2,6 +2,8 @@
 
 #include "json-write.h"
 
+#include "json-text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -108,7 +110,7 @@ static gsize append_character(GString *out, const char *text, gsize len)
         append_utf16(out, 0xFFFD);
         return bad_part(text, len);
     }
-    append_utf16(out, character);
+    append_utf16(out, json_text_is_noncharacter(character) ? 0xFFFD : character);
     return (gsize)g_unichar_to_utf8(character, NULL);
 }
 
