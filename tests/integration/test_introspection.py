@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who asks the proxy what there is, is told of QEMU's commands as QEMU tells of them, and of all others likewise."""
+
+import base64
+import copy
+import json
+import subprocess
+import unittest
+from pathlib import Path
+
+from bare import Bare
+from harness import Proxy, program
+from harness.image import AGENT
+from schema import Schema, SchemaFault
+
+SCHEMA = "query-qmp-schema"
+
+# The agent runs on this machine, which is not to be stopped.
+BLOCKED = [
+    "guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid", "guest-fsfreeze-freeze",
+    "guest-fsfreeze-freeze-list", "guest-fsfreeze-thaw",
+]
+
+
+class HostAgent:
+    """An agent beside QEMU instead of in it, on the socket where the proxy looks for one."""
+
+    def __init__(self, qemu, blocked=()):
+        self.path = Path(qemu.agent_path)
+        self.command = [
+            program(AGENT), "-m", "unix-listen", "-p", self.path, "-t", qemu.directory,
+            "-l", qemu.directory / "qga-agent.log", "-b", ",".join([*BLOCKED, *blocked]),
+        ]
+
+    def __enter__(self):
+        self.path.unlink(missing_ok=True)
+        # The kernel ends it when this process dies, however it dies.
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
+                                        stdin=subprocess.DEVNULL)
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.wait()
+
+
+def ask(client, question):
+    """The reply as it came, and what it returned."""
+    client.send_command(question)
+    line = client.read_line(30)
+    return line, json.loads(line)["return"]
+
+
+class Introspection(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.qemu = cls.enterClassContext(Bare())
+        cls.qemu.qmp.command("cont")  # the agent of a machine that stands still would not be asked
+
+    def setUp(self):
+        self.agent = self.enterContext(HostAgent(self.qemu))
+        self.proxy = self.enterContext(Proxy(self.qemu))
+        self.proxy.wait_agent()
+        self.client = self.enterContext(self.proxy.client())
+
+    def enabled(self, client):
+        commands = client.command("guest-info")["supported_commands"]
+        return {command["name"] for command in commands if command["enabled"]}
+
+    def check_lists(self, client):
+        """Both lists are whole and tell the same; returns the schema."""
+        of_qemu, entries = ask(self.qemu.qmp, SCHEMA)
+        qemu_end = b"]}\r"
+        self.assertTrue(of_qemu.endswith(qemu_end))
+        merged, ours = ask(client, SCHEMA)
+        self.assertTrue(merged.startswith(of_qemu.removesuffix(qemu_end) + b", "), "QEMU's entries are not what came")
+
+        schema = Schema(ours)
+        commands = schema.names("command")
+        self.assertEqual(commands, {command["name"] for command in client.command("query-commands")})
+        added = Schema(ours).entries.keys() - Schema(entries).entries.keys()
+        self.assertEqual(commands & added, self.enabled(client) | {"qga-proxy-status"})
+        for name in added - commands:
+            self.assertTrue(name.startswith("qga."), name)
+        for name in commands & added:
+            self.assertNotIn("allow-oob", schema.entries[name])
+        return schema
+
+    def test_lists(self):
+        """Over any client, before and after the answer was put together."""
+        schema = self.check_lists(self.client)
+        self.assertIn("guest-exec", schema.entries)
+        self.assertNotIn("guest-shutdown", schema.entries)
+        with self.proxy.client("tcp", enable=["oob"]) as other:
+            self.assertEqual(self.check_lists(other).entries, schema.entries)
+
+    def test_without_agent(self):
+        with Bare() as qemu, Proxy(qemu) as proxy, proxy.client() as client:
+            commands = Schema(ask(client, SCHEMA)[1]).names("command")
+            self.assertEqual(commands - Schema(ask(qemu.qmp, SCHEMA)[1]).names("command"), {"qga-proxy-status"})
+
+    def test_asked_once(self):
+        """Once QEMU has answered, it is not needed for the answer: here it serves nobody."""
+        answers = [ask(self.client, question) for question in ("query-commands", SCHEMA)]
+        slow = self.qemu.slow_command()
+        self.addCleanup(slow.give_up)
+        self.qemu.qmp.send_command(slow.name, slow.arguments)
+        slow.wait_reached()
+        for client in self.client, self.enterContext(self.proxy.client()):
+            self.assertEqual([ask(client, question) for question in ("query-commands", SCHEMA)], answers)
+        slow.release()
+        self.qemu.qmp.read_reply(30)
+
+    def test_agents_change(self):
+        """Both lists follow the agent that is there."""
+        before = self.check_lists(self.client)
+        self.assertIn("guest-exec", before.entries)
+        for blocked in ["guest-exec", "guest-file-read"], []:
+            self.agent.__exit__()
+            self.agent = self.enterContext(HostAgent(self.qemu, blocked))
+            self.proxy.wait_agent()
+            after = self.check_lists(self.client)
+            self.assertEqual(before.names("command") - after.names("command"), set(blocked))
+        self.assertEqual(after.entries, before.entries)
+
+    def test_values(self):
+        """What commands really take and return is what the schema tells."""
+        schema = self.check_lists(self.client)
+        file = self.qemu.directory / "file"
+        called = set()
+
+        def call(command, **arguments):
+            arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
+            returned = self.client.execute(command, arguments)
+            schema.check_call(command, arguments, returned)
+            called.add(command)
+            return returned
+
+        call("qga-proxy-status")
+        call("guest-ping")
+        call("guest-info")
+        call("guest-sync", id=5)
+        call("guest-sync-delimited", id=6)
+        call("guest-fsfreeze-status")
+        handle = call("guest-file-open", path=str(file), mode="w+")
+        call("guest-file-write", handle=handle, buf_b64=base64.b64encode(b"text").decode())
+        call("guest-file-flush", handle=handle)
+        call("guest-file-seek", handle=handle, offset=0, whence=0)
+        call("guest-file-seek", handle=handle, offset=0, whence="set")
+        call("guest-file-read", handle=handle)
+        call("guest-file-close", handle=handle)
+        for capture in True, "merged":
+            pid = call("guest-exec", path="/bin/echo", arg=["words"], capture_output=capture)["pid"]
+            while not call("guest-exec-status", pid=pid)["exited"]:
+                pass
+        self.assertLessEqual({name for name in schema.names("command") if name.startswith("qga-proxy-")}, called)
+        with self.assertRaises(SchemaFault):
+            schema.check_call("guest-exec-status", {"pid": "5"}, {"exited": True})
+
+
+class Checker(unittest.TestCase):
+    """The checker is right: QEMU's own schema passes, and each thing that may be wrong with one is found."""
+
+    def setUp(self):
+        with Bare(monitors=0) as qemu:
+            self.entries = ask(qemu.qmp, SCHEMA)[1]
+
+    def entry(self, entries, meta_type, **members):
+        return next(entry for entry in entries if entry["meta-type"] == meta_type and members.items() <= entry.items()
+                    and entry.get("members") != [])
+
+    def test_qemu(self):
+        schema = Schema(self.entries)
+        self.assertGreater(len(schema.names("command")), 200)
+        for name, returned in (("query-status", {"running": True, "singlestep": False, "status": "paused"}),
+                               ("query-name", {}), ("query-name", {"name": "x"})):
+            schema.check_call(name, {}, returned)
+        for name, returned in (("query-status", {"running": True, "singlestep": False}),
+                               ("query-status", {"running": 1, "singlestep": False, "status": "paused"}),
+                               ("query-status", {"running": True, "singlestep": False, "status": "asleep"}),
+                               ("query-name", []), ("query-name", {"name": 5}), ("query-name", {"nme": "x"})):
+            with self.subTest(returned), self.assertRaises(SchemaFault):
+                schema.check_call(name, {}, returned)
+
+    def test_faults(self):
+        def drop(name):
+            return lambda entries: entries.remove(next(entry for entry in entries if entry["name"] == name))
+
+        def change(meta_type, /, **members):
+            return lambda entries: self.entry(entries, meta_type).update(
+                {name.replace("_", "-"): value for name, value in members.items()})
+
+        status = self.entry(self.entries, "command", name="query-status")
+        for what, break_it in {
+            "a type is missing": drop("str"),
+            "a result's type is missing": drop(status["ret-type"]),
+            "a name is there twice": lambda entries: entries.append(dict(entries[0])),
+            "a result that is an event": change("command", ret_type="SHUTDOWN"),
+            "arguments that are no object": change("command", arg_type="str"),
+            "an event's data that is no object": change("event", arg_type="int"),
+            "an element of no type": change("array", element_type="nothing"),
+            "values that are not the members": change("enum", values=[]),
+            "a builtin of no kind": change("builtin", json_type="text"),
+            "a branch of no type": change("alternate", members=[{"type": "nothing"}]),
+            "a member of no type": change("object", members=[{"name": "x", "type": "nothing"}]),
+            "a member twice": change("object", members=[{"name": "x", "type": "str"}] * 2),
+            "a tag alone": change("object", tag="x"),
+            "an unknown kind": change("event", meta_type="thing"),
+            "a member that means nothing": change("command", returns="int"),
+        }.items():
+            entries = copy.deepcopy(self.entries)
+            break_it(entries)
+            with self.subTest(what), self.assertRaises(SchemaFault):
+                Schema(entries)
