@@ -11,6 +11,7 @@
 
 #define PING     "{\"execute\":\"guest-ping\"}"
 #define STATUS   "{\"execute\":\"query-status\"}"
+#define THAW     "{\"execute\":\"guest-fsfreeze-thaw\"}"
 #define COMMANDS "{\"execute\":\"query-commands\"}"
 #define GREETING "{\"QMP\": {\"version\": " FAKE_QEMU_VERSION ", \"capabilities\": [\"oob\"]}}\r\n"
 
@@ -216,6 +217,32 @@ static void test_query_commands_otherwise(CoreFixture *fixture, gconstpointer un
     peer_clear(&client);
 }
 
+/* An agent that was met frozen called most of its commands disabled. Thawed, it is asked again; one
+ * that had none disabled is not. */
+static void test_thaw(CoreFixture *fixture, gconstpointer unused)
+{
+    static const char *const thawed =
+        "{\"version\": \"7.2.22\", \"supported_commands\": ["
+        "{\"enabled\": true, \"name\": \"guest-exec\", \"success-response\": true}]}";
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, COMMANDS);
+    core_answer(fixture, COMMANDS, "{\"return\": []}\r\n");
+    g_free(peer_take(&client));
+    core_send(fixture, &client, THAW);
+    core_agent_answer(fixture, "guest-fsfreeze-thaw", "2");
+    peer_expect(&client, "{\"return\": 2}\r\n");
+    core_agent_answer(fixture, "guest-info", thawed);
+    core_send(fixture, &client, COMMANDS THAW);
+    peer_expect(&client, "{\"return\": [{\"name\": \"qga-proxy-status\"}, "
+                         "{\"name\": \"guest-exec\"}]}\r\n");
+    core_agent_answer(fixture, "guest-fsfreeze-thaw", "0");
+    peer_expect(&client, "{\"return\": 0}\r\n");
+    peer_expect(&fixture->agent, "");
+    peer_clear(&client);
+}
+
 static void test_status(CoreFixture *fixture, gconstpointer unused)
 {
     Peer client;
@@ -291,6 +318,7 @@ int main(int argc, char **argv)
     ADD("/core/through", core_set_up, test_through);
     ADD("/core/query-commands", core_set_up, test_query_commands);
     ADD("/core/query-commands-otherwise", core_set_up, test_query_commands_otherwise);
+    ADD("/core/thaw", core_set_up, test_thaw);
     ADD("/core/status", core_set_up, test_status);
     ADD("/core/events", core_set_up, test_events);
     ADD("/core/guest-events", core_set_up, test_guest_events);

@@ -48,16 +48,41 @@ struct Core {
     gint64 linger_us; /* until when clients may read what is left for them then */
 };
 
+/* ---- The agent's commands -------------------------------------------------------------------- */
+
+static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Core *core = pending->owner;
+
+    if (reply && reply->kind == ENVELOPE_RETURN)
+        introspect_read_guest_info(&core->introspect, reply->value);
+}
+
+static void ask_guest_info(Core *core)
+{
+    agent_lane_submit(core->lane, pending_new_own("guest-info", NULL, on_guest_info, core));
+}
+
+static gboolean has_thawed(const Pending *pending, const EnvelopeReply *reply)
+{
+    return pending->guest && pending->guest->time_class == GUEST_CLASS_THAW && reply &&
+           reply->kind == ENVELOPE_RETURN;
+}
+
 /* ---- Reply ----------------------------------------------------------------------------------- */
 
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
+    Core *core = pending->owner;
     Client *client = pending->asker;
 
-    /* 1 nobody is there any more */
+    /* 1 a frozen agent calls most of its commands disabled: met frozen, it is asked again */
+    if (has_thawed(pending, reply) && core->introspect.restricted)
+        ask_guest_info(core);
+    /* 2 nobody is there any more */
     if (!client)
         return;
-    /* 2 back, under the id that was asked with */
+    /* 3 back, under the id that was asked with */
     if (reply)
         client_reply(client, pending->oob, pending_id(pending), reply);
     else
@@ -307,20 +332,12 @@ static void on_qemu_ready(gpointer owner, JsonSpan version, gboolean oob)
 
 /* ---- The agent ------------------------------------------------------------------------------- */
 
-static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GError *error)
-{
-    Core *core = pending->owner;
-
-    if (reply && reply->kind == ENVELOPE_RETURN)
-        introspect_read_guest_info(&core->introspect, reply->value);
-}
-
 static void on_agent_synced(gpointer owner)
 {
     Core *core = owner;
 
     introspect_forget_agent(&core->introspect);
-    agent_lane_submit(core->lane, pending_new_own("guest-info", NULL, on_guest_info, core));
+    ask_guest_info(core);
 }
 
 static void on_ask_port(gpointer owner)

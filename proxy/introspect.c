@@ -42,6 +42,7 @@ void introspect_forget_agent(Introspect *introspect)
 {
     g_ptr_array_set_size(introspect->guest_commands, 0);
     g_clear_pointer(&introspect->agent_version, g_free);
+    introspect->restricted = FALSE;
     introspect->commands.whole = FALSE;
     introspect->schema.whole = FALSE;
 }
@@ -63,9 +64,13 @@ void introspect_read_guest_info(Introspect *introspect, JsonSpan info)
         g_autofree char *name = json_read_string(json_read_get(command, "name"));
         gboolean enabled;
 
-        if (is_guest_command(name) &&
-            json_read_boolean(json_read_get(command, "enabled"), &enabled) && enabled &&
-            !g_ptr_array_find_with_equal_func(introspect->guest_commands, name, g_str_equal, NULL))
+        if (!is_guest_command(name) ||
+            !json_read_boolean(json_read_get(command, "enabled"), &enabled))
+            continue;
+        if (!enabled)
+            introspect->restricted = TRUE;
+        else if (!g_ptr_array_find_with_equal_func(introspect->guest_commands, name, g_str_equal,
+                                                   NULL))
             g_ptr_array_add(introspect->guest_commands, g_steal_pointer(&name));
     }
 }

@@ -32,6 +32,7 @@ typedef struct {
     GPtrArray *guest_commands; /* of char *: the enabled ones of the agent that is connected; may be
                                   empty */
     char *agent_version;       /* (nullable) */
+    gboolean restricted;       /* it has others that are disabled for now, or for good */
     IntrospectList commands;
     IntrospectList schema;
 } Introspect;
