@@ -112,7 +112,7 @@
  * slow agent takes per command, 256 are 13 minutes. */
 #define LIMIT_AGENT_QUEUED 256
 
-/* Commands of one agent that are listed; upstream has 44. */
+/* Commands of one agent that are looked at; upstream has 44. */
 #define LIMIT_AGENT_COMMANDS 512
 
 /* How long one sync is waited for before the next, in milliseconds: doubled from the first to the

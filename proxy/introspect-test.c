@@ -200,11 +200,13 @@ static void append_command(GString *info, const char *name)
 
 static void test_limits(Introspect *introspect, gconstpointer unused)
 {
-    g_autoptr(GString) info = g_string_new("{\"supported_commands\": [");
+    g_autofree char *version = g_strnfill(3 * LIMIT_COMMAND_NAME, '7');
+    g_autoptr(GString) info = g_string_new("{\"version\": \"");
     g_autofree char *longest = g_strnfill(LIMIT_COMMAND_NAME - strlen("guest-"), 'x');
     g_autofree char *fits = g_strconcat("guest-", longest, NULL);
     g_autofree char *too_long = g_strconcat(fits, "x", NULL);
 
+    g_string_append_printf(info, "%s\", \"supported_commands\": [", version);
     append_command(info, too_long);
     append_command(info, fits);
     for (guint i = 0; i < LIMIT_AGENT_COMMANDS; i++) {
@@ -215,7 +217,9 @@ static void test_limits(Introspect *introspect, gconstpointer unused)
     g_string_append(info, "]}");
 
     introspect_read_guest_info(introspect, (JsonSpan){info->str, info->len});
-    g_assert_cmpuint(introspect->guest_commands->len, ==, LIMIT_AGENT_COMMANDS);
+    /* All that are looked at, but for the first. */
+    g_assert_cmpuint(introspect->guest_commands->len, ==, LIMIT_AGENT_COMMANDS - 1);
+    g_assert_cmpuint(strlen(introspect->agent_version), ==, LIMIT_COMMAND_NAME);
     g_assert_cmpstr(g_ptr_array_index(introspect->guest_commands, 0), ==, fits);
 }
 

@@ -2,6 +2,7 @@
 
 #include "introspect.h"
 
+#include "common/envelope.h"
 #include "common/guest-schema/guest-schema.h"
 #include "common/guest-schema/introspection.h"
 #include "common/limits.h"
@@ -55,12 +56,13 @@ static gboolean is_guest_command(const char *name)
 void introspect_read_guest_info(Introspect *introspect, JsonSpan info)
 {
     JsonWalk walk = json_read_walk(json_read_get(info, "supported_commands"));
+    JsonSpan version = json_read_get(info, "version");
     JsonSpan command;
 
     introspect_forget_agent(introspect);
-    introspect->agent_version = json_read_string(json_read_get(info, "version"));
-    while (json_read_element(&walk, &command) &&
-           introspect->guest_commands->len < LIMIT_AGENT_COMMANDS) {
+    if (json_read_kind(version) == JSON_KIND_STRING)
+        introspect->agent_version = envelope_quotable(version);
+    for (guint i = 0; i < LIMIT_AGENT_COMMANDS && json_read_element(&walk, &command); i++) {
         g_autofree char *name = json_read_string(json_read_get(command, "name"));
         gboolean enabled;
 
