@@ -331,6 +331,10 @@ static void test_bom(void)
 /* The run of leftovers ends with its line: what is wrong on the next one is an error again. */
 static void test_lexical_each_line(void)
 {
+    /* The byte at fault is passed over, also where it is a line's end: a quote behind it is inside
+     * the broken string, not the start of another. */
+    check("[\"a\nb\"]{\"b\":[2]}\n", "! lexical\n= {\"b\":[2]}\n");
+    check("[-]\"{\"b\":[2]}\n", "! lexical\n= {\"b\":[2]}\n");
     check("@\n@\n{}\n", "! lexical\n! lexical\n= {}\n");
     check("@ ]\r\n]\n{}\n", "! lexical\n! syntax\n= {}\n");
 }

@@ -16,7 +16,8 @@
  * each of its tokens). A whole token in the wrong place drops what is inside the brackets that are
  * open (MODE_SKIP_BALANCE).
  *
- * A fault found before a byte was consumed leaves that byte to be looked at again in the new mode.
+ * The byte that no token can go on with is passed over, whichever it is. Another fault that is
+ * found before a byte was consumed leaves that byte to be looked at again in the new mode.
  */
 
 #include "json-scan.h"
@@ -107,6 +108,7 @@ static Step fault_lexical(JsonScan *scan, guint8 culprit)
         set_fault(scan, JSON_FAULT_LEXICAL, "stray", scan->pos);
     scan->culprit = culprit;
     drop_message(scan, MODE_SKIP_TOKEN);
+    scan->pos++;
     return silent ? STEP_ON : STEP_FAULT;
 }
 
