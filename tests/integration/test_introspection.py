@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from bare import Bare
-from harness import Proxy, program
+from harness import Guest, Proxy, program
 from harness.image import AGENT
 from schema import Schema, SchemaFault
 
@@ -47,11 +47,41 @@ class HostAgent:
 def ask(client, question):
     """The reply as it came, and what it returned."""
     client.send_command(question)
-    line = client.read_line(30)
-    return line, json.loads(line)["return"]
+    while "event" in (reply := json.loads(line := client.read_line(30))):
+        pass
+    return line, reply["return"]
 
 
-class Introspection(unittest.TestCase):
+class Lists:
+    """Subclasses have a QEMU in .qemu."""
+
+    def enabled(self, client):
+        commands = client.command("guest-info")["supported_commands"]
+        return {command["name"] for command in commands if command["enabled"]}
+
+    def check_lists(self, client):
+        """Both lists are whole and tell the same; returns the schema."""
+        # The agent answers in turn: what the proxy asked it before, it has answered by now.
+        enabled = self.enabled(client)
+        of_qemu, entries = ask(self.qemu.qmp, SCHEMA)
+        qemu_end = b"]}\r"
+        self.assertTrue(of_qemu.endswith(qemu_end))
+        merged, ours = ask(client, SCHEMA)
+        self.assertTrue(merged.startswith(of_qemu.removesuffix(qemu_end) + b", "), "QEMU's entries are not what came")
+
+        schema = Schema(ours)
+        commands = schema.names("command")
+        self.assertEqual(commands, {command["name"] for command in client.command("query-commands")})
+        added = schema.entries.keys() - Schema(entries).entries.keys()
+        self.assertEqual(commands & added, enabled | {"qga-proxy-status"})
+        for name in added - commands:
+            self.assertTrue(name.startswith("qga."), name)
+        for name in commands & added:
+            self.assertNotIn("allow-oob", schema.entries[name])
+        return schema
+
+
+class OwnAgent(Lists, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.qemu = cls.enterClassContext(Bare())
@@ -62,29 +92,6 @@ class Introspection(unittest.TestCase):
         self.proxy = self.enterContext(Proxy(self.qemu))
         self.proxy.wait_agent()
         self.client = self.enterContext(self.proxy.client())
-
-    def enabled(self, client):
-        commands = client.command("guest-info")["supported_commands"]
-        return {command["name"] for command in commands if command["enabled"]}
-
-    def check_lists(self, client):
-        """Both lists are whole and tell the same; returns the schema."""
-        of_qemu, entries = ask(self.qemu.qmp, SCHEMA)
-        qemu_end = b"]}\r"
-        self.assertTrue(of_qemu.endswith(qemu_end))
-        merged, ours = ask(client, SCHEMA)
-        self.assertTrue(merged.startswith(of_qemu.removesuffix(qemu_end) + b", "), "QEMU's entries are not what came")
-
-        schema = Schema(ours)
-        commands = schema.names("command")
-        self.assertEqual(commands, {command["name"] for command in client.command("query-commands")})
-        added = Schema(ours).entries.keys() - Schema(entries).entries.keys()
-        self.assertEqual(commands & added, self.enabled(client) | {"qga-proxy-status"})
-        for name in added - commands:
-            self.assertTrue(name.startswith("qga."), name)
-        for name in commands & added:
-            self.assertNotIn("allow-oob", schema.entries[name])
-        return schema
 
     def test_lists(self):
         """Over any client, before and after the answer was put together."""
@@ -156,6 +163,29 @@ class Introspection(unittest.TestCase):
         self.assertLessEqual({name for name in schema.names("command") if name.startswith("qga-proxy-")}, called)
         with self.assertRaises(SchemaFault):
             schema.check_call("guest-exec-status", {"pid": "5"}, {"exited": True})
+
+
+class StockAgent(Lists, unittest.TestCase):
+    """Of qemu-ga's commands the schema does not know all, and while it is frozen most are disabled."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.qemu = cls.enterClassContext(Guest(agent="qemu-ga"))
+
+    def test_met_frozen(self):
+        with self.qemu.connect_agent() as agent:
+            agent.sync()
+            agent.execute("guest-fsfreeze-freeze")
+        with Proxy(self.qemu) as proxy:
+            proxy.wait_agent()
+            with proxy.client() as client:
+                frozen = self.check_lists(client)
+                self.assertNotIn("guest-get-osinfo", frozen.entries)
+                client.command("guest-fsfreeze-thaw", timeout=60)
+                thawed = self.check_lists(client)
+        self.assertLess(frozen.names("command"), thawed.names("command"))
+        stranger = thawed.entries["guest-get-osinfo"]
+        self.assertEqual((stranger["arg-type"], stranger["ret-type"]), ("qga.empty", "any"))
 
 
 class Checker(unittest.TestCase):
