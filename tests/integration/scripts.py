@@ -28,7 +28,8 @@ OOB = (
     ("qmp_capabilities", None), ("nope", None), ("stop", {"x": 1}),
 )
 RUBBISH = (
-    b"\xff\n", b"\xfe\xff\n", b"\x00\n", b"\x01\x02\n", b"@", b"}", b"]", b"}]", b"{", b"[", b"{]", b"[}", b":", b",", b"01 ",
+    b"\xff\n", b"\xfe\xff\n", b"\x00\n", b"\x01\x02\n", b"@", b"}",
+    b"]", b"}]", b"{", b"[", b"{]", b"[}", b":", b",", b"01 ",
     b"nope ", b"tru ", b"'\n", b'"\\q"', b'"\\ud800"', b"'\xed\xa0\x80'", b"'\xc0\x80'", b"/* */", b"// no\n", b"{,}",
     b"[,]", b"[1,]", b"{'a' 1}", b"{'a': 1 'b': 2}", b"{a: 1}", b"{1: 2}", b"{'a': 1, 'a': 2}", b"%s", b"-", b"+1 ",
     b"1e5 ", b"5 ", b"null ", b"'text'", b"[]", b"[[{}]]", b"\xef\xbb\xbf", b"\x7f", b"{'execute': }", b"{'execute'}",
@@ -78,6 +79,9 @@ def commands(random):
     ))()
 
 
+CHARACTERS = "aZ09 /\\\"'%\x00\x01\x1f\x7f\r\n\tä☃𝄞\uffff"
+
+
 def any_value(random, depth=0):
     """A value that QEMU can print as it has read it."""
     kinds = 8 if depth < 3 else 6
@@ -86,7 +90,7 @@ def any_value(random, depth=0):
         lambda: random.choice((0.5, -1.25, 1e-7, 123456.75, 3e10)),
         lambda: random.choice((None, True, False)),
         lambda: "",
-        lambda: "".join(random.choice("aZ09 /\\\"'%\x00\x01\x1f\x7f\r\n\tä☃𝄞\uffff") for _ in range(random.randrange(12))),
+        lambda: "".join(random.choices(CHARACTERS, k=random.randrange(12))),
         lambda: random.randrange(1_000_000),
         lambda: [any_value(random, depth + 1) for _ in range(random.randrange(4))],
         lambda: {random.choice(("a", "b", "ä", "", "id", "execute")): any_value(random, depth + 1)

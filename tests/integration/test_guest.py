@@ -123,6 +123,7 @@ class Suspend(unittest.TestCase):
     def check_everything(self, guest, witness):
         """The same system goes on: its processes, disks and every channel."""
         self.assertEqual(guest.shell("cat /run/witness"), witness)
+        guest.release_xfs()
         for filesystem in "ext4", "xfs":
             guest.wait_progress(filesystem, guest.progress(filesystem))
         for method in "virtio-serial", "isa-serial":
@@ -139,6 +140,7 @@ class Suspend(unittest.TestCase):
         with stock_guest("both") as guest:
             witness = self.leave_witness(guest)
             for _ in range(2):
+                guest.hold_xfs()
                 task = guest.spawn("echo mem > /sys/power/state")
                 guest.qmp.wait_event("SUSPEND")
                 self.assertEqual(guest.qmp.command("query-status")["status"], "suspended")
@@ -150,6 +152,7 @@ class Suspend(unittest.TestCase):
     def test_to_disk(self):
         with stock_guest("both") as guest:
             witness = self.leave_witness(guest)
+            guest.hold_xfs()
             task = guest.spawn("echo disk > /sys/power/state")
             guest.qmp.wait_event("SUSPEND_DISK", timeout=60)
             guest.wait_exit()
@@ -160,6 +163,7 @@ class Suspend(unittest.TestCase):
     def test_hybrid(self):
         with stock_guest("both") as guest:
             witness = self.leave_witness(guest)
+            guest.hold_xfs()
             task = guest.spawn("echo suspend > /sys/power/disk; echo disk > /sys/power/state")
             guest.qmp.wait_event("SUSPEND", timeout=60)
             guest.qmp.command("system_wakeup")
@@ -170,6 +174,7 @@ class Suspend(unittest.TestCase):
     def test_hybrid_that_lost_power(self):
         with stock_guest("both") as guest:
             witness = self.leave_witness(guest)
+            guest.hold_xfs()
             guest.spawn("echo suspend > /sys/power/disk; echo disk > /sys/power/state")
             guest.qmp.wait_event("SUSPEND", timeout=60)
             guest.kill()

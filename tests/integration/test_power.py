@@ -62,14 +62,7 @@ class Suspend(unittest.TestCase):
         cls.witness = cls.guest.shell("cat /run/witness")
 
     def setUp(self):
-        # Linux 6.1 may refuse to sleep if xfs gives up an inode at that moment, for a file that is deleted or because
-        # hibernation wants its memory: one of its work queues (xfs-inodegc) then waits for another (xfs-buf) that is
-        # stopped already, which shows as EBUSY after 20 s. A frozen xfs does not.
-        self.guest.wait_progress("xfs", 0)
-        self.guest.shell("kill -STOP -$(cat /run/writer-xfs.pid); sync; fsfreeze --freeze /mnt/xfs")
-
-    def release_xfs(self):
-        self.guest.shell("fsfreeze --unfreeze /mnt/xfs; kill -CONT -$(cat /run/writer-xfs.pid)")
+        self.guest.hold_xfs()
 
     def serve(self):
         """A proxy and a client of it."""
@@ -82,7 +75,7 @@ class Suspend(unittest.TestCase):
         proxy.wait_agent()
         self.assertEqual(client.command("guest-sync", id=1), 1)
         self.assertEqual(self.guest.shell("cat /run/witness"), self.witness)
-        self.release_xfs()
+        self.guest.release_xfs()
         for filesystem in "ext4", "xfs":
             self.guest.wait_progress(filesystem, self.guest.progress(filesystem))
 
@@ -137,4 +130,4 @@ class Suspend(unittest.TestCase):
             qmp.command("system_wakeup")
             qmp.wait_event("WAKEUP")
             self.assertEqual(agent.execute("guest-sync", {"id": 1}), 1)
-        self.release_xfs()
+        self.guest.release_xfs()
