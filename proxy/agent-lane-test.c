@@ -160,6 +160,27 @@ static void test_time_limits(LaneFixture *fixture, gconstpointer unused)
     }
 }
 
+/* An agent that does not even read: the probe stays where it is, alone, and the loop rests until it
+ * was taken. */
+static void test_unread_probe(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *filler = g_strnfill(4 * 1024 * 1024, 'x');
+    g_autofree char *arguments = g_strdup_printf("{\"buf-b64\":\"%s\"}", filler);
+    guint64 syncs;
+
+    lane_submit_with(fixture, "guest-ping", arguments);
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_QUICK * 1000 + 20);
+    syncs = agent_lane_stats(fixture->lane).syncs;
+    world_pass_ms(&fixture->world, 60 * 1000);
+    g_assert_cmpuint(agent_lane_stats(fixture->lane).syncs, ==, syncs);
+    while (peer_read(&fixture->agent))
+        world_settle(&fixture->world);
+    world_pass_ms(&fixture->world, 2 * LIMIT_SYNC_LAST_MS);
+    g_assert_cmpuint(agent_lane_stats(fixture->lane).syncs, >, syncs);
+    g_free(peer_take(&fixture->agent));
+    g_string_truncate(fixture->log, 0);
+}
+
 /* Behind a command that takes long, nobody is refused early, and the loop rests. */
 static void test_waits_behind_silent(LaneFixture *fixture, gconstpointer unused)
 {
@@ -361,6 +382,7 @@ int main(int argc, char **argv)
     ADD("/agent-lane/queue-full", lane_set_up_ready, test_queue_full);
     ADD("/agent-lane/orphans", lane_set_up_ready, test_orphans);
     ADD("/agent-lane/time-limits", lane_set_up_ready, test_time_limits);
+    ADD("/agent-lane/unread-probe", lane_set_up_ready, test_unread_probe);
     ADD("/agent-lane/waits-behind-silent", lane_set_up_ready, test_waits_behind_silent);
     ADD("/agent-lane/closed-port", lane_set_up, test_closed_port);
     ADD("/agent-lane/port-closes", lane_set_up_ready, test_port_closes);

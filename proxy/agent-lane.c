@@ -117,7 +117,9 @@ static void set_timer(AgentLane *lane)
         io_timer_set(lane->timer, -1);
         return;
     }
-    if (lane->io && lane->port != PORT_CLOSED && lane->sync.state == SYNC_WAITING)
+    /* While a probe is unread none is sent, and on_io() looks again when it was written. */
+    if (lane->io && lane->port != PORT_CLOSED && lane->sync.state == SYNC_WAITING &&
+        queue_length(&lane->stream.queue) == 0)
         due = lane->sync.deadline_us;
     if (lane->flight.pending)
         due = lane->flight.deadline_us;
@@ -478,10 +480,10 @@ static void on_io(gpointer owner, IoReady ready)
 
     if ((ready & (IO_READABLE | IO_HANGUP)) && !stream_fill(&lane->stream, &error))
         lose_channel(lane, error->message);
-    else if (!read_messages(lane))
-        lose_channel(lane, "QEMU closed it");
     else if (!stream_flush(&lane->stream, &error) && !(ready & IO_READABLE))
         lose_channel(lane, error->message);
+    else if (!read_messages(lane))
+        lose_channel(lane, "QEMU closed it");
 }
 
 static void on_connected(gpointer owner, int fd)
