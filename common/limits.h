@@ -146,9 +146,6 @@
  */
 #define LIMIT_FILE_READ_BYTES (48u * 1024 * 1024)
 
-/* Count of a guest-file-read that names none. */
-#define LIMIT_FILE_READ_DEFAULT 4096
-
 /* Open handles. Upstream has none; a host that leaks handles would take the agent's last
  * descriptor, and with it the freeze and the shutdown that it is there for. */
 #define LIMIT_FILE_HANDLES 512

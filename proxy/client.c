@@ -462,11 +462,6 @@ void client_finish(Client *client)
     flush(client);
 }
 
-const char *client_peer(const Client *client)
-{
-    return client->peer;
-}
-
 Charge *client_charge(Client *client)
 {
     return &client->charge;

@@ -61,8 +61,6 @@ void client_event(Client *client, GBytes *text);
  * read all that is left for it. */
 void client_finish(Client *client);
 
-const char *client_peer(const Client *client);
-
 /* The account that pays for this client's requests. */
 Charge *client_charge(Client *client);
 
