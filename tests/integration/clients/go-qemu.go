@@ -80,10 +80,15 @@ func main() {
 	// What one does, the other hears of.
 	events, done, err := domain.Events()
 	must(err)
-	go run(unix, `{"execute": "stop"}`, &struct{}{})
+	stopped := make(chan struct{})
+	go func() {
+		run(unix, `{"execute": "stop"}`, &struct{}{})
+		close(stopped)
+	}()
 	if event := <-events; event.Event != "STOP" {
 		log.Fatalf("STOP expected, not %s", event.Event)
 	}
+	<-stopped // the event comes before the reply, which is still to be read
 	done <- struct{}{}
 	must(unix.Disconnect())
 	must(domain.Close())
