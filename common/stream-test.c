@@ -308,6 +308,35 @@ static void test_endless_input(void)
     }
 }
 
+/* What comes beside the bytes is placed by their count, however they come. */
+static void test_counts(void)
+{
+    static const char *const text = "{} \n[1]}  {\"a\"";
+    static const gsize taken_after[] = {2, 7, 8, 10};
+
+    for (gsize size = 1; size <= strlen(text); size++) {
+        Fixture fixture;
+        JsonSpan message;
+        gsize n = 0;
+
+        set_up(&fixture);
+        fixture.io.read_max = size;
+        put(&fixture, text);
+        while (fixture.io.input->len > 0) {
+            fill(&fixture);
+            g_assert_cmpuint(stream_bytes_read(&fixture.stream), ==,
+                             strlen(text) - fixture.io.input->len);
+            while (stream_next(&fixture.stream, &message) != STREAM_IDLE)
+                g_assert_cmpuint(stream_bytes_taken(&fixture.stream), ==, taken_after[n++]);
+        }
+        g_assert_cmpuint(n, ==, 3);
+        g_assert_cmpuint(stream_bytes_taken(&fixture.stream), ==, taken_after[n]);
+        stream_discard_input(&fixture.stream);
+        g_assert_cmpuint(stream_bytes_taken(&fixture.stream), ==, strlen(text));
+        tear_down(&fixture);
+    }
+}
+
 static void test_discard_input(void)
 {
     Fixture fixture;
@@ -495,6 +524,7 @@ int main(int argc, char **argv)
     g_test_add_func("/stream/input-is-charged", test_input_is_charged);
     g_test_add_func("/stream/no-room-for-input", test_no_room_for_input);
     g_test_add_func("/stream/endless-input", test_endless_input);
+    g_test_add_func("/stream/counts", test_counts);
     g_test_add_func("/stream/discard-input", test_discard_input);
     g_test_add_func("/stream/pause", test_pause);
     g_test_add_func("/stream/send", test_send);

@@ -56,6 +56,7 @@ static void drop_taken(Stream *stream)
     if (stream->taken == 0)
         return;
     stream->filled -= stream->taken;
+    stream->dropped += stream->taken;
     memmove(stream->buffer, stream->buffer + stream->taken, stream->filled);
     json_scan_drop(&stream->scan, stream->taken);
     stream->taken = 0;
@@ -140,9 +141,20 @@ gboolean stream_is_over(const Stream *stream)
     return stream->ended && stream->filled == stream->taken;
 }
 
+guint64 stream_bytes_read(const Stream *stream)
+{
+    return stream->dropped + stream->filled;
+}
+
+guint64 stream_bytes_taken(const Stream *stream)
+{
+    return stream->dropped + stream->taken;
+}
+
 void stream_discard_input(Stream *stream)
 {
     json_scan_restart(&stream->scan);
+    stream->dropped += stream->filled;
     stream->filled = 0;
     stream->taken = 0;
     free_buffer(stream);

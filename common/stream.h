@@ -57,6 +57,7 @@ typedef struct {
     gsize size;   /* allocated, and charged */
     gsize filled; /* bytes in it */
     gsize taken;  /* bytes in front that were handed out; dropped at the next read */
+    guint64 dropped; /* bytes of the connection that were in front of it */
 
     Queue queue;
     gboolean ended;   /* end of input was read */
@@ -101,6 +102,11 @@ gboolean stream_fault_begins(const Stream *stream, const char *text);
 
 /* Whether the peer sends no more, and nothing it sent waits to be handed out. */
 gboolean stream_is_over(const Stream *stream);
+
+/* Bytes that were read in all, and how many of them were handed out: in a message, in a fault, or as
+ * what stands between. What comes beside the bytes (descriptors) is placed by these. */
+guint64 stream_bytes_read(const Stream *stream);
+guint64 stream_bytes_taken(const Stream *stream);
 
 /* Drops all input that was not handed out yet, and whatever message was under way. */
 void stream_discard_input(Stream *stream);

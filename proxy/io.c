@@ -2,6 +2,8 @@
 
 #include "io.h"
 
+#include "rights.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -36,9 +38,12 @@ struct Io {
     IoLoop *loop;
     int fd;
     gboolean is_socket;
-    guint32 wanted;   /* EPOLLIN, EPOLLOUT */
-    int refusal;      /* errno, where the kernel does not watch fd */
-    IoTimer *refused; /* reports it */
+    gboolean is_local;
+    gboolean accepts_fds;
+    RightsArrived arrived; /* with the last read; its fd is -1 once taken */
+    guint32 wanted;        /* EPOLLIN, EPOLLOUT */
+    int refusal;           /* errno, where the kernel does not watch fd */
+    IoTimer *refused;      /* reports it */
     IoCallback callback;
     gpointer owner;
 };
@@ -290,12 +295,21 @@ Io *io_new(IoLoop *loop, int fd, IoCallback callback, gpointer owner)
     io->callback = callback;
     io->owner = owner;
     io->is_socket = fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+    io->is_local = rights_are_carried(fd);
+    io->arrived.fd = -1;
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
         fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         refuse(io, errno);
     else
         watch(io, EPOLL_CTL_ADD);
     return io;
+}
+
+static void drop_arrived(Io *io)
+{
+    if (io->arrived.fd >= 0)
+        close(io->arrived.fd);
+    io->arrived.fd = -1;
 }
 
 static void forget_in_batch(const Io *io)
@@ -311,6 +325,7 @@ int io_steal_fd(Io *io)
 {
     int fd = io->fd;
 
+    drop_arrived(io);
     forget_in_batch(io);
     /* Not left to close(2): where another process holds the same open file, that ends nothing. */
     epoll_ctl(io->loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -358,10 +373,42 @@ static gssize read_some(gpointer data, gpointer buffer, gsize size, GError **err
 
     if (io->refusal)
         return failed(io->refusal, error);
+    drop_arrived(io);
     do
-        got = read(io->fd, buffer, size);
+        got = io->accepts_fds ? rights_read(io->fd, buffer, size, &io->arrived)
+                              : read(io->fd, buffer, size);
     while (got < 0 && errno == EINTR);
     return got < 0 ? failed(errno, error) : got;
+}
+
+gssize io_write_with_fd(Io *io, const char *text, gsize len, int fd, GError **error)
+{
+    gssize put;
+
+    if (io->refusal)
+        return failed(io->refusal, error);
+    put = rights_write(io->fd, text, len, fd);
+    return put < 0 ? failed(errno, error) : put;
+}
+
+gboolean io_is_local(const Io *io)
+{
+    return io->is_local;
+}
+
+void io_accept_fds(Io *io)
+{
+    io->accepts_fds = io->is_local;
+}
+
+int io_take_fd(Io *io, gsize *ret_at, gboolean *ret_more)
+{
+    int fd = io->arrived.fd;
+
+    *ret_at = io->arrived.at;
+    *ret_more = io->arrived.more;
+    io->arrived = (RightsArrived){.fd = -1};
+    return fd;
 }
 
 static gssize write_some(gpointer data, const QueuePiece *pieces, guint n_pieces, GError **error)

@@ -84,6 +84,34 @@ int io_steal_fd(Io *io);
 int io_fd(const Io *io);
 void io_want(Io *io, gboolean read, gboolean write);
 
+/* ---- Descriptors that come with bytes (SCM_RIGHTS) ------------------------------------------- */
+
+/* Whether the other end is on this host, and descriptors can go with the bytes. */
+gboolean io_is_local(const Io *io);
+
+/* From now on a descriptor that comes is kept for io_take_fd(); else the kernel drops it. Of no
+ * effect where io_is_local() does not hold. */
+void io_accept_fds(Io *io);
+
+/**
+ * io_take_fd:
+ * @ret_at: the byte of the last read that it came with
+ * @ret_more: whether any was dropped beside it
+ *
+ * Returns: (transfer full): the one that came with the last read, or -1
+ */
+int io_take_fd(Io *io, gsize *ret_at, gboolean *ret_more);
+
+/**
+ * io_write_with_fd:
+ * @fd: (transfer none): goes with the first byte
+ *
+ * Returns: as StreamIo's write
+ */
+gssize io_write_with_fd(Io *io, const char *text, gsize len, int fd, GError **error);
+
+/* ---- As a stream's --------------------------------------------------------------------------- */
+
 /* For stream_init(): the `io` there is an Io; close is io_free(). Errors are G_IO_ERROR. Serves
  * sockets, ttys and pipes; writing to a pipe whose reader is gone raises SIGPIPE, which is the
  * program's to ignore. */
