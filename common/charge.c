@@ -29,7 +29,7 @@ gboolean charge_take(Charge *charge, gsize bytes)
     gsize part = bytes;
 
     for (const Charge *at = charge; at; at = at->parent) {
-        if (part > at->limit - at->used)
+        if (at->used > at->limit || part > at->limit - at->used) /* a limit may have been lowered */
             return FALSE;
         part = passed_on(at, at->used + part) - passed_on(at, at->used);
     }

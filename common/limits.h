@@ -61,13 +61,29 @@
 
 /* ---- Connections (proxy/) -------------------------------------------------------------------- */
 
-/* Clients of one proxy. Each costs one descriptor and under 1 KiB; the default of RLIMIT_NOFILE is
- * 1024. */
-#define LIMIT_CLIENTS 1000
+/* Clients of one proxy, each of which costs one descriptor and under 1 KiB, and how many of them,
+ * on unix sockets, may be of one user, so that no user can keep the others out. Enforced by
+ * proxy/core.c. */
+#define LIMIT_CLIENTS          2048
+#define LIMIT_CLIENTS_PER_USER 1024
+
+/* Seconds from the greeting to qmp_capabilities. Programs take milliseconds, people at a terminal
+ * some ten seconds. Enforced by proxy/client.c. */
+#define LIMIT_NEGOTIATION_SECONDS 120
+
+/* Seconds of silence after which a TCP peer is asked by the kernel whether it is there. Four
+ * unanswered questions, a quarter of this apart, end the connection: a host that vanished is
+ * noticed after twice this time. Enforced by proxy/socket.c. */
+#define LIMIT_KEEPALIVE_SECONDS 60
 
 /* Commands of one client that are parsed and wait for their turn. Above it the client's input is
  * not read, which pushes back through its socket. QEMU's own queue has the same length. */
 #define LIMIT_CLIENT_QUEUED 8
+
+/* Names for file descriptors that one client may hold in QEMU, where libvirt uses one for each
+ * network device and each migration, and bytes of one of them. Enforced by proxy/descriptors.c. */
+#define LIMIT_CLIENT_FD_NAMES 256
+#define LIMIT_FD_NAME         256
 
 /* In-band commands under way on one monitor. QEMU stops reading at 8 and would hold exec-oob back
  * as well. */
@@ -76,9 +92,10 @@
 /* Unsent output of one client: above the high mark its commands are not read, below the low mark
  * they are again, at the hard limit it is closed. The hard limit leaves room for one largest reply
  * beside it. */
-#define LIMIT_OUTPUT_LOW  (64u * 1024)
-#define LIMIT_OUTPUT_HIGH (256u * 1024)
-#define LIMIT_OUTPUT_HARD (LIMIT_AGENT_BULK_REPLY_BYTES + 16u * 1024 * 1024)
+#define LIMIT_OUTPUT_HIGH     (256u * 1024)
+#define LIMIT_OUTPUT_LOW_PART 4 /* the low mark is this part of the high one */
+#define LIMIT_OUTPUT_LOW      (LIMIT_OUTPUT_HIGH / LIMIT_OUTPUT_LOW_PART)
+#define LIMIT_OUTPUT_HARD     (LIMIT_AGENT_BULK_REPLY_BYTES + 16u * 1024 * 1024)
 
 /* Unsent commands to one monitor: those in flight, each of the largest size, and a few out of band.
  */

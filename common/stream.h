@@ -54,9 +54,9 @@ typedef struct {
 
     JsonScan scan;
     char *buffer;
-    gsize size;   /* allocated, and charged */
-    gsize filled; /* bytes in it */
-    gsize taken;  /* bytes in front that were handed out; dropped at the next read */
+    gsize size;      /* allocated, and charged */
+    gsize filled;    /* bytes in it */
+    gsize taken;     /* bytes in front that were handed out; dropped at the next read */
     guint64 dropped; /* bytes of the connection that were in front of it */
 
     Queue queue;
@@ -103,8 +103,8 @@ gboolean stream_fault_begins(const Stream *stream, const char *text);
 /* Whether the peer sends no more, and nothing it sent waits to be handed out. */
 gboolean stream_is_over(const Stream *stream);
 
-/* Bytes that were read in all, and how many of them were handed out: in a message, in a fault, or as
- * what stands between. What comes beside the bytes (descriptors) is placed by these. */
+/* Bytes that were read in all, and how many of them were handed out: in a message, in a fault, or
+ * as what stands between. What comes beside the bytes (descriptors) is placed by these. */
 guint64 stream_bytes_read(const Stream *stream);
 guint64 stream_bytes_taken(const Stream *stream);
 

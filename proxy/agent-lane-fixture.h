@@ -19,6 +19,7 @@ G_BEGIN_DECLS
 
 typedef struct {
     World world;
+    Bounds bounds;
     Peer agent;
     AgentLane *lane;
     GString *log; /* "synced", "ask", "NAME VALUE", "NAME: ERROR": a line for each */

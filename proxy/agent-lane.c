@@ -47,6 +47,7 @@ struct AgentLane {
     gpointer owner;
     IoLoop *loop;
     Link *link;
+    const Bounds *bounds;
     IoTimer *timer;
 
     Io *io; /* (nullable): while connected */
@@ -55,6 +56,7 @@ struct AgentLane {
     gboolean must_ask;
     gboolean asking;
     gboolean asked;   /* the port was looked at for the command that is next */
+    gboolean blind;   /* QEMU's monitor is away */
     gint64 paused_us; /* since when, or 0 */
 
     Sync sync;
@@ -320,9 +322,11 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
         return "The guest agent is not connected: nothing in the guest has opened its port";
     if (is_thaw(pending))
         return NULL;
+    if (lane->blind)
+        return "QEMU's monitor is not connected, so that nobody knows who listens in the guest";
     if (waits_for_sync(lane) && lane->sync.probes > LIMIT_SYNC_HOPE)
         return "The guest agent does not answer";
-    if (lane->waiting.length >= LIMIT_AGENT_QUEUED)
+    if (lane->waiting.length >= lane->bounds->commands_for_agent)
         return "Too many commands wait for the guest agent";
     return NULL;
 }
@@ -343,6 +347,8 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
         g_queue_push_head(&lane->waiting, waiting);
     else
         g_queue_push_tail(&lane->waiting, waiting);
+    if (lane->blind && !lane->flight.pending)
+        begin_sync(lane);
     pump(lane);
 }
 
@@ -565,6 +571,22 @@ void agent_lane_guest_stopped(AgentLane *lane)
     pump(lane);
 }
 
+void agent_lane_set_blind(AgentLane *lane, gboolean blind)
+{
+    if (blind == lane->blind)
+        return;
+    lane->blind = blind;
+    if (!blind) { /* the agent may have become another one meanwhile */
+        agent_lane_probe(lane);
+        return;
+    }
+    lane->port = PORT_UNKNOWN;
+    lane->must_ask = FALSE;
+    lane->asking = FALSE;
+    refuse_waiting(lane, "QEMU's monitor was lost");
+    pump(lane);
+}
+
 void agent_lane_abandon(AgentLane *lane, const char *why)
 {
     land_failed(lane, why);
@@ -613,12 +635,12 @@ void agent_lane_set_paused(AgentLane *lane, gboolean paused)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const AgentLaneOps *ops,
-                          gpointer owner, GError **error)
+AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bounds,
+                          const AgentLaneOps *ops, gpointer owner, GError **error)
 {
     AgentLane *lane = g_new(AgentLane, 1);
 
-    *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop)};
+    *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop), .bounds = bounds};
     g_queue_init(&lane->waiting);
     sync_init(&lane->sync);
     lane->timer = io_timer_new(loop, on_timer, lane);

@@ -15,6 +15,7 @@
 
 #pragma once
 
+#include "bounds.h"
 #include "io.h"
 #include "pending.h"
 #include "port.h"
@@ -43,8 +44,9 @@ typedef struct {
     void (*ask_port)(gpointer owner);
 } AgentLaneOps;
 
-AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const AgentLaneOps *ops,
-                          gpointer owner, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bounds,
+                          const AgentLaneOps *ops, gpointer owner,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Fails what waits and what is under way. */
 void agent_lane_free(AgentLane *lane);
@@ -61,6 +63,11 @@ void agent_lane_submit(AgentLane *lane, Pending *pending);
 
 /* What QEMU says of the port. */
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask);
+
+/* Whether nobody can say how the port is, because QEMU's monitor was lost. Then a command that is
+ * under way goes on, a thaw is sent behind a fresh sync, and all else is refused: it might lie
+ * there until the next boot. */
+void agent_lane_set_blind(AgentLane *lane, gboolean blind);
 
 /* The guest was reset or woke up, or the like: the command under way has no answer, the stream is
  * in doubt. */

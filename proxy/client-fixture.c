@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "common/limits.h"
+#include "support/sockets.h"
 
 /* What a command leaves behind that was handed out and waits for its answer. */
 typedef struct {
@@ -32,7 +33,14 @@ static void answer(Desk *desk, Asked *asked)
     asked_free(asked);
 }
 
-static void on_request(gpointer owner, Client *client, const EnvelopeCommand *command)
+static void read_fd(Desk *desk, const char *name, int fd)
+{
+    g_autofree char *text = sockets_read_all(fd);
+
+    g_string_append_printf(desk->came, "%s:%s ", name, text);
+}
+
+static void on_request(gpointer owner, Client *client, const EnvelopeCommand *command, int fd)
 {
     Desk *desk = owner;
     Asked *asked = g_new(Asked, 1);
@@ -41,6 +49,8 @@ static void on_request(gpointer owner, Client *client, const EnvelopeCommand *co
     if (command->id.text)
         asked->id = g_strndup(command->id.text, command->id.len);
     desk->requests++;
+    if (fd >= 0)
+        read_fd(desk, command->name, fd);
     if (desk->eager)
         answer(desk, asked);
     else
@@ -70,11 +80,14 @@ static void open_with(Desk *desk, int type, gsize memory)
 
     *desk = (Desk){0};
     g_queue_init(&desk->asked);
-    charge_init(&desk->memory, NULL, memory);
+    bounds_init(&desk->bounds);
+    desk->common.bounds = &desk->bounds;
+    desk->came = g_string_new(NULL);
+    charge_init(&desk->common.memory, NULL, memory);
     world_init(&desk->world);
     desk->reaper = io_timer_new(desk->world.loop, reap, desk);
     desk->client = client_new(desk->world.loop, peer_init_pair(&desk->peer, type), "the client",
-                              &ops, desk, &desk->memory);
+                              &ops, desk, &desk->common);
 }
 
 void desk_open(Desk *desk, int type)
@@ -106,7 +119,8 @@ void desk_close(Desk *desk)
 {
     client_free(desk->client);
     io_timer_free(desk->reaper);
-    charge_clear(&desk->memory);
+    charge_clear(&desk->common.memory);
+    g_string_free(desk->came, TRUE);
     g_queue_clear_full(&desk->asked, (GDestroyNotify)asked_free);
     peer_clear(&desk->peer);
     world_clear(&desk->world);

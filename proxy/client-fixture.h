@@ -26,12 +26,14 @@ G_BEGIN_DECLS
 typedef struct {
     World world;
     Peer peer;
-    Charge memory;
+    Bounds bounds;
+    ClientCommon common;
     Client *client; /* NULL once it has gone */
     IoTimer *reaper;
 
     GQueue asked;   /* of commands that were handed out and wait for their answer */
     guint requests; /* handed out in all */
+    GString *came;  /* what descriptors came: "name:text " with what can be read from each */
     gboolean eager; /* answers at once, from within the call */
     char *value;    /* (nullable): what each is answered with, instead of its name */
     guint gone;

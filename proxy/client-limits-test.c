@@ -7,6 +7,7 @@
 #include "client-fixture.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/limits.h"
 
@@ -96,7 +97,7 @@ static void test_no_memory(void)
     desk_ask(&desk, request);
     g_assert_cmpuint(desk.gone, ==, 1);
     g_assert_nonnull(strstr(desk.why, "no room"));
-    g_assert_cmpuint(desk.memory.peak, <=, 16384);
+    g_assert_cmpuint(desk.common.memory.peak, <=, 16384);
     desk_close(&desk);
 }
 
@@ -130,8 +131,8 @@ static void test_slow_reader(void)
         desk_ask(&desk, "{\"execute\":\"a\"}");
     taken = desk.requests;
     g_assert_cmpuint(taken, <, COMMANDS);
-    g_assert_cmpuint(desk.memory.peak, >=, LIMIT_OUTPUT_HIGH);
-    g_assert_cmpuint(desk.memory.peak, <, LIMIT_OUTPUT_HIGH + 4 * SIZE);
+    g_assert_cmpuint(desk.common.memory.peak, >=, LIMIT_OUTPUT_HIGH);
+    g_assert_cmpuint(desk.common.memory.peak, <, LIMIT_OUTPUT_HIGH + 4 * SIZE);
 
     while (read < COMMANDS) {
         guint lines = count_lines(&desk.peer);
@@ -142,7 +143,7 @@ static void test_slow_reader(void)
     }
     g_assert_cmpuint(read, ==, COMMANDS);
     g_assert_cmpuint(desk.requests, ==, COMMANDS);
-    g_assert_cmpuint(desk.memory.used, <, 8192);
+    g_assert_cmpuint(desk.common.memory.used, <, 8192);
     g_assert_cmpuint(desk.gone, ==, 0);
     desk_close(&desk);
 }
@@ -164,8 +165,45 @@ static void test_dropped(void)
     g_assert_cmpuint(events, >=, LIMIT_OUTPUT_HARD / strlen(text));
     g_assert_cmpuint(desk.gone, ==, 1);
     g_assert_cmpstr(desk.why, ==, "it does not read its events");
-    g_assert_cmpuint(desk.memory.peak, <=, LIMIT_OUTPUT_HARD + 8192);
+    g_assert_cmpuint(desk.common.memory.peak, <=, LIMIT_OUTPUT_HARD + 8192);
     world_settle(&desk.world);
+    desk_close(&desk);
+}
+
+/* ---- Negotiation ----------------------------------------------------------------------------- */
+
+/* It is greeted and says nothing, or only what does not count: it gets so long, from its greeting.
+ * Who has negotiated may be silent for ever. */
+static void test_never_negotiates(void)
+{
+    Desk desk;
+
+    desk_open(&desk, SOCK_STREAM);
+    world_pass_ms(&desk.world, 2000 * LIMIT_NEGOTIATION_SECONDS);
+    desk_greet(&desk, FALSE);
+    desk_ask(&desk, "{\"execute\":\"query-name\"}");
+    world_pass_ms(&desk.world, 1000 * LIMIT_NEGOTIATION_SECONDS - 10);
+    g_assert_cmpuint(desk.gone, ==, 0);
+    world_pass_ms(&desk.world, 20);
+    g_assert_cmpuint(desk.gone, ==, 1);
+    g_assert_cmpstr(desk.why, ==, "it did not negotiate in time");
+    desk_close(&desk);
+
+    desk_open_negotiated(&desk, FALSE, LIMIT_PROXY_BYTES);
+    world_pass_ms(&desk.world, 2000 * LIMIT_NEGOTIATION_SECONDS);
+    g_assert_cmpuint(desk.gone, ==, 0);
+    desk_close(&desk);
+}
+
+static void test_negotiates_whenever(void)
+{
+    Desk desk;
+
+    desk_open(&desk, SOCK_STREAM);
+    desk.bounds.negotiation_seconds = 0;
+    desk_greet(&desk, FALSE);
+    world_pass_ms(&desk.world, 2000 * LIMIT_NEGOTIATION_SECONDS);
+    g_assert_cmpuint(desk.gone, ==, 0);
     desk_close(&desk);
 }
 
@@ -240,6 +278,8 @@ int main(int argc, char **argv)
     g_test_add_func("/client-limits/no-memory-ahead", test_no_memory_ahead);
     g_test_add_func("/client-limits/slow-reader", test_slow_reader);
     g_test_add_func("/client-limits/dropped", test_dropped);
+    g_test_add_func("/client-limits/never-negotiates", test_never_negotiates);
+    g_test_add_func("/client-limits/negotiates-whenever", test_negotiates_whenever);
     g_test_add_func("/client-limits/half-close", test_half_close);
     g_test_add_func("/client-limits/close", test_close);
     g_test_add_func("/client-limits/finish", test_finish);

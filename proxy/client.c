@@ -2,15 +2,18 @@
 
 #include "client.h"
 
+#include "socket.h"
+
 #include "common/limits.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 /* Legal in each state:
  *   HELD         not greeted, since QEMU is not there; read once, to notice one that leaves
- *   NEGOTIATING  every command but qmp_capabilities is refused, no events
+ *   NEGOTIATING  every command but qmp_capabilities is refused, no events; for so long
  *   COMMANDING   commands go to the owner, events come
  *   FINISHING    nothing is read; gone when what is under way was answered, and that was written
  *   GONE         the owner was told; nothing happens any more */
@@ -22,11 +25,27 @@ typedef enum {
     CLIENT_GONE,
 } ClientState;
 
+/* A descriptor that is not given to a command yet. */
+typedef struct {
+    guint64 at; /* the byte that it came with, counted from the first of the connection */
+    int fd;
+} Mark;
+
+/* In-band input that was read and waits for its turn: a message or a fault. */
+typedef struct {
+    GBytes *message; /* (nullable) */
+    GError *fault;   /* (nullable) */
+    int fd;          /* that came with it, or -1 */
+} Ahead;
+
 struct Client {
     const ClientOps *ops;
     gpointer owner;
     char *peer;
+    gint64 user; /* -1 where it is not known */
+    ClientCommon *common;
     Charge charge;
+    IoTimer *deadline; /* (nullable): of the negotiation */
 
     ClientState state;
     Io *io;
@@ -39,9 +58,10 @@ struct Client {
 
     gboolean busy;     /* an in-band command is with the owner */
     guint oob_busy;    /* commands out of band with the owner */
-    GQueue read_ahead; /* of GBytes: in-band messages behind it; an empty one is a fault's text in
-                          `faults` */
-    GQueue faults;     /* of GError, one for each empty entry above */
+    GQueue read_ahead; /* of Ahead: behind it */
+    GQueue marks; /* of Mark, in the order of their bytes. Nothing is read while a whole message
+                     waits to be scanned, so there are two at most: of the message that is
+                     incomplete, and of the byte that the last read ended with. */
 };
 
 static void leave(Client *client, const char *why)
@@ -49,6 +69,7 @@ static void leave(Client *client, const char *why)
     if (client->state == CLIENT_GONE)
         return;
     client->state = CLIENT_GONE;
+    g_clear_pointer(&client->deadline, io_timer_free);
     g_debug("%s: %s", client->peer, why);
     client->ops->gone(client->owner, client, why);
 }
@@ -177,15 +198,58 @@ static void negotiate(Client *client, const EnvelopeCommand *command)
                     "Expecting capabilities negotiation with 'qmp_capabilities'");
     } else if (read_capabilities(client, command->arguments, &client->oob, &error)) {
         client->state = CLIENT_COMMANDING;
+        g_clear_pointer(&client->deadline, io_timer_free);
         send_reply(client, command->id, &envelope_empty_return);
         return;
     }
     send_error(client, error, command->id);
 }
 
+/* ---- Descriptors ----------------------------------------------------------------------------- */
+
+void client_drop_fd(ClientCommon *common, int fd)
+{
+    if (fd < 0)
+        return;
+    common->dropped_fds++;
+    g_close(fd, NULL);
+}
+
+/* @before: bytes of the connection in front of the last read */
+static void mark_fd(Client *client, guint64 before)
+{
+    gboolean more;
+    gsize at;
+    int fd = io_take_fd(client->io, &at, &more);
+    Mark *mark;
+
+    client->common->dropped_fds += more;
+    if (fd < 0)
+        return;
+    mark = g_new(Mark, 1);
+    *mark = (Mark){before + at, fd};
+    g_queue_push_tail(&client->marks, mark);
+}
+
+/* Returns: (transfer full): what came with the message or fault that was just taken, or -1 */
+static int take_fd(Client *client)
+{
+    const Mark *first;
+    int fd = -1;
+
+    while ((first = g_queue_peek_head(&client->marks)) &&
+           first->at < stream_bytes_taken(&client->stream)) {
+        g_autofree Mark *mark = g_queue_pop_head(&client->marks);
+
+        client_drop_fd(client->common, fd);
+        fd = mark->fd;
+    }
+    return fd;
+}
+
 /* ---- Commands -------------------------------------------------------------------------------- */
 
-static void hand_out(Client *client, const EnvelopeCommand *command)
+static void hand_out(Client *client, const EnvelopeCommand *command, int fd)
 {
     g_autoptr(GError) error = NULL;
 
@@ -196,21 +260,42 @@ static void hand_out(Client *client, const EnvelopeCommand *command)
             g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                         "Capabilities negotiation is already complete, command ignored");
         send_error(client, error, command->id);
+        client_drop_fd(client->common, fd);
         return;
     }
     if (command->oob)
         client->oob_busy++;
     else
         client->busy = TRUE;
-    client->ops->request(client->owner, client, command);
+    client->ops->request(client->owner, client, command, fd);
 }
 
-static void keep(Client *client, JsonSpan message)
+static void keep_ahead(Client *client, GBytes *message, GError *fault, int fd)
 {
-    if (charge_take(&client->charge, message.len))
-        g_queue_push_tail(&client->read_ahead, g_bytes_new(message.text, message.len));
-    else
-        leave(client, "no room for what it sends ahead");
+    Ahead *ahead = g_new(Ahead, 1);
+
+    *ahead = (Ahead){message, fault, fd};
+    g_queue_push_tail(&client->read_ahead, ahead);
+}
+
+static void keep_message(Client *client, JsonSpan message, int fd)
+{
+    if (charge_take(&client->charge, message.len)) {
+        keep_ahead(client, g_bytes_new(message.text, message.len), NULL, fd);
+        return;
+    }
+    client_drop_fd(client->common, fd);
+    leave(client, "no room for what it sends ahead");
+}
+
+/* Its descriptor is the caller's to take before. */
+static void ahead_free(Client *client, Ahead *ahead)
+{
+    if (ahead->message)
+        charge_give(&client->charge, g_bytes_get_size(ahead->message));
+    g_clear_pointer(&ahead->message, g_bytes_unref);
+    g_clear_error(&ahead->fault);
+    g_free(ahead);
 }
 
 /* A web page can make its reader's browser post anything to a port of localhost, commands among it.
@@ -226,47 +311,54 @@ static gboolean speaks_http(const Client *client)
     return FALSE;
 }
 
-static void take_fault(Client *client, GError *error)
+static void take_fault(Client *client)
 {
-    if (client->busy) {
-        keep(client, JSON_SPAN_NONE);
-        g_queue_push_tail(&client->faults, g_error_copy(error));
-    } else {
+    g_autofree char *text = stream_fault_text(&client->stream);
+    g_autoptr(GError) error = NULL;
+
+    client_drop_fd(client->common, take_fd(client));
+    qmp_error_set(&error, "%s", text);
+    if (client->busy)
+        keep_ahead(client, NULL, g_steal_pointer(&error), -1);
+    else
         send_error(client, error, JSON_SPAN_NONE);
-    }
 }
 
 /* An in-band one that comes while another is under way is kept as it is, and read again in its
  * turn. */
-static void take_message(Client *client, JsonSpan message)
+static void take_message(Client *client, JsonSpan message, int fd)
 {
     g_auto(EnvelopeCommand) command = {0};
     g_autoptr(GError) error = NULL;
     gboolean well = envelope_read_command(
         message, client->oob ? ENVELOPE_OOB_KNOWN : ENVELOPE_OOB_UNKNOWN, &command, &error);
 
-    if (client->busy && !command.oob)
-        keep(client, message);
-    else if (!well)
-        send_error(client, error, command.id);
-    else if (client->state == CLIENT_NEGOTIATING)
-        negotiate(client, &command);
-    else
-        hand_out(client, &command);
+    if (client->busy && !command.oob) {
+        keep_message(client, message, fd);
+    } else if (well && client->state == CLIENT_COMMANDING) {
+        hand_out(client, &command, fd);
+    } else {
+        client_drop_fd(client->common, fd);
+        if (well)
+            negotiate(client, &command);
+        else
+            send_error(client, error, command.id);
+    }
 }
 
 static void take_read_ahead(Client *client)
 {
-    g_autoptr(GBytes) text = g_queue_pop_head(&client->read_ahead);
-    gsize len;
-    const char *message = g_bytes_get_data(text, &len);
-    g_autoptr(GError) fault = len == 0 ? g_queue_pop_head(&client->faults) : NULL;
+    Ahead *ahead = g_queue_pop_head(&client->read_ahead);
 
-    charge_give(&client->charge, len);
-    if (fault)
-        send_error(client, fault, JSON_SPAN_NONE);
-    else
-        take_message(client, (JsonSpan){message, len});
+    if (ahead->fault) {
+        send_error(client, ahead->fault, JSON_SPAN_NONE);
+    } else {
+        gsize len;
+        const char *text = g_bytes_get_data(ahead->message, &len);
+
+        take_message(client, (JsonSpan){text, len}, ahead->fd);
+    }
+    ahead_free(client, ahead);
 }
 
 static gboolean is_held(Client *client)
@@ -287,16 +379,14 @@ static gboolean may_take_message(Client *client)
     if (!client->busy && client->read_ahead.length > 0)
         return TRUE;
     if (client->oob)
-        return client->read_ahead.length < LIMIT_CLIENT_QUEUED &&
-               client->oob_busy < LIMIT_CLIENT_QUEUED;
+        return client->read_ahead.length < client->common->bounds->commands_ahead &&
+               client->oob_busy < client->common->bounds->commands_ahead;
     return !client->busy;
 }
 
 /* Returns: FALSE where there is nothing more to take for now. */
 static gboolean take_next(Client *client)
 {
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = NULL;
     JsonSpan message;
 
     if (!client->busy && client->read_ahead.length > 0) {
@@ -304,15 +394,13 @@ static gboolean take_next(Client *client)
         return TRUE;
     }
     switch (stream_next(&client->stream, &message)) {
-    case STREAM_MESSAGE: take_message(client, message); return TRUE;
+    case STREAM_MESSAGE: take_message(client, message, take_fd(client)); return TRUE;
     case STREAM_FAULT:
         if (client->state == CLIENT_NEGOTIATING && speaks_http(client)) {
             leave(client, "it speaks HTTP");
             return FALSE;
         }
-        text = stream_fault_text(&client->stream);
-        qmp_error_set(&error, "%s", text);
-        take_fault(client, error);
+        take_fault(client);
         return TRUE;
     case STREAM_END: client->ended = TRUE; return FALSE;
     default: return FALSE;
@@ -348,18 +436,28 @@ static void turn(Client *client)
         stream_pause(&client->stream, !may_take_message(client));
 }
 
+static gboolean fill(Client *client)
+{
+    guint64 before = stream_bytes_read(&client->stream);
+    g_autoptr(GError) error = NULL;
+
+    if (!stream_fill(&client->stream, &error)) {
+        leave(client, error->message);
+        return FALSE;
+    }
+    mark_fd(client, before);
+    return TRUE;
+}
+
 static void on_io(gpointer owner, IoReady ready)
 {
     Client *client = owner;
-    g_autoptr(GError) error = NULL;
 
     if (client->state == CLIENT_GONE)
         return;
     if ((ready & IO_READABLE) && (may_take_message(client) || client->state == CLIENT_HELD)) {
-        if (!stream_fill(&client->stream, &error)) {
-            leave(client, error->message);
+        if (!fill(client))
             return;
-        }
         if (client->state == CLIENT_HELD && stream_is_over(&client->stream)) {
             leave(client, "it left before it was greeted");
             return;
@@ -371,37 +469,61 @@ static void on_io(gpointer owner, IoReady ready)
     turn(client);
 }
 
+static void on_deadline(gpointer owner, gint64 unused_now)
+{
+    leave(owner, "it did not negotiate in time");
+}
+
+/* Who holds a connection without ever using it keeps others out. */
+static void set_deadline(Client *client)
+{
+    gint64 seconds = (gint64)client->common->bounds->negotiation_seconds;
+
+    if (seconds > 0)
+        io_timer_set(client->deadline, io_timer_now(client->deadline) + seconds * G_USEC_PER_SEC);
+}
+
 /* ---- Public ---------------------------------------------------------------------------------- */
 
 Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops, gpointer owner,
-                   Charge *memory)
+                   ClientCommon *common)
 {
-    static const QueueLimits limits = {LIMIT_OUTPUT_LOW, LIMIT_OUTPUT_HIGH, LIMIT_OUTPUT_HARD};
+    const Bounds *bounds = common->bounds;
+    const QueueLimits limits = {bounds->output_pause_bytes / LIMIT_OUTPUT_LOW_PART,
+                                bounds->output_pause_bytes, bounds->output_drop_bytes};
     Client *client = g_new(Client, 1);
 
-    *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer)};
-    charge_init(&client->charge, memory, LIMIT_CLIENT_BYTES);
+    *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer), .common = common};
+    client->user = socket_peer_user(fd);
+    charge_init(&client->charge, &common->memory, bounds->client_bytes);
     charge_set_own(&client->charge, LIMIT_CLIENT_OWN_BYTES);
     g_queue_init(&client->read_ahead);
-    g_queue_init(&client->faults);
+    g_queue_init(&client->marks);
     client->io = io_new(loop, fd, on_io, client);
-    stream_init(&client->stream, &io_stream, client->io,
-                &JSON_SCAN_LIMITS(LIMIT_CLIENT_REQUEST_BYTES), &limits, &client->charge);
+    io_accept_fds(client->io);
+    client->deadline = io_timer_new(loop, on_deadline, client);
+    stream_init(&client->stream, &io_stream, client->io, &JSON_SCAN_LIMITS(bounds->request_bytes),
+                &limits, &client->charge);
     return client;
 }
 
 void client_free(Client *client)
 {
-    GBytes *ahead;
+    Ahead *ahead;
+    Mark *mark;
 
     if (!client)
         return;
     stream_clear(&client->stream);
     while ((ahead = g_queue_pop_head(&client->read_ahead))) {
-        charge_give(&client->charge, g_bytes_get_size(ahead));
-        g_bytes_unref(ahead);
+        client_drop_fd(client->common, ahead->fd);
+        ahead_free(client, ahead);
     }
-    g_queue_clear_full(&client->faults, (GDestroyNotify)g_error_free);
+    while ((mark = g_queue_pop_head(&client->marks))) {
+        client_drop_fd(client->common, mark->fd);
+        g_free(mark);
+    }
+    io_timer_free(client->deadline);
     charge_clear(&client->charge);
     g_free(client->peer);
     g_free(client);
@@ -415,6 +537,7 @@ void client_greet(Client *client, JsonSpan version, gboolean oob)
         return;
     client->state = CLIENT_NEGOTIATING;
     client->oob_offered = oob;
+    set_deadline(client);
     message_greeting(text, version, oob);
     send_text(client, text);
     /* Written before anything is read: some clients take the first packet for the greeting, and
@@ -460,6 +583,16 @@ void client_finish(Client *client)
     client->state = CLIENT_FINISHING;
     stream_pause(&client->stream, TRUE);
     flush(client);
+}
+
+gint64 client_user(const Client *client)
+{
+    return client->user;
+}
+
+gboolean client_is_local(const Client *client)
+{
+    return io_is_local(client->io);
 }
 
 Charge *client_charge(Client *client)

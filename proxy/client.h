@@ -9,12 +9,15 @@
  *
  * In-band commands are handed out one at a time, the next when the last was answered: that is the
  * order QMP promises, whichever lane answers. So the input behind it simply waits in the socket,
- * and pushes back. A client that negotiated oob is read ahead, up to LIMIT_CLIENT_QUEUED commands,
- * to find the ones that may overtake.
+ * and pushes back. A client that negotiated oob is read ahead, some commands far, to find the ones
+ * that may overtake.
+ *
+ * A descriptor belongs to the command whose bytes it came with; of several the last, as in QEMU.
  */
 
 #pragma once
 
+#include "bounds.h"
 #include "io.h"
 #include "pending.h"
 
@@ -24,23 +27,31 @@ typedef struct Client Client;
 
 typedef struct {
     /* A well-formed command after negotiation. To be answered once, with client_reply() or
-     * client_error(), from within the call or later. @command is gone after the call. */
-    void (*request)(gpointer owner, Client *client, const EnvelopeCommand *command);
+     * client_error(), from within the call or later. @command is gone after the call. @fd:
+     * (transfer full): that came with it, or -1 */
+    void (*request)(gpointer owner, Client *client, const EnvelopeCommand *command, int fd);
     /* The client has left or was dropped; it must be freed, but not within this call. Called once.
      */
     void (*gone)(gpointer owner, Client *client, const char *why);
 } ClientOps;
 
+/* What all clients of one proxy have in common. */
+typedef struct {
+    const Bounds *bounds;
+    Charge memory;       /* that they hold together */
+    guint64 dropped_fds; /* descriptors that came where none is taken */
+} ClientCommon;
+
 /**
  * client_new:
  * @fd: (transfer full)
  * @peer: who it is, for logs and status
- * @memory: (nullable): the account of all clients together
+ * @common: must outlive the client
  *
  * The client hears nothing before client_greet().
  */
 Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops, gpointer owner,
-                   Charge *memory);
+                   ClientCommon *common);
 void client_free(Client *client);
 
 /**
@@ -60,6 +71,15 @@ void client_event(Client *client, GBytes *text);
 /* No further command is taken; the client is gone once what is under way was answered and it has
  * read all that is left for it. */
 void client_finish(Client *client);
+
+/* Returns: user id of who is connected, or -1 where nobody knows: not on this host */
+gint64 client_user(const Client *client);
+
+/* Whether descriptors can come from there. */
+gboolean client_is_local(const Client *client);
+
+/* A descriptor that came with a command is of no use to it. @fd: (transfer full): or -1 */
+void client_drop_fd(ClientCommon *common, int fd);
 
 /* The account that pays for this client's requests. */
 Charge *client_charge(Client *client);

@@ -89,38 +89,62 @@ static void test_client_leaves_qemu(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&next);
 }
 
-/* As many as there may be; the next is turned away, and let in when one has gone. */
+static void set_limit(CoreFixture *fixture, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(core_set_limit(fixture->core, text, &error));
+    g_assert_no_error(error);
+}
+
+static void assert_turned_away(CoreFixture *fixture)
+{
+    Peer late;
+
+    core_connect(fixture, &late);
+    peer_expect_end(&late);
+    peer_clear(&late);
+}
+
+/* As many as there may be, of one user and in all; the next is turned away, and let in when one has
+ * gone or there may be more. */
 static void test_crowd(CoreFixture *fixture, gconstpointer unused)
 {
-    g_autofree int *clients = g_new(int, LIMIT_CLIENTS);
+    enum { CROWD = LIMIT_CLIENTS_PER_USER };
+    g_autofree int *clients = g_new(int, CROWD);
     struct rlimit limit;
-    Peer late;
+    Peer late, later;
 
     g_assert_no_errno(getrlimit(RLIMIT_NOFILE, &limit));
     limit.rlim_cur = limit.rlim_max;
     g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &limit));
-    if (limit.rlim_max < 2 * LIMIT_CLIENTS + 50) {
+    if (limit.rlim_max < 2 * CROWD + 50) {
         g_test_skip("this process may not have so many descriptors");
         return;
     }
-    for (guint i = 0; i < LIMIT_CLIENTS; i++) {
+    for (guint i = 0; i < CROWD; i++) {
         clients[i] = sockets_connect_unix(fixture->socket);
         world_settle(&fixture->world);
     }
-    assert_status(fixture, "\"clients\": 1000");
-    core_connect(fixture, &late);
-    peer_expect_end(&late);
-    peer_clear(&late);
+    assert_status(fixture, "\"clients\": 1024");
+    assert_turned_away(fixture);
+    assert_status(fixture, "\"refused-clients\": 1");
 
     close(clients[0]);
     world_settle(&fixture->world);
     core_connect_negotiated(fixture, &late, FALSE);
-    assert_status(fixture, "\"clients\": 1000");
-    for (guint i = 1; i < LIMIT_CLIENTS; i++)
+    assert_turned_away(fixture);
+    set_limit(fixture, "clients-per-user=1025");
+    set_limit(fixture, "clients=1025");
+    core_connect_negotiated(fixture, &later, FALSE);
+    set_limit(fixture, "clients-per-user=2000");
+    assert_turned_away(fixture);
+    for (guint i = 1; i < CROWD; i++)
         close(clients[i]);
     world_settle(&fixture->world);
-    assert_status(fixture, "\"clients\": 1, \"memory\": 0");
+    assert_status(fixture, "\"clients\": 2, \"memory\": 0, \"refused-clients\": 3");
     peer_clear(&late);
+    peer_clear(&later);
 }
 
 /* One that never reads its events costs what it may, and the others nothing. */

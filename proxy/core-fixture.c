@@ -57,11 +57,16 @@ void core_accept_agent(CoreFixture *fixture)
     accept_peer(&fixture->agent, fixture->listening[1], &fixture->world);
 }
 
+void core_accept_qemu(CoreFixture *fixture)
+{
+    accept_peer(&fixture->qemu, fixture->listening[0], &fixture->world);
+}
+
 void core_start_qemu(CoreFixture *fixture)
 {
     fixture->listening[0] = sockets_listen_unix(fixture->monitor, 1);
     fixture->listening[1] = sockets_listen_unix(fixture->channel, 1);
-    accept_peer(&fixture->qemu, fixture->listening[0], &fixture->world);
+    core_accept_qemu(fixture);
     core_accept_agent(fixture);
 }
 

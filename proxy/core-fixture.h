@@ -53,6 +53,9 @@ void core_tear_down(CoreFixture *fixture, gconstpointer unused);
 /* Waits for the proxy to connect to the channel. */
 void core_accept_agent(CoreFixture *fixture);
 
+/* Waits for the proxy to connect to the monitor. */
+void core_accept_qemu(CoreFixture *fixture);
+
 /* QEMU opens its sockets and accepts the proxy. */
 void core_start_qemu(CoreFixture *fixture);
 

@@ -40,6 +40,7 @@ static void test_without_agent(CoreFixture *fixture, gconstpointer unused)
     Address listener = {.kind = ADDRESS_UNIX, .path = fixture->socket, .server = TRUE};
     static const CoreOps ops = {NULL};
     g_autoptr(GError) error = NULL;
+    g_autofree char *status = NULL;
     Peer client;
 
     core_free(g_steal_pointer(&fixture->core));
@@ -52,16 +53,12 @@ static void test_without_agent(CoreFixture *fixture, gconstpointer unused)
     fake_qemu_negotiate(&other.qemu, &other.world, FALSE);
     core_connect_negotiated(&other, &client, FALSE);
     core_send(&other, &client, PING "{\"execute\":\"qga-proxy-status\"}" STATUS);
-    peer_expect(
-        &client,
-        GENERIC(
-            "There is no guest agent's channel; guest-ping was not sent") "{\"return\": "
-                                                                          "{\"version\": "
-                                                                          "\"" QGA_PROXY_VERSION
-                                                                          "\", \"qemu\": "
-                                                                          "{\"connected\": "
-                                                                          "true}, \"clients\": 1, "
-                                                                          "\"memory\": 0}}\r\n");
+    peer_expect_next(&client, GENERIC("There is no guest agent's channel; guest-ping was not sent"),
+                     NULL);
+    status = peer_take_line(&client);
+    g_assert_true(g_str_has_prefix(
+        status, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", \"qemu\": "
+                "{\"connected\": true, \"stale-replies\": 0}, \"clients\": 1, \"memory\": 0, "));
     peer_expect(&other.qemu, STATUS);
     core_free(other.core);
     peer_clear(&other.qemu);
@@ -245,16 +242,19 @@ static void test_thaw(CoreFixture *fixture, gconstpointer unused)
 
 static void test_status(CoreFixture *fixture, gconstpointer unused)
 {
+    g_autofree char *status = NULL;
     Peer client;
 
     core_connect_negotiated(fixture, &client, FALSE);
     core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"id\":1}");
-    peer_expect(&client,
-                "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", "
-                "\"qemu\": {\"connected\": true}, "
+    status = peer_take_line(&client);
+    g_assert_true(g_str_has_prefix(
+        status, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", "
+                "\"qemu\": {\"connected\": true, \"stale-replies\": 0}, "
                 "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 0, "
                 "\"commands\": 1, \"dropped\": 1, \"faults\": 0, \"timeouts\": 0, \"syncs\": 1}, "
-                "\"clients\": 1, \"memory\": 0}, \"id\": 1}\r\n");
+                "\"clients\": 1, \"memory\": 0, "));
+    g_assert_true(g_str_has_suffix(status, "}}, \"id\": 1}\r\n"));
     core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"arguments\":{\"x\":1}}");
     peer_expect(&client, GENERIC("Parameter 'x' is unexpected"));
     peer_clear(&client);

@@ -13,9 +13,11 @@
 
 #include "agent-lane.h"
 #include "client.h"
+#include "descriptors.h"
 #include "introspect.h"
 #include "listener.h"
 #include "router.h"
+#include "socket.h"
 #include "status.h"
 #include "upstream.h"
 #include "watch.h"
@@ -35,12 +37,16 @@ struct Core {
     GQueue clients;  /* of Client */
     GQueue departed; /* of Client: have left, freed at the next turn of the loop */
     IoTimer *reaper;
-    Charge memory; /* of all clients together */
+    Bounds bounds;
+    ClientCommon common; /* of all clients */
+    guint64 refused;     /* clients that were one too many */
 
     Upstream *upstream;
     AgentLane *lane; /* (nullable) */
     Watch watch;
     Introspect introspect;
+    Descriptors descriptors;
+    gboolean persist;
 
     char *version; /* (nullable): of QEMU's greeting, while it is connected */
     gboolean oob;
@@ -63,13 +69,45 @@ static void ask_guest_info(Core *core)
     agent_lane_submit(core->lane, pending_new_own("guest-info", NULL, on_guest_info, core));
 }
 
+/* ---- Descriptors that clients left in QEMU ----------------------------------------------------
+ */
+
+static void on_left_closed(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Core *core = pending->owner;
+    g_autofree char *name = json_read_string(json_read_get(pending_arguments(pending), "fdname"));
+
+    descriptors_closed(&core->descriptors, name, reply != NULL);
+}
+
+static void close_name(const char *name, gpointer data)
+{
+    Core *core = data;
+    g_autoptr(GString) arguments = g_string_new(NULL);
+    JsonWrite write;
+
+    json_write_init(&write, arguments);
+    json_write_begin_object(&write);
+    json_write_key(&write, "fdname");
+    json_write_string(&write, name);
+    json_write_end_object(&write);
+    upstream_submit(core->upstream,
+                    pending_new_own("closefd", arguments->str, on_left_closed, core));
+}
+
+static void close_left(Core *core)
+{
+    if (core->version)
+        descriptors_close_left(&core->descriptors, close_name, core);
+}
+
+/* ---- Reply ----------------------------------------------------------------------------------- */
+
 static gboolean has_thawed(const Pending *pending, const EnvelopeReply *reply)
 {
     return pending->guest && pending->guest->time_class == GUEST_CLASS_THAW && reply &&
            reply->kind == ENVELOPE_RETURN;
 }
-
-/* ---- Reply ----------------------------------------------------------------------------------- */
 
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
@@ -79,10 +117,15 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
     /* 1 a frozen agent calls most of its commands disabled: met frozen, it is asked again */
     if (has_thawed(pending, reply) && core->introspect.restricted)
         ask_guest_info(core);
-    /* 2 nobody is there any more */
-    if (!client)
+    /* 2 what it did to the names of descriptors */
+    descriptors_answered(&core->descriptors, pending->name, pending_arguments(pending),
+                         pending->carries, reply && reply->kind == ENVELOPE_RETURN);
+    /* 3 nobody is there any more */
+    if (!client) {
+        close_left(core);
         return;
-    /* 3 back, under the id that was asked with */
+    }
+    /* 4 back, under the id that was asked with */
     if (reply)
         client_reply(client, pending->oob, pending_id(pending), reply);
     else
@@ -113,8 +156,13 @@ char *core_status(Core *core)
         .qemu_connected = core->version != NULL,
         .qemu_trouble = upstream_trouble(core->upstream),
         .agent_version = core->introspect.agent_version,
+        .qemu_stale_replies = upstream_stale_replies(core->upstream),
         .clients = core->clients.length,
-        .memory = core->memory.used,
+        .refused = core->refused,
+        .memory = core->common.memory.used,
+        .fd_names = descriptors_count(&core->descriptors),
+        .fds_dropped = core->common.dropped_fds,
+        .bounds = &core->bounds,
     };
 
     if (core->lane) {
@@ -172,7 +220,27 @@ static Route route_of(const EnvelopeCommand *command)
     return route;
 }
 
-static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command)
+/* Returns: FALSE, and @pending is answered, where the command must not go to QEMU */
+static gboolean settle_fd(Core *core, Client *client, const EnvelopeCommand *command, Route route,
+                          Pending *pending, int fd)
+{
+    const DescriptorsAsker asker = {client, client_is_local(client), fd >= 0};
+    g_autoptr(GError) error = NULL;
+
+    if (route != ROUTE_QEMU ||
+        descriptors_admit(&core->descriptors, command, &asker, &pending->carries, &error)) {
+        if (pending->carries)
+            pending->fd = fd;
+        else
+            client_drop_fd(&core->common, fd);
+        return TRUE;
+    }
+    client_drop_fd(&core->common, fd);
+    pending_finish(pending, NULL, error);
+    return FALSE;
+}
+
+static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command, int fd)
 {
     Core *core = owner;
     Route route = route_of(command);
@@ -184,16 +252,20 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
     if (!pending) {
         g_autoptr(GError) error = NULL;
 
+        client_drop_fd(&core->common, fd);
         qmp_error_set(&error, "Too much memory is in use for %s", command->name);
         client_error(client, command->oob, command->id, error);
         return;
     }
-    /* 2 may it overtake */
+    /* 2 what came beside it */
+    if (!settle_fd(core, client, command, route, pending, fd))
+        return;
+    /* 3 may it overtake */
     if (command->oob && !router_allows_oob(route)) {
         pending_fail(pending, "The command %s does not support OOB", command->name);
         return;
     }
-    /* 3 off it goes, and comes back through core_reply(), whatever happens */
+    /* 4 off it goes, and comes back through core_reply(), whatever happens */
     switch (route) {
     case ROUTE_AGENT:
         if (core->lane)
@@ -245,7 +317,10 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
         upstream_foreach(core->upstream, orphan_of, client);
     if (core->lane)
         agent_lane_foreach(core->lane, orphan_of, client);
-    /* 2 it goes at the next turn: whoever called may still hold it */
+    /* 2 and so is what it left in QEMU */
+    descriptors_leave(&core->descriptors, client);
+    close_left(core);
+    /* 3 it goes at the next turn: whoever called may still hold it */
     g_queue_remove(&core->clients, client);
     g_queue_push_tail(&core->departed, client);
     io_timer_set(core->reaper, 0);
@@ -259,22 +334,30 @@ static void finish_clients(Core *core)
     }
 }
 
+/* What was under way in QEMU is failed by the upstream, behind the core's back. */
 static void core_qemu_gone(gpointer owner, const char *why)
 {
     Core *core = owner;
 
-    /* 1 nobody new */
-    core->closing = g_strdup(why);
+    /* 1 nothing is known of the next one, if there is to be one */
     g_clear_pointer(&core->version, g_free);
     introspect_forget_qemu(&core->introspect);
+    if (core->persist) {
+        if (core->lane)
+            agent_lane_set_blind(core->lane, TRUE);
+        upstream_connect(core->upstream);
+        return;
+    }
+    /* 2 nobody new */
+    core->closing = g_strdup(why);
     g_ptr_array_set_size(core->listeners, 0);
-    /* 2 as QEMU itself would: what is written is still read, then the connections close */
+    /* 3 as QEMU itself would: what is written is still read, then the connections close */
     finish_clients(core);
-    /* 3 what was under way has no answer; QEMU's own part is failed by the upstream */
+    /* 4 what was under way in the guest has no answer */
     if (core->lane)
         agent_lane_abandon(core->lane, "QEMU has gone");
-    /* 4 for so long */
-    core->linger_us = io_loop_now(core->loop) + LIMIT_LINGER_MS * 1000;
+    /* 5 for so long */
+    core->linger_us = io_loop_now(core->loop) + (gint64)core->bounds.linger_milliseconds * 1000;
     io_timer_set(core->reaper, 0);
 }
 
@@ -300,18 +383,35 @@ static void greet(Core *core, Client *client)
     client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
 }
 
+/* Returns: (nullable): why there is no place for another client */
+static const char *no_place(const Core *core, gint64 user)
+{
+    guint of_user = 0;
+
+    if (core->clients.length >= core->bounds.clients)
+        return "as many clients as there may be are connected";
+    for (const GList *at = core->clients.head; user >= 0 && at; at = at->next)
+        of_user += client_user(at->data) == user;
+    return of_user >= core->bounds.clients_per_user
+               ? "as many clients as a user may have are connected"
+               : NULL;
+}
+
 static void on_accepted(gpointer owner, int fd, const char *peer)
 {
     static const ClientOps ops = {core_request, core_client_gone};
     Core *core = owner;
+    const char *why = no_place(core, socket_peer_user(fd));
     Client *client;
 
-    if (core->clients.length >= LIMIT_CLIENTS) {
-        g_debug("%s: refused, %u clients are connected", peer, core->clients.length);
+    if (why) {
+        core->refused++;
+        g_debug("%s: refused, %s", peer, why);
         close(fd);
         return;
     }
-    client = client_new(core->loop, fd, peer, &ops, core, &core->memory);
+    socket_keep_alive(fd, (guint)core->bounds.keepalive_seconds);
+    client = client_new(core->loop, fd, peer, &ops, core, &core->common);
     g_queue_push_tail(&core->clients, client);
     if (core->version)
         greet(core, client);
@@ -323,6 +423,9 @@ static void on_qemu_ready(gpointer owner, JsonSpan version, gboolean oob)
 
     core->version = g_strndup(version.text, version.len);
     core->oob = oob;
+    if (core->lane)
+        agent_lane_set_blind(core->lane, FALSE);
+    close_left(core);
     watch_start(&core->watch);
     for (GList *at = core->clients.head, *next; at; at = next) {
         next = at->next;
@@ -361,12 +464,15 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     g_queue_init(&core->departed);
     core->listeners = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
     core->reaper = io_timer_new(core->loop, on_reaper, core);
-    charge_init(&core->memory, NULL, LIMIT_PROXY_BYTES);
+    bounds_init(&core->bounds);
+    core->common.bounds = &core->bounds;
+    charge_init(&core->common.memory, NULL, core->bounds.total_bytes);
+    descriptors_init(&core->descriptors);
     introspect_init(&core->introspect);
 
-    core->upstream = upstream_new(core->loop, monitor, &upstream_ops, core, error);
+    core->upstream = upstream_new(core->loop, monitor, &core->bounds, &upstream_ops, core, error);
     if (core->upstream && agent)
-        core->lane = agent_lane_new(core->loop, agent, &lane_ops, core, error);
+        core->lane = agent_lane_new(core->loop, agent, &core->bounds, &lane_ops, core, error);
     if (!core->upstream || (agent && !core->lane)) {
         core_free(core);
         return NULL;
@@ -388,7 +494,8 @@ void core_free(Core *core)
     g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
     watch_clear(&core->watch);
     introspect_clear(&core->introspect);
-    charge_clear(&core->memory);
+    descriptors_clear(&core->descriptors);
+    charge_clear(&core->common.memory);
     io_timer_free(core->reaper);
     io_loop_unref(core->loop);
     g_free(core->version);
@@ -403,6 +510,19 @@ gboolean core_add_listener(Core *core, const Address *address, GError **error)
     if (!listener)
         return FALSE;
     g_ptr_array_add(core->listeners, listener);
+    return TRUE;
+}
+
+void core_set_persist(Core *core, gboolean persist)
+{
+    core->persist = persist;
+}
+
+gboolean core_set_limit(Core *core, const char *text, GError **error)
+{
+    if (!bounds_parse(&core->bounds, text, error))
+        return FALSE;
+    core->common.memory.limit = core->bounds.total_bytes;
     return TRUE;
 }
 

@@ -9,6 +9,8 @@
 
 #pragma once
 
+#include "bounds.h"
+
 #include "common/address.h"
 
 #include <glib.h>
@@ -35,6 +37,13 @@ void core_free(Core *core);
 
 gboolean core_add_listener(Core *core, const Address *address,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Clients stay when QEMU goes: they get errors until it is there again. For before core_start(). */
+void core_set_persist(Core *core, gboolean persist);
+
+/* Holds for what comes: who is connected already keeps what it was given. @text: as for
+ * bounds_parse() */
+gboolean core_set_limit(Core *core, const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Connects to QEMU and the agent, as soon as they are there. */
 void core_start(Core *core);

@@ -236,6 +236,11 @@ void io_timer_free(IoTimer *timer)
     g_free(timer);
 }
 
+gint64 io_timer_now(const IoTimer *timer)
+{
+    return io_loop_now(timer->loop);
+}
+
 static int compare_timers(gconstpointer a, gconstpointer b, gpointer unused)
 {
     gint64 a_at = ((const IoTimer *)a)->at;

@@ -128,6 +128,9 @@ IoTimer *io_timer_new(IoLoop *loop, IoTimerCallback callback, gpointer owner);
 void io_timer_free(IoTimer *timer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoTimer, io_timer_free)
 
+/* Returns: io_loop_now() of its loop */
+gint64 io_timer_now(const IoTimer *timer);
+
 /* Due once at @at_us of io_loop_now(), and never from within this function; -1 for never. Replaces
  * what was set before. */
 void io_timer_set(IoTimer *timer, gint64 at_us);

@@ -103,6 +103,11 @@ void link_free(Link *link)
     g_free(link);
 }
 
+gboolean link_is_used_up(const Link *link)
+{
+    return link->given_us && link->address->kind == ADDRESS_FD && !link->address->server;
+}
+
 /* A peer that hangs up at once is not there yet: it gets its pause, like one that is silent. */
 static void dial_again(Link *link)
 {
@@ -120,7 +125,7 @@ void link_connect(Link *link)
     link->wanted = TRUE;
     if (link->listener)
         listener_pause(link->listener, FALSE);
-    else if (link->given_us && link->address->kind == ADDRESS_FD)
+    else if (link_is_used_up(link))
         link->trouble = g_strdup("its descriptor was used up");
     else
         dial_again(link);

@@ -35,6 +35,9 @@ void link_free(Link *link);
  */
 void link_connect(Link *link);
 
+/* Whether there will be no other connection: the one descriptor was used. */
+gboolean link_is_used_up(const Link *link);
+
 /* Returns: (nullable): why the last attempt failed */
 const char *link_trouble(const Link *link);
 

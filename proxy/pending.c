@@ -4,6 +4,7 @@
 
 #include "common/qmp-error.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 static GString *copy_span(JsonSpan span)
@@ -27,6 +28,7 @@ Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone
         .id_len = command->id.len,
         .arguments = copy_span(command->arguments),
         .guest = guest_schema_find(command->name),
+        .fd = -1,
         .done = done,
         .owner = owner,
         .asker = asker,
@@ -67,9 +69,17 @@ void pending_orphan(Pending *pending)
     pending->charge = NULL;
 }
 
+void pending_close_fd(Pending *pending)
+{
+    if (pending->fd >= 0)
+        g_close(pending->fd, NULL);
+    pending->fd = -1;
+}
+
 static void pending_free(Pending *pending)
 {
     pending_orphan(pending);
+    pending_close_fd(pending);
     if (pending->arguments)
         g_string_free(pending->arguments, TRUE);
     g_free(pending->id);

@@ -31,6 +31,8 @@ struct Pending {
     gsize id_len;
     GString *arguments;        /* (nullable): as they were written */
     const GuestCommand *guest; /* (nullable): what the schema says of it */
+    gboolean carries;          /* a descriptor goes to QEMU with it */
+    int fd;                    /* that one, until it was sent; else -1. Closed with the Pending */
 
     PendingDone done;
     gpointer owner;  /* for @done */
@@ -58,6 +60,9 @@ JsonSpan pending_arguments(const Pending *pending);
 
 /* The asker has left: its charge is given back, nobody will hear of the answer. */
 void pending_orphan(Pending *pending);
+
+/* Its descriptor was sent, and is QEMU's now. */
+void pending_close_fd(Pending *pending);
 
 /* Calls @done, then frees. */
 void pending_finish(Pending *pending, const EnvelopeReply *reply, const GError *error);

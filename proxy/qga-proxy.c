@@ -94,11 +94,18 @@ static Address *parse(const char *text, gboolean server, GError **error)
     return address;
 }
 
-/* What the core's parts report are failures of sockets; embedders see one domain. */
-static void pass_on(GError *cause, GError **error)
+/* Embedders see one domain, whatever part of the core reports a failure. */
+static void pass_on(GError *cause, QgaProxyError code, GError **error)
 {
-    g_set_error_literal(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_SOCKET, cause->message);
+    g_set_error_literal(error, QGA_PROXY_ERROR, code, cause->message);
     g_error_free(cause);
+}
+
+static gboolean has_stopped(const QgaProxy *self, GError **error)
+{
+    if (!self->core)
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy has stopped");
+    return !self->core;
 }
 
 QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
@@ -122,7 +129,7 @@ QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
     self = g_object_new(QGA_TYPE_PROXY, NULL);
     self->core = core_new(self->context, monitor_address, agent_address, &ops, self, &cause);
     if (!self->core) {
-        pass_on(cause, error);
+        pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
         return NULL;
     }
     return g_steal_pointer(&self);
@@ -136,10 +143,8 @@ gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **er
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(address != NULL, FALSE);
 
-    if (!self->core) {
-        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy has stopped");
+    if (has_stopped(self, error))
         return FALSE;
-    }
     parsed = parse(address, TRUE, error);
     if (!parsed)
         return FALSE;
@@ -149,10 +154,46 @@ gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **er
         return FALSE;
     }
     if (!core_add_listener(self->core, parsed, &cause)) {
-        pass_on(cause, error);
+        pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
         return FALSE;
     }
     return TRUE;
+}
+
+void qga_proxy_set_persist(QgaProxy *self, gboolean persist)
+{
+    g_return_if_fail(QGA_IS_PROXY(self));
+
+    if (self->core)
+        core_set_persist(self->core, persist);
+}
+
+gboolean qga_proxy_set_limit(QgaProxy *self, const char *limit, GError **error)
+{
+    GError *cause = NULL;
+
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(limit != NULL, FALSE);
+
+    if (has_stopped(self, error))
+        return FALSE;
+    if (core_set_limit(self->core, limit, &cause))
+        return TRUE;
+    pass_on(cause, QGA_PROXY_ERROR_LIMIT, error);
+    return FALSE;
+}
+
+char **qga_proxy_list_limits(void)
+{
+    g_autoptr(GStrvBuilder) lines = g_strv_builder_new();
+
+    for (const Bound *bound = bounds_table; bound->name; bound++) {
+        g_autofree char *line = g_strdup_printf("%-22s %11" G_GUINT64_FORMAT "  %s", bound->name,
+                                                bound->initial, bound->text);
+
+        g_strv_builder_add(lines, line);
+    }
+    return g_strv_builder_end(lines);
 }
 
 void qga_proxy_start(QgaProxy *self)

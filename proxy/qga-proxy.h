@@ -29,11 +29,13 @@ QGA_PROXY_API GQuark qga_proxy_error_quark(void);
  * @QGA_PROXY_ERROR_ADDRESS: an address is not written as QEMU writes them
  * @QGA_PROXY_ERROR_SOCKET: a socket cannot be made or bound
  * @QGA_PROXY_ERROR_STATE: the call does not belong here: the proxy was started, or stopped
+ * @QGA_PROXY_ERROR_LIMIT: there is no such limit, or the value is out of its range
  */
 typedef enum {
     QGA_PROXY_ERROR_ADDRESS,
     QGA_PROXY_ERROR_SOCKET,
     QGA_PROXY_ERROR_STATE,
+    QGA_PROXY_ERROR_LIMIT,
 } QgaProxyError;
 
 #define QGA_TYPE_PROXY (qga_proxy_get_type())
@@ -64,6 +66,35 @@ QGA_PROXY_API QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GE
  * Returns: %FALSE, with @error set, where the address is not usable
  */
 QGA_PROXY_API gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error);
+
+/**
+ * qga_proxy_set_persist:
+ * @persist: whether clients stay when QEMU goes
+ *
+ * Without it, which is the default, all clients are closed when QEMU closes its monitor, and the
+ * proxy stops. With it they are answered with errors until QEMU is there again.
+ */
+QGA_PROXY_API void qga_proxy_set_persist(QgaProxy *self, gboolean persist);
+
+/**
+ * qga_proxy_set_limit:
+ * @limit: `NAME=NUMBER`, with `K`, `M` or `G` behind it for powers of 1024; the names are those of
+ *   the member `limits` of what qga_proxy_dup_status() returns
+ *
+ * Sets a limit to another value than its default, for clients that come from now on.
+ *
+ * Returns: %FALSE, with @error set to one of code %QGA_PROXY_ERROR_LIMIT, where there is none of
+ *   that name, or it has another range
+ */
+QGA_PROXY_API gboolean qga_proxy_set_limit(QgaProxy *self, const char *limit, GError **error);
+
+/**
+ * qga_proxy_list_limits:
+ *
+ * Returns: (transfer full) (array zero-terminated=1): a line for each limit: its name, its default,
+ *   and what it bounds
+ */
+QGA_PROXY_API char **qga_proxy_list_limits(void);
 
 /**
  * qga_proxy_start:

@@ -2,10 +2,15 @@
 
 #include "socket.h"
 
+#include "common/limits.h"
+
 #include <gio/gio.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <string.h>
+
+/* Questions without an answer that end a TCP connection. */
+enum { PROBES = 4 };
 
 /* An abstract name is its bytes behind a NUL, without one at the end. */
 static gboolean name_unix(const char *path, SocketName *ret_name, GError **error)
@@ -62,19 +67,37 @@ int socket_open(sa_family_t family)
 
 void socket_tune(int fd)
 {
-    static const struct {
+    static const int on = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    socket_keep_alive(fd, LIMIT_KEEPALIVE_SECONDS);
+}
+
+void socket_keep_alive(int fd, guint seconds)
+{
+    const struct {
         int level;
         int option;
-        int value;
+        guint value;
     } options[] = {
-        {IPPROTO_TCP, TCP_NODELAY, 1},    {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, 60},  /* seconds of silence before the first probe */
-        {IPPROTO_TCP, TCP_KEEPINTVL, 15}, /* and between one and the next */
-        {IPPROTO_TCP, TCP_KEEPCNT, 4},    /* unanswered ones that end the connection */
+        {IPPROTO_TCP, TCP_KEEPIDLE, MAX(seconds, 1)},           /* before the first question */
+        {IPPROTO_TCP, TCP_KEEPINTVL, MAX(seconds / PROBES, 1)}, /* and between one and the next */
+        {IPPROTO_TCP, TCP_KEEPCNT, PROBES},                     /* unanswered ones that end it */
+        {SOL_SOCKET, SO_KEEPALIVE, seconds > 0},
     };
 
     /* The first one fails where it is no TCP, and then the others have no business here. */
     for (gsize i = 0; i < G_N_ELEMENTS(options); i++)
         if (setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof(int)) < 0)
             return;
+}
+
+gint64 socket_peer_user(int fd)
+{
+    struct ucred who;
+    socklen_t len = sizeof who;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.uid == (uid_t)-1)
+        return -1; /* no socket, or not a unix one */
+    return who.uid;
 }

@@ -49,4 +49,11 @@ int socket_open(sa_family_t family) G_GNUC_WARN_UNUSED_RESULT;
  * not TCP. */
 void socket_tune(int fd);
 
+/* Sets how many seconds of silence it takes before the other end is asked whether it is there; 0
+ * for never. After as many again, and four unanswered questions, it counts as gone. */
+void socket_keep_alive(int fd, guint seconds);
+
+/* Returns: user id of the process that connected a unix socket, or -1 */
+gint64 socket_peer_user(int fd);
+
 G_END_DECLS

@@ -45,10 +45,16 @@ void status_write(const Status *status, GString *out)
     json_write_key(&write, "connected");
     json_write_boolean(&write, status->qemu_connected);
     write_text(&write, "trouble", status->qemu_trouble);
+    write_count(&write, "stale-replies", status->qemu_stale_replies);
     json_write_end_object(&write);
     if (status->agent_state)
         write_agent(&write, status);
     write_count(&write, "clients", status->clients);
     write_count(&write, "memory", status->memory);
+    write_count(&write, "refused-clients", status->refused);
+    write_count(&write, "descriptor-names", status->fd_names);
+    write_count(&write, "dropped-descriptors", status->fds_dropped);
+    json_write_key(&write, "limits");
+    bounds_write(status->bounds, &write);
     json_write_end_object(&write);
 }

@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include <glib.h>
+#include "bounds.h"
 
 G_BEGIN_DECLS
 
@@ -22,12 +22,17 @@ typedef struct {
 
 typedef struct {
     gboolean qemu_connected;
-    const char *qemu_trouble;  /* (nullable): why not */
+    const char *qemu_trouble; /* (nullable): why not */
+    guint64 qemu_stale_replies;
     const char *agent_state;   /* (nullable): NULL where the proxy has no agent's channel */
     const char *agent_version; /* (nullable) */
     AgentStats agent;
     guint clients;
-    gsize memory; /* bytes held by all of them */
+    guint64 refused; /* that were one too many */
+    gsize memory;    /* bytes held by all of them */
+    guint fd_names;
+    guint64 fds_dropped;
+    const Bounds *bounds;
 } Status;
 
 /* Appends the value, an object. */

@@ -13,6 +13,7 @@
 #include "common/limits.h"
 #include "support/fake-qemu.h"
 #include "support/peer.h"
+#include "support/sockets.h"
 #include "support/world.h"
 
 #define UNKNOWN  "QEMU closed the connection; the command's outcome is unknown"
@@ -20,6 +21,7 @@
 
 typedef struct {
     World world;
+    Bounds bounds;
     Peer qemu;
     Upstream *upstream;
     GString *log; /* of what the owner and the askers were told: a line for each */
@@ -117,8 +119,10 @@ static void set_up(Fixture *fixture, gconstpointer unused)
 
     *fixture = (Fixture){.log = g_string_new(NULL)};
     world_init(&fixture->world);
+    bounds_init(&fixture->bounds);
     address.number = (guint32)peer_init_pair(&fixture->qemu, SOCK_STREAM);
-    fixture->upstream = upstream_new(fixture->world.loop, &address, &ops, fixture, &error);
+    fixture->upstream =
+        upstream_new(fixture->world.loop, &address, &fixture->bounds, &ops, fixture, &error);
     g_assert_no_error(error);
     upstream_connect(fixture->upstream);
     world_settle(&fixture->world);
@@ -161,11 +165,13 @@ static void test_handshake(Fixture *fixture, gconstpointer unused)
     peer_expect(&fixture->qemu, "");
 }
 
-/* QEMU gives a former connection's replies to the next one, behind the greeting. */
+/* QEMU gives a former connection's replies to the next one, behind the greeting, or in front of it
+ * where it was just about to write them. */
 static void test_stale_replies(Fixture *fixture, gconstpointer unused)
 {
     g_autofree char *id = NULL;
 
+    peer_send(&fixture->qemu, "{\"return\": {}}\r\n");
     fake_qemu_greet(&fixture->qemu, TRUE);
     peer_send(&fixture->qemu,
               "{\"return\": {}}\r\n{\"return\": [1]}\r\n{\"return\": 5, \"id\": 1}\r\n");
@@ -176,6 +182,7 @@ static void test_stale_replies(Fixture *fixture, gconstpointer unused)
               "{\"error\": {\"class\": \"GenericError\", \"desc\": \"late\"}}\r\n"
               "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"STOP\"}\r\n");
     assert_log(fixture, "");
+    g_assert_cmpuint(upstream_stale_replies(fixture->upstream), ==, 8);
     fake_qemu_answer_handshake(&fixture->qemu, id);
     assert_log(fixture, "ready oob\n");
     submit_each(fixture, "a");
@@ -201,25 +208,28 @@ static void test_fence_differs(Fixture *fixture, gconstpointer unused)
     tear_down(&other, NULL);
 }
 
+/* The descriptor that it was given is no monitor, and there is no other. */
 static void test_no_monitor(Fixture *fixture, gconstpointer unused)
 {
-    static const char *const greetings[] = {
-        "{\"return\": {}}\r\n",
-        "{\"QMP\": {\"capabilities\": []}}\r\n",
-        "{\"QMP\": {\"version\": 7}}\r\n",
-        "HTTP/1.1 400 Bad Request\r\n",
-        "[]",
-        "",
+    static const struct {
+        const char *input, *told;
+    } cases[] = {
+        {"{\"return\": {}}\r\n", "gone QEMU closed the connection\n"},
+        {"{\"QMP\": {\"capabilities\": []}}\r\n", "gone what answered is no QMP server\n"},
+        {"{\"QMP\": {\"version\": 7}}\r\n", "gone what answered is no QMP server\n"},
+        {"HTTP/1.1 400 Bad Request\r\n", "gone what came is no JSON\n"},
+        {"[]", "gone a message came that is neither reply nor event\n"},
+        {"", "gone QEMU closed the connection\n"},
     };
 
-    for (gsize i = 0; i < G_N_ELEMENTS(greetings); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         Fixture each;
 
-        g_test_message("'%s'", greetings[i]);
+        g_test_message("'%s'", cases[i].input);
         set_up(&each, NULL);
-        peer_send(&each.qemu, greetings[i]);
+        peer_send(&each.qemu, cases[i].input);
         peer_shut(&each.qemu);
-        assert_log(&each, "");
+        assert_log(&each, cases[i].told);
         peer_expect_end(&each.qemu);
         g_assert_false(upstream_is_ready(each.upstream));
         tear_down(&each, NULL);
@@ -237,11 +247,83 @@ static void test_refused(Fixture *fixture, gconstpointer unused)
     refusal = g_strdup_printf(
         "{\"id\": %s, \"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n", id);
     peer_send(&fixture->qemu, refusal);
-    assert_log(fixture, "");
+    assert_log(fixture, "gone QEMU refused the handshake\n");
     peer_expect_end(&fixture->qemu);
 }
 
 /* ---- What goes up ---------------------------------------------------------------------------- */
+
+/* A command of one letter that brings a descriptor, from which its name can be read. */
+static void submit_carrying(Fixture *fixture, const char *name)
+{
+    EnvelopeCommand command = {.name = (char *)name};
+    Pending *pending = pending_new(&command, NULL, on_done, fixture, fixture);
+
+    pending->carries = TRUE;
+    pending->fd = sockets_readable(name);
+    upstream_submit(fixture->upstream, pending);
+}
+
+/* Each goes with its own, and only when QEMU has taken the one before; what is behind it keeps its
+ * turn, and out-of-band commands do not care. */
+static void test_carrying(Fixture *fixture, gconstpointer unused)
+{
+    submit_each(fixture, "a");
+    submit_carrying(fixture, "b");
+    submit_each(fixture, "c");
+    submit_carrying(fixture, "d");
+    submit_each(fixture, "e");
+    peer_expect_next(&fixture->qemu, "{\"execute\":\"a\"}", NULL);
+    peer_expect_next(&fixture->qemu, "{\"execute\":\"b\"}", "b");
+    assert_sent(fixture, "c");
+    submit_command(fixture, "{\"exec-oob\":\"z\"}");
+    peer_expect(&fixture->qemu, "{\"exec-oob\":\"z\",\"id\":1}");
+    peer_send(&fixture->qemu, "{\"return\": 1}\r\n");
+    assert_log(fixture, "a 1\n");
+    peer_expect(&fixture->qemu, "");
+    peer_send(&fixture->qemu, "{\"return\": 2}\r\n");
+    assert_log(fixture, "b 2\n");
+    peer_expect_next(&fixture->qemu, "{\"execute\":\"d\"}", "d");
+    assert_sent(fixture, "e");
+    peer_send(&fixture->qemu, "{\"return\": 3}{\"return\": 4}{\"return\": 5}");
+    assert_log(fixture, "c 3\nd 4\ne 5\n");
+}
+
+/* QEMU does not read: what is unsent goes first, then the descriptor with the first byte of its own
+ * command, not with any before. */
+static void test_carrying_behind(Fixture *fixture, gconstpointer unused)
+{
+    enum { SIZE = 900 * 1024 };
+    g_autofree char *filler = g_strnfill(SIZE, 'x');
+    g_autofree char *message =
+        g_strdup_printf("{\"execute\":\"a\",\"arguments\":{\"x\":\"%s\"}}", filler);
+    GString *came = fixture->qemu.got;
+
+    submit_command(fixture, message);
+    submit_carrying(fixture, "b");
+    while (came->len < strlen(message)) {
+        world_settle(&fixture->world);
+        g_assert_true(peer_read_some(&fixture->qemu, strlen(message) - came->len));
+    }
+    g_assert_true(g_str_equal(came->str, message));
+    g_string_truncate(came, 0);
+    world_settle(&fixture->world);
+    peer_expect_next(&fixture->qemu, "{\"execute\":\"b\"}", "b");
+    peer_send(&fixture->qemu, "{\"return\": 1}{\"return\": 2}");
+    assert_log(fixture, "a 1\nb 2\n");
+}
+
+/* Not sent, not needed any more: closed, as the end of the test sees. */
+static void test_carrying_lost(Fixture *fixture, gconstpointer unused)
+{
+    submit_carrying(fixture, "a");
+    submit_carrying(fixture, "b");
+    peer_expect_next(&fixture->qemu, "{\"execute\":\"a\"}", "a");
+    peer_close(&fixture->qemu);
+    assert_log(fixture, "gone QEMU closed the connection\na: " UNKNOWN "\nb: " NOT_SENT "\n");
+    submit_carrying(fixture, "c");
+    assert_log(fixture, "c: QEMU's monitor is not connected; the command was not sent\n");
+}
 
 static void test_shortened(Fixture *fixture, gconstpointer unused)
 {
@@ -325,7 +407,7 @@ static void test_orphans(Fixture *fixture, gconstpointer unused)
     pending_orphan(waiting);
     assert_sent(fixture, "abcdefg");
     peer_send(&fixture->qemu, "{\"return\": 1}{\"return\": 2}");
-    assert_log(fixture, "a 1\nh: The client has left\nb 2\n");
+    assert_log(fixture, "a 1\nb 2\nh: The client has left\n");
     assert_sent(fixture, "i");
 }
 
@@ -423,6 +505,9 @@ int main(int argc, char **argv)
     ADD("/upstream/refused", set_up, test_refused);
     ADD("/upstream/shortened", set_up_ready, test_shortened);
     ADD("/upstream/too-large", set_up_ready, test_too_large);
+    ADD("/upstream/carrying", set_up_ready, test_carrying);
+    ADD("/upstream/carrying/behind", set_up_ready, test_carrying_behind);
+    ADD("/upstream/carrying/lost", set_up_ready, test_carrying_lost);
     ADD("/upstream/in-flight", set_up_ready, test_in_flight);
     ADD("/upstream/oob", set_up_ready, test_oob);
     ADD("/upstream/orphans", set_up_ready, test_orphans);

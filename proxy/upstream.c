@@ -26,6 +26,7 @@ struct Upstream {
     gpointer owner;
     IoLoop *loop;
     Link *link;
+    const Bounds *bounds;
 
     UpstreamState state;
     Io *io;
@@ -34,9 +35,11 @@ struct Upstream {
     char *greeting; /* its version, until the handshake is answered */
     char *fence;    /* id of the handshake, as JSON text */
     guint64 last_oob;
+    guint64 stale_replies;
 
     GQueue waiting;          /* of Pending: in-band, not sent */
-    GQueue in_band;          /* of Pending: sent, oldest first, at most LIMIT_MONITOR_IN_FLIGHT */
+    GQueue in_band;          /* of Pending: sent, oldest first */
+    gboolean carrying;       /* one of them has brought a descriptor */
     GHashTable *oob_pending; /* number of the id → Pending */
 };
 
@@ -63,6 +66,7 @@ static void close_connection(Upstream *upstream)
         return;
     stream_clear(&upstream->stream);
     upstream->io = NULL;
+    upstream->carrying = FALSE;
     g_clear_pointer(&upstream->greeting, g_free);
     g_clear_pointer(&upstream->fence, g_free);
     upstream->state = UPSTREAM_WAITING;
@@ -76,7 +80,7 @@ static void lose_connection(Upstream *upstream, const char *why)
 
     g_debug("QEMU's monitor: %s", why);
     close_connection(upstream);
-    if (was_ready)
+    if (was_ready || link_is_used_up(upstream->link))
         upstream->ops->gone(upstream->owner, why);
     else
         link_connect(upstream->link);
@@ -118,14 +122,48 @@ static void send_oob(Upstream *upstream, Pending *pending)
     g_hash_table_insert(upstream->oob_pending, g_memdup2(&number, sizeof number), pending);
 }
 
+/* The write begins with the command, since the descriptor goes with its first byte; so nothing may
+ * be unsent in front of it. Where it cannot be written now, a blank, which means nothing to QEMU,
+ * brings us back when it can.
+ *
+ * Returns: FALSE where it waits on */
+static gboolean carry(Upstream *upstream, Pending *pending)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    gssize put;
+
+    write_out(upstream);
+    if (upstream->carrying || queue_length(&upstream->stream.queue) > 0)
+        return FALSE;
+    message_command(text, pending->name, FALSE, pending_arguments(pending), JSON_SPAN_NONE);
+    put = io_write_with_fd(upstream->io, text->str, text->len, pending->fd, &error);
+    if (put > 0) {
+        upstream->carrying = TRUE;
+        pending_close_fd(pending);
+        g_string_erase(text, 0, put);
+    } else {
+        g_string_assign(text, " ");
+    }
+    if (!stream_send(&upstream->stream, text->str, text->len))
+        g_debug("QEMU's monitor: no room for what is left of a command"); /* nothing is before it */
+    return upstream->carrying;
+}
+
+/* One that cannot be sent yet keeps its turn, and with it those behind. */
 static void send_waiting(Upstream *upstream)
 {
-    while (upstream->in_band.length < LIMIT_MONITOR_IN_FLIGHT && upstream->waiting.length > 0) {
-        Pending *pending = g_queue_pop_head(&upstream->waiting);
+    while (upstream->in_band.length < upstream->bounds->commands_per_monitor &&
+           upstream->waiting.length > 0) {
+        Pending *pending = g_queue_peek_head(&upstream->waiting);
+        gboolean carried = pending->carries && !pending->orphan;
 
+        if (carried && !carry(upstream, pending))
+            return;
+        g_queue_pop_head(&upstream->waiting);
         if (pending->orphan)
             pending_fail(pending, "The client has left");
-        else if (write_command(upstream, pending, JSON_SPAN_NONE))
+        else if (carried || write_command(upstream, pending, JSON_SPAN_NONE))
             g_queue_push_tail(&upstream->in_band, pending);
     }
 }
@@ -136,10 +174,16 @@ void upstream_submit(Upstream *upstream, Pending *pending)
         pending_fail(pending, "QEMU's monitor is not connected; the command was not sent");
         return;
     }
-    if (pending->arguments && pending->arguments->len > LIMIT_QMP_REQUEST_BYTES) {
+    if (pending->arguments && pending->arguments->len > upstream->bounds->qemu_request_bytes) {
         pending_fail(pending,
-                     "Arguments of %s have %" G_GSIZE_FORMAT " bytes, at most %u go to QEMU",
-                     pending->name, pending->arguments->len, LIMIT_QMP_REQUEST_BYTES);
+                     "Arguments of %s have %" G_GSIZE_FORMAT " bytes, at most %" G_GUINT64_FORMAT
+                     " go to QEMU",
+                     pending->name, pending->arguments->len, upstream->bounds->qemu_request_bytes);
+        return;
+    }
+    if (pending->carries && !io_is_local(upstream->io)) {
+        pending_fail(pending, "QEMU's monitor is no unix socket and takes no file descriptor; the "
+                              "command was not sent");
         return;
     }
     if (pending->oob) {
@@ -155,6 +199,15 @@ void upstream_submit(Upstream *upstream, Pending *pending)
 
 /* Each step returns: (nullable): why the connection cannot be kept */
 
+static const char *drop_stale(Upstream *upstream)
+{
+    upstream->stale_replies++;
+    g_debug("QEMU's monitor: dropped what was meant for a former connection");
+    return NULL;
+}
+
+/* QEMU may be just about to write a former connection's last reply when it accepts ours: seen once
+ * in some hundred reconnections, it comes in front of the greeting. */
 static const char *on_greeting(Upstream *upstream, const EnvelopeReply *reply)
 {
     JsonSpan version = json_read_get(reply->value, "version");
@@ -162,6 +215,8 @@ static const char *on_greeting(Upstream *upstream, const EnvelopeReply *reply)
     g_autoptr(GString) text = g_string_new(NULL);
     JsonSpan capability;
 
+    if (reply->kind == ENVELOPE_RETURN || reply->kind == ENVELOPE_ERROR)
+        return drop_stale(upstream);
     if (reply->kind != ENVELOPE_GREETING || json_read_kind(version) != JSON_KIND_OBJECT)
         return "what answered is no QMP server";
     upstream->oob = FALSE;
@@ -188,10 +243,8 @@ static const char *on_handshake(Upstream *upstream, const EnvelopeReply *reply)
 {
     g_autofree char *version = NULL;
 
-    if (!reply->id.text || !is_fence(upstream, reply->id)) {
-        g_debug("dropped a reply to a former connection");
-        return NULL;
-    }
+    if (!reply->id.text || !is_fence(upstream, reply->id))
+        return drop_stale(upstream);
     if (reply->kind != ENVELOPE_RETURN)
         return "QEMU refused the handshake";
     upstream->state = UPSTREAM_READY;
@@ -205,8 +258,12 @@ static Pending *take_answered(Upstream *upstream, const EnvelopeReply *reply)
     Pending *pending;
     guint64 number;
 
-    if (!reply->id.text)
-        return g_queue_pop_head(&upstream->in_band);
+    if (!reply->id.text) {
+        pending = g_queue_pop_head(&upstream->in_band);
+        if (pending && pending->carries)
+            upstream->carrying = FALSE;
+        return pending;
+    }
     if (!json_read_uint64(reply->id, &number))
         return NULL;
     pending = g_hash_table_lookup(upstream->oob_pending, &number);
@@ -227,7 +284,6 @@ static const char *on_ready_message(Upstream *upstream, JsonSpan message,
     if (!pending)
         return "a reply came that no command asked for";
     pending_finish(pending, reply, NULL);
-    send_waiting(upstream);
     return NULL;
 }
 
@@ -271,6 +327,8 @@ static void on_io(gpointer owner, IoReady ready)
         why = error->message;
     if (!why)
         why = read_messages(upstream);
+    if (!why)
+        send_waiting(upstream);
     /* What QEMU sent before it went is read to its end first. */
     if (!why && !stream_flush(&upstream->stream, &error) && !(ready & IO_READABLE))
         why = error->message;
@@ -291,12 +349,12 @@ static void on_connected(gpointer owner, int fd)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-Upstream *upstream_new(IoLoop *loop, const Address *address, const UpstreamOps *ops, gpointer owner,
-                       GError **error)
+Upstream *upstream_new(IoLoop *loop, const Address *address, const Bounds *bounds,
+                       const UpstreamOps *ops, gpointer owner, GError **error)
 {
     Upstream *upstream = g_new(Upstream, 1);
 
-    *upstream = (Upstream){.ops = ops, .owner = owner, .loop = io_loop_ref(loop)};
+    *upstream = (Upstream){.ops = ops, .owner = owner, .loop = io_loop_ref(loop), .bounds = bounds};
     g_queue_init(&upstream->waiting);
     g_queue_init(&upstream->in_band);
     upstream->oob_pending = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
@@ -339,6 +397,11 @@ void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointe
     g_hash_table_iter_init(&iter, upstream->oob_pending);
     while (g_hash_table_iter_next(&iter, NULL, &pending))
         func(pending, data);
+}
+
+guint64 upstream_stale_replies(const Upstream *upstream)
+{
+    return upstream->stale_replies;
 }
 
 const char *upstream_trouble(const Upstream *upstream)

@@ -6,6 +6,9 @@
  * Owns the client side of QMP: greeting, negotiation, which command a reply belongs to, and how
  * many are under way at once. Leaves what commands and events mean to the core.
  *
+ * A command that carries a descriptor goes with it in one write, and only one of them is under way:
+ * QEMU keeps the last descriptor that came, until a command takes it.
+ *
  * In-band replies come strictly in order and are matched by it, without an id: each byte of a
  * request costs 3.5 µs in QEMU. Only the handshake and exec-oob carry an id of ours. The
  * handshake's is random and fences the connection: QEMU gives the late replies of a former
@@ -14,6 +17,7 @@
 
 #pragma once
 
+#include "bounds.h"
 #include "io.h"
 #include "pending.h"
 
@@ -28,12 +32,14 @@ typedef struct {
     void (*ready)(gpointer owner, JsonSpan version, gboolean oob);
     /* @message: the event as it came; gone after the call. */
     void (*event)(gpointer owner, JsonSpan message, const EnvelopeReply *event);
-    /* The connection was lost: whatever was under way has no answer. Called once for each ready().
-     */
+    /* The connection was lost: whatever was under way has no answer. Called once for each ready(),
+     * and where the only descriptor that there is brought no greeting. To go on, upstream_connect()
+     * is to be called again, also from within. */
     void (*gone)(gpointer owner, const char *why);
 } UpstreamOps;
 
-Upstream *upstream_new(IoLoop *loop, const Address *address, const UpstreamOps *ops, gpointer owner,
+Upstream *upstream_new(IoLoop *loop, const Address *address, const Bounds *bounds,
+                       const UpstreamOps *ops, gpointer owner,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Fails what is under way. */
@@ -57,5 +63,8 @@ void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointe
 
 /* Why there is no connection: for status. (nullable) */
 const char *upstream_trouble(const Upstream *upstream);
+
+/* Replies that were meant for somebody else, on a former connection, and dropped. */
+guint64 upstream_stale_replies(const Upstream *upstream);
 
 G_END_DECLS

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 typedef struct {
     char **monitors;
@@ -20,6 +21,8 @@ typedef struct {
     char **listeners;
     char *name;
     char *log_level;
+    char **limits;
+    gboolean persist;
     gboolean version;
 } Options;
 
@@ -27,6 +30,7 @@ static void options_clear(Options *options)
 {
     g_strfreev(options->monitors);
     g_strfreev(options->listeners);
+    g_strfreev(options->limits);
     g_free(options->agent);
     g_free(options->name);
     g_free(options->log_level);
@@ -77,6 +81,18 @@ static gboolean read_log_level(const char *name, GLogLevelFlags *ret_level, GErr
 
 /* ---- Command line ---------------------------------------------------------------------------- */
 
+/* Returns: (transfer full): what --help says behind the options */
+static char *describe(void)
+{
+    g_auto(GStrv) limits = qga_proxy_list_limits();
+    g_autofree char *lines = g_strjoinv("\n  ", limits);
+
+    return g_strconcat(
+        "ADDR is unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or fd:N, with QEMU's ,server=on|off.\n\n"
+        "Limits and their defaults; K, M or G behind a number stands for powers of 1024:\n  ",
+        lines, NULL);
+}
+
 static gboolean parse_options(int *argc, char ***argv, Options *options, GError **error)
 {
     const GOptionEntry entries[] = {
@@ -85,6 +101,10 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "ADDR"},
         {"listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->listeners,
          "Where QMP clients connect; may be given several times", "ADDR"},
+        {"persist", 0, 0, G_OPTION_ARG_NONE, &options->persist,
+         "Keep clients when QEMU goes, until it is there again", NULL},
+        {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->limits,
+         "Set a limit; may be given several times", "NAME=NUMBER"},
         {"name", 0, 0, G_OPTION_ARG_STRING, &options->name,
          "Name of the virtual machine, for the log", "NAME"},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &options->log_level,
@@ -93,13 +113,12 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
         {NULL},
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autofree char *description = describe();
 
     g_option_context_set_summary(
         context,
         "Serves QEMU's own QMP commands and the guest agent's on one QMP server, to many clients.");
-    g_option_context_set_description(
-        context,
-        "ADDR is unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or fd:N, with QEMU's ,server=on|off.");
+    g_option_context_set_description(context, description);
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
@@ -131,11 +150,27 @@ static QgaProxy *start(const Options *options, GError **error)
 
     if (!proxy)
         return NULL;
+    qga_proxy_set_persist(proxy, options->persist);
+    for (char **limit = options->limits; limit && *limit; limit++)
+        if (!qga_proxy_set_limit(proxy, *limit, error))
+            return NULL;
     for (char **listener = options->listeners; *listener; listener++)
         if (!qga_proxy_add_listener(proxy, *listener, error))
             return NULL;
     qga_proxy_start(proxy);
     return g_steal_pointer(&proxy);
+}
+
+/* The soft limit is low for the sake of programs that use select(2); a client costs a descriptor,
+ * and some more where it passes them on. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static gboolean on_signal(gpointer loop)
@@ -168,6 +203,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
+    allow_descriptors();
     log.name = options.name;
     g_log_set_writer_func(write_log, &log, NULL);
 

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sockets.h"
+
 enum { PIECE = 1024 * 1024 };
 
 void peer_init(Peer *peer, int fd)
@@ -56,10 +58,10 @@ void peer_send(Peer *peer, const char *text)
     g_assert_cmpuint(peer_offer(peer, text, strlen(text)), ==, strlen(text));
 }
 
-gboolean peer_read(Peer *peer)
+gboolean peer_read_some(Peer *peer, gsize max)
 {
-    g_autofree char *piece = g_malloc(PIECE);
-    gssize got = recv(peer->fd, piece, PIECE, 0);
+    g_autofree char *piece = g_malloc(max);
+    gssize got = recv(peer->fd, piece, max, 0);
 
     if (got > 0) {
         g_string_append_len(peer->got, piece, got);
@@ -71,6 +73,11 @@ gboolean peer_read(Peer *peer)
     else
         g_assert_cmpint(errno, ==, EAGAIN);
     return FALSE;
+}
+
+gboolean peer_read(Peer *peer)
+{
+    return peer_read_some(peer, PIECE);
 }
 
 static void read_all(Peer *peer)
@@ -108,6 +115,66 @@ void peer_expect(Peer *peer, const char *text)
     g_autofree char *came = peer_take(peer);
 
     g_assert_cmpstr(came, ==, text);
+}
+
+typedef union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+} Control;
+
+void peer_send_with_fd(Peer *peer, const char *text, const char *name)
+{
+    Control control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec vector = {(gpointer)text, strlen(text)};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.space};
+    int fd = sockets_readable(name);
+
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    g_assert_cmpint(sendmsg(peer->fd, &message, MSG_NOSIGNAL), ==, (gssize)strlen(text));
+    close(fd);
+}
+
+/* Byte by byte: only so is it certain which one a descriptor came with.
+ * Returns: (transfer full): what came with it, or -1 */
+static int read_byte(Peer *peer, char *ret_byte)
+{
+    Control control;
+    struct iovec vector = {ret_byte, 1};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.space};
+    const struct cmsghdr *header;
+    int fd = -1;
+
+    g_assert_cmpint(recvmsg(peer->fd, &message, MSG_CMSG_CLOEXEC), ==, 1);
+    header = CMSG_FIRSTHDR(&message);
+    if (header)
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
+}
+
+void peer_expect_next(Peer *peer, const char *text, const char *name)
+{
+    g_autoptr(GString) came = g_string_new(NULL);
+
+    g_assert_cmpuint(peer->got->len, ==, 0);
+    while (came->len < strlen(text)) {
+        char byte;
+        int fd = read_byte(peer, &byte);
+
+        g_assert_cmpint(fd >= 0, ==, came->len == 0 && name);
+        g_string_append_c(came, byte);
+        if (fd >= 0) {
+            g_autofree char *read = sockets_read_all(fd);
+
+            g_assert_cmpstr(read, ==, name);
+        }
+    }
+    g_assert_cmpstr(came->str, ==, text);
 }
 
 void peer_expect_end(Peer *peer)

@@ -34,11 +34,21 @@ void peer_shut(Peer *peer);
 /* Sends all of it; asserts that there is room. */
 void peer_send(Peer *peer, const char *text);
 
+/* The same, with a descriptor from which @name can be read. */
+void peer_send_with_fd(Peer *peer, const char *text, const char *name);
+
+/* Asserts that @text comes next, whatever comes behind it; and with its first byte a descriptor
+ * from which @name can be read, or none where that is NULL. */
+void peer_expect_next(Peer *peer, const char *text, const char *name);
+
 /* Returns: how much of it was taken */
 gsize peer_offer(Peer *peer, const char *data, gsize len);
 
 /* Reads one piece, at most 1 MiB. Returns: FALSE where there is none */
 gboolean peer_read(Peer *peer);
+
+/* The same, at most so much of it. */
+gboolean peer_read_some(Peer *peer, gsize max);
 
 /* Returns: (transfer full): all that came and was not taken yet */
 char *peer_take(Peer *peer);

@@ -94,6 +94,29 @@ int sockets_listen_unix(const char *path, int backlog)
     return listen_on(&name, backlog);
 }
 
+int sockets_readable(const char *text)
+{
+    int fds[2];
+
+    g_assert_no_errno(pipe2(fds, O_CLOEXEC));
+    g_assert_cmpint(write(fds[1], text, strlen(text)), ==, (gssize)strlen(text));
+    close(fds[1]);
+    return fds[0];
+}
+
+char *sockets_read_all(int fd)
+{
+    g_autoptr(GString) all = g_string_new(NULL);
+    char piece[256];
+    gssize got;
+
+    while ((got = read(fd, piece, sizeof piece)) > 0)
+        g_string_append_len(all, piece, got);
+    g_assert_cmpint(got, ==, 0);
+    close(fd);
+    return g_string_free(g_steal_pointer(&all), FALSE);
+}
+
 int sockets_connect_unix(const char *path)
 {
     Name name = unix_name(path);

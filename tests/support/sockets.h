@@ -23,6 +23,12 @@ int sockets_listen_tcp(const char *host, guint16 port, int backlog);
 int sockets_bind_tcp(const char *host, guint16 port);
 int sockets_connect_tcp(const char *host, guint16 port);
 
+/* Returns: a descriptor from which @text can be read, and then no more */
+int sockets_readable(const char *text);
+
+/* Reads all of it, and closes it. Returns: (transfer full) */
+char *sockets_read_all(int fd);
+
 /* Of @fd's own end. */
 guint16 sockets_port(int fd);
 

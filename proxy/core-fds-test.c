@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Descriptors through a whole proxy: to QEMU with the command that they came with and with no
+ * other, under names that stay their owner's, and nowhere else.
+ */
+
+#include "core-fixture.h"
+
+#include "support/sockets.h"
+
+#define GETFD(name)   "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"" name "\"}}"
+#define CLOSEFD(name) "{\"execute\":\"closefd\",\"arguments\":{\"fdname\":\"" name "\"}}"
+#define DONE          "{\"return\": {}}\r\n"
+
+static void send_with(CoreFixture *fixture, Peer *client, const char *text, const char *name)
+{
+    peer_send_with_fd(client, text, name);
+    world_settle(&fixture->world);
+}
+
+/* QEMU gets @text with the descriptor @name, or with none, and carries it out. */
+static void assert_carried(CoreFixture *fixture, const char *text, const char *name)
+{
+    peer_expect_next(&fixture->qemu, text, name);
+    peer_expect(&fixture->qemu, "");
+    core_send(fixture, &fixture->qemu, DONE);
+}
+
+static void test_getfd(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    send_with(fixture, &client,
+              "{ \"execute\": \"getfd\", \"id\": 1, \"arguments\":{\"fdname\":\"x\"}}", "one");
+    assert_carried(fixture, GETFD("x"), "one");
+    peer_expect(&client, "{\"return\": {}, \"id\": 1}\r\n");
+    send_with(fixture, &client, "{\"execute\":\"add-fd\"}", "two");
+    assert_carried(fixture, "{\"execute\":\"add-fd\"}", "two");
+    peer_expect(&client, DONE);
+    core_send(fixture, &client, GETFD("y"));
+    peer_expect(&client, GENERIC("No file descriptor supplied via SCM_RIGHTS"));
+    peer_expect(&fixture->qemu, "");
+    peer_clear(&client);
+    world_settle(&fixture->world);
+    assert_carried(fixture, CLOSEFD("x"), NULL);
+}
+
+/* What comes with any other command is closed here: QEMU would keep it for the next getfd, and the
+ * guest has no use for it. */
+static void test_others(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *status = NULL;
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    send_with(fixture, &client, "{\"execute\":\"query-name\"}", "one");
+    assert_carried(fixture, "{\"execute\":\"query-name\"}", NULL);
+    peer_expect(&client, DONE);
+    send_with(fixture, &client, "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":1}}", "two");
+    assert_carried(fixture, "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":1}}", NULL);
+    peer_expect(&client, DONE);
+    send_with(fixture, &client, "{\"execute\":\"guest-ping\"}", "three");
+    core_agent_answer(fixture, "guest-ping", "{}");
+    peer_expect(&client, DONE);
+    send_with(fixture, &client, "{\"execute\":\"query-commands\"}", "four");
+    core_answer(fixture, "{\"execute\":\"query-commands\"}", "{\"return\": []}\r\n");
+    g_clear_pointer(&status, g_free);
+    status = peer_take(&client);
+    send_with(fixture, &client, "{\"execute\":\"qga-proxy-status\"}", "five");
+    g_clear_pointer(&status, g_free);
+    status = peer_take_line(&client);
+    g_assert_nonnull(g_strrstr(status, "\"dropped-descriptors\": 5,"));
+    peer_clear(&client);
+}
+
+/* Two clients, one name: who has it keeps it, and when it leaves QEMU is rid of it before the other
+ * gets it. */
+static void test_names(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer alice, bob;
+
+    core_connect_negotiated(fixture, &alice, FALSE);
+    core_connect_negotiated(fixture, &bob, FALSE);
+    send_with(fixture, &alice, GETFD("x"), "alice's");
+    send_with(fixture, &bob, GETFD("x"), "bob's");
+    assert_carried(fixture, GETFD("x"), "alice's");
+    peer_expect(&alice, DONE);
+    peer_expect(&bob, GENERIC("File descriptor name 'x' is in use by another client"));
+    core_send(fixture, &bob, CLOSEFD("x"));
+    peer_expect(&bob, GENERIC("File descriptor named 'x' not found"));
+    peer_expect(&fixture->qemu, "");
+
+    peer_clear(&alice);
+    world_settle(&fixture->world);
+    peer_expect(&fixture->qemu, CLOSEFD("x"));
+    send_with(fixture, &bob, GETFD("x"), "bob's");
+    peer_expect(&bob, GENERIC("File descriptor name 'x' is in use by another client"));
+    core_send(fixture, &fixture->qemu, DONE);
+    send_with(fixture, &bob, GETFD("x"), "bob's");
+    assert_carried(fixture, GETFD("x"), "bob's");
+    peer_expect(&bob, DONE);
+    core_send(fixture, &bob, CLOSEFD("x"));
+    assert_carried(fixture, CLOSEFD("x"), NULL);
+    peer_clear(&bob);
+    world_settle(&fixture->world);
+    peer_expect(&fixture->qemu, "");
+}
+
+/* It leaves while QEMU is at it: what comes of it is closed as soon as it is there. What was not
+ * sent is not sent any more. */
+static void test_leaves(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer alice, bob;
+
+    core_connect_negotiated(fixture, &alice, FALSE);
+    core_connect_negotiated(fixture, &bob, FALSE);
+    send_with(fixture, &alice, GETFD("x"), "alice's");
+    send_with(fixture, &bob, GETFD("y"), "bob's");
+    peer_expect_next(&fixture->qemu, GETFD("x"), "alice's");
+    peer_clear(&alice);
+    peer_clear(&bob);
+    world_settle(&fixture->world);
+    peer_expect(&fixture->qemu, "");
+    core_send(fixture, &fixture->qemu, DONE);
+    assert_carried(fixture, CLOSEFD("x"), NULL);
+    peer_expect(&fixture->qemu, "");
+}
+
+#define ADD(path, function) \
+    g_test_add(path, CoreFixture, NULL, core_set_up, function, core_tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("/core-fds/getfd", test_getfd);
+    ADD("/core-fds/others", test_others);
+    ADD("/core-fds/names", test_names);
+    ADD("/core-fds/leaves", test_leaves);
+    return g_test_run();
+}
