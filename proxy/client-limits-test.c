@@ -170,6 +170,31 @@ static void test_dropped(void)
     desk_close(&desk);
 }
 
+/* Much at once, of commands or of rubbish: others get their turn in between, and all of it is
+ * answered in the end. */
+static void test_turns(void)
+{
+    static const char *const floods[] = {"{\"execute\":\"a\"}", "]"};
+    enum { MUCH = 1000 };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(floods); i++) {
+        g_autoptr(GString) flood = g_string_new(NULL);
+        guint turns = 0;
+        Desk desk;
+
+        for (guint j = 0; j < MUCH; j++)
+            g_string_append(flood, floods[i]);
+        desk_open_negotiated(&desk, FALSE, LIMIT_PROXY_BYTES);
+        desk.eager = TRUE;
+        peer_send(&desk.peer, flood->str);
+        while (g_main_context_iteration(desk.world.context, FALSE))
+            turns++;
+        g_assert_cmpuint(turns, >=, MUCH / 32);
+        g_assert_cmpuint(count_lines(&desk.peer), ==, MUCH);
+        desk_close(&desk);
+    }
+}
+
 /* ---- Negotiation ----------------------------------------------------------------------------- */
 
 /* It is greeted and says nothing, or only what does not count: it gets so long, from its greeting.
@@ -278,6 +303,7 @@ int main(int argc, char **argv)
     g_test_add_func("/client-limits/no-memory-ahead", test_no_memory_ahead);
     g_test_add_func("/client-limits/slow-reader", test_slow_reader);
     g_test_add_func("/client-limits/dropped", test_dropped);
+    g_test_add_func("/client-limits/turns", test_turns);
     g_test_add_func("/client-limits/never-negotiates", test_never_negotiates);
     g_test_add_func("/client-limits/negotiates-whenever", test_negotiates_whenever);
     g_test_add_func("/client-limits/half-close", test_half_close);

@@ -25,6 +25,10 @@ typedef enum {
     CLIENT_GONE,
 } ClientState;
 
+/* Messages of one turn: a client that sends much without a pause, or much rubbish, keeps the others
+ * waiting for so many, some 0.1 ms, and comes again behind them. */
+enum { TURN_MESSAGES = 32 };
+
 /* A descriptor that is not given to a command yet. */
 typedef struct {
     guint64 at; /* the byte that it came with, counted from the first of the connection */
@@ -46,6 +50,7 @@ struct Client {
     ClientCommon *common;
     Charge charge;
     IoTimer *deadline; /* (nullable): of the negotiation */
+    IoTimer *again;    /* goes on with what is there, at the loop's next turn */
 
     ClientState state;
     Io *io;
@@ -70,6 +75,7 @@ static void leave(Client *client, const char *why)
         return;
     client->state = CLIENT_GONE;
     g_clear_pointer(&client->deadline, io_timer_free);
+    io_timer_set(client->again, -1);
     g_debug("%s: %s", client->peer, why);
     client->ops->gone(client->owner, client, why);
 }
@@ -418,22 +424,32 @@ static void finish_when_ended(Client *client)
  * the stack has unwound, so that a client's pipeline is a loop and not a recursion. */
 static void turn(Client *client)
 {
+    guint left = TURN_MESSAGES;
     gboolean was_held;
 
     if (client->in_turn)
         return;
     client->in_turn = TRUE;
     do {
-        while (may_take_message(client) && take_next(client))
-            ;
+        while (left > 0 && may_take_message(client) && take_next(client))
+            left--;
         finish_when_ended(client);
         was_held = is_held(client);
         flush(client);
-    } while (was_held && may_take_message(client)); /* what waits in the buffer brings no event */
+        /* what waits in the buffer brings no event */
+    } while (left > 0 && was_held && may_take_message(client));
     client->in_turn = FALSE;
 
-    if (client->state != CLIENT_GONE)
-        stream_pause(&client->stream, !may_take_message(client));
+    if (client->state == CLIENT_GONE)
+        return;
+    if (left == 0)
+        io_timer_set(client->again, 0);
+    stream_pause(&client->stream, left == 0 || !may_take_message(client));
+}
+
+static void on_again(gpointer owner, gint64 unused_now)
+{
+    turn(owner);
 }
 
 static gboolean fill(Client *client)
@@ -502,6 +518,7 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops,
     client->io = io_new(loop, fd, on_io, client);
     io_accept_fds(client->io);
     client->deadline = io_timer_new(loop, on_deadline, client);
+    client->again = io_timer_new(loop, on_again, client);
     stream_init(&client->stream, &io_stream, client->io, &JSON_SCAN_LIMITS(bounds->request_bytes),
                 &limits, &client->charge);
     return client;
@@ -524,6 +541,7 @@ void client_free(Client *client)
         g_free(mark);
     }
     io_timer_free(client->deadline);
+    io_timer_free(client->again);
     charge_clear(&client->charge);
     g_free(client->peer);
     g_free(client);

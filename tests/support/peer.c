@@ -139,10 +139,11 @@ void peer_send_with_fd(Peer *peer, const char *text, const char *name)
 
 /* Byte by byte: only so is it certain which one a descriptor came with.
  * Returns: (transfer full): what came with it, or -1 */
-static int read_byte(Peer *peer, char *ret_byte)
+static int read_byte(Peer *peer, GString *out)
 {
     Control control;
-    struct iovec vector = {ret_byte, 1};
+    char byte;
+    struct iovec vector = {&byte, 1};
     struct msghdr message = {.msg_iov = &vector,
                              .msg_iovlen = 1,
                              .msg_control = &control,
@@ -151,6 +152,7 @@ static int read_byte(Peer *peer, char *ret_byte)
     int fd = -1;
 
     g_assert_cmpint(recvmsg(peer->fd, &message, MSG_CMSG_CLOEXEC), ==, 1);
+    g_string_append_c(out, byte);
     header = CMSG_FIRSTHDR(&message);
     if (header)
         memcpy(&fd, CMSG_DATA(header), sizeof fd);
@@ -163,11 +165,9 @@ void peer_expect_next(Peer *peer, const char *text, const char *name)
 
     g_assert_cmpuint(peer->got->len, ==, 0);
     while (came->len < strlen(text)) {
-        char byte;
-        int fd = read_byte(peer, &byte);
+        int fd = read_byte(peer, came);
 
-        g_assert_cmpint(fd >= 0, ==, came->len == 0 && name);
-        g_string_append_c(came, byte);
+        g_assert_cmpint(fd >= 0, ==, came->len == 1 && name);
         if (fd >= 0) {
             g_autofree char *read = sockets_read_all(fd);
 
