@@ -2,6 +2,8 @@
 
 #include "client.h"
 
+#include "fd-marks.h"
+#include "negotiation.h"
 #include "socket.h"
 
 #include "common/limits.h"
@@ -28,12 +30,6 @@ typedef enum {
 /* Messages of one turn: a client that sends much without a pause, or much rubbish, keeps the others
  * waiting for so many, some 0.1 ms, and comes again behind them. */
 enum { TURN_MESSAGES = 32 };
-
-/* A descriptor that is not given to a command yet. */
-typedef struct {
-    guint64 at; /* the byte that it came with, counted from the first of the connection */
-    int fd;
-} Mark;
 
 /* In-band input that was read and waits for its turn: a message or a fault. */
 typedef struct {
@@ -64,9 +60,7 @@ struct Client {
     gboolean busy;     /* an in-band command is with the owner */
     guint oob_busy;    /* commands out of band with the owner */
     GQueue read_ahead; /* of Ahead: behind it */
-    GQueue marks; /* of Mark, in the order of their bytes. Nothing is read while a whole message
-                     waits to be scanned, so there are two at most: of the message that is
-                     incomplete, and of the byte that the last read ended with. */
+    FdMarks marks;
 };
 
 static void leave(Client *client, const char *why)
@@ -144,57 +138,6 @@ static void send_reply(Client *client, JsonSpan id, const EnvelopeReply *reply)
 
 /* ---- Negotiation ----------------------------------------------------------------------------- */
 
-static gboolean read_capability(const Client *client, JsonSpan capability, GError **error)
-{
-    g_autofree char *name = NULL;
-
-    if (json_read_kind(capability) != JSON_KIND_STRING) {
-        qmp_error_set(error, "Invalid parameter type for 'enable', expected: string");
-        return FALSE;
-    }
-    name = envelope_quotable(capability);
-    if (!g_str_equal(name, "oob")) {
-        qmp_error_set(error, "Parameter 'enable' does not accept value '%s'", name);
-        return FALSE;
-    }
-    if (!client->oob_offered) {
-        qmp_error_set(error, "Capability oob not available");
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean read_capabilities(const Client *client, JsonSpan arguments, gboolean *ret_oob,
-                                  GError **error)
-{
-    JsonWalk walk = json_read_walk(arguments);
-    JsonSpan key, value;
-    gboolean oob = FALSE;
-
-    while (arguments.text && json_read_member(&walk, &key, &value)) {
-        JsonWalk names = json_read_walk(value);
-        JsonSpan name;
-
-        if (!json_read_is(key, "enable")) {
-            g_autofree char *stranger = envelope_quotable(key);
-
-            qmp_error_set(error, "Parameter '%s' is unexpected", stranger);
-            return FALSE;
-        }
-        if (json_read_kind(value) != JSON_KIND_ARRAY) {
-            qmp_error_set(error, "Invalid parameter type for 'enable', expected: array");
-            return FALSE;
-        }
-        while (json_read_element(&names, &name)) {
-            if (!read_capability(client, name, error))
-                return FALSE;
-            oob = TRUE;
-        }
-    }
-    *ret_oob = oob;
-    return TRUE;
-}
-
 static void negotiate(Client *client, const EnvelopeCommand *command)
 {
     g_autoptr(GError) error = NULL;
@@ -202,7 +145,7 @@ static void negotiate(Client *client, const EnvelopeCommand *command)
     if (!g_str_equal(command->name, "qmp_capabilities")) {
         g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                     "Expecting capabilities negotiation with 'qmp_capabilities'");
-    } else if (read_capabilities(client, command->arguments, &client->oob, &error)) {
+    } else if (negotiation_read(command->arguments, client->oob_offered, &client->oob, &error)) {
         client->state = CLIENT_COMMANDING;
         g_clear_pointer(&client->deadline, io_timer_free);
         send_reply(client, command->id, &envelope_empty_return);
@@ -227,30 +170,17 @@ static void mark_fd(Client *client, guint64 before)
     gboolean more;
     gsize at;
     int fd = io_take_fd(client->io, &at, &more);
-    Mark *mark;
 
     client->common->dropped_fds += more;
-    if (fd < 0)
-        return;
-    mark = g_new(Mark, 1);
-    *mark = (Mark){before + at, fd};
-    g_queue_push_tail(&client->marks, mark);
+    if (fd >= 0)
+        fd_marks_add(&client->marks, before + at, fd);
 }
 
 /* Returns: (transfer full): what came with the message or fault that was just taken, or -1 */
 static int take_fd(Client *client)
 {
-    const Mark *first;
-    int fd = -1;
-
-    while ((first = g_queue_peek_head(&client->marks)) &&
-           first->at < stream_bytes_taken(&client->stream)) {
-        g_autofree Mark *mark = g_queue_pop_head(&client->marks);
-
-        client_drop_fd(client->common, fd);
-        fd = mark->fd;
-    }
-    return fd;
+    return fd_marks_take(&client->marks, stream_bytes_taken(&client->stream),
+                         &client->common->dropped_fds);
 }
 
 /* ---- Commands -------------------------------------------------------------------------------- */
@@ -262,7 +192,7 @@ static void hand_out(Client *client, const EnvelopeCommand *command, int fd)
     if (g_str_equal(command->name, "qmp_capabilities") && !command->oob) {
         gboolean ignored;
 
-        if (read_capabilities(client, command->arguments, &ignored, &error))
+        if (negotiation_read(command->arguments, client->oob_offered, &ignored, &error))
             g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                         "Capabilities negotiation is already complete, command ignored");
         send_error(client, error, command->id);
@@ -514,7 +444,7 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops,
     charge_init(&client->charge, &common->memory, bounds->client_bytes);
     charge_set_own(&client->charge, LIMIT_CLIENT_OWN_BYTES);
     g_queue_init(&client->read_ahead);
-    g_queue_init(&client->marks);
+    fd_marks_init(&client->marks);
     client->io = io_new(loop, fd, on_io, client);
     io_accept_fds(client->io);
     client->deadline = io_timer_new(loop, on_deadline, client);
@@ -527,7 +457,6 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops,
 void client_free(Client *client)
 {
     Ahead *ahead;
-    Mark *mark;
 
     if (!client)
         return;
@@ -536,10 +465,8 @@ void client_free(Client *client)
         client_drop_fd(client->common, ahead->fd);
         ahead_free(client, ahead);
     }
-    while ((mark = g_queue_pop_head(&client->marks))) {
-        client_drop_fd(client->common, mark->fd);
-        g_free(mark);
-    }
+    client_drop_fd(client->common,
+                   fd_marks_take(&client->marks, G_MAXUINT64, &client->common->dropped_fds));
     io_timer_free(client->deadline);
     io_timer_free(client->again);
     charge_clear(&client->charge);

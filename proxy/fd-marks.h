@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * fd-marks: descriptors that came with bytes of a stream which are not taken yet.
+ *
+ * Owns them, and which byte each came with. Leaves what they are for to whoever takes the bytes.
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Nothing is read while a whole message waits to be taken, and a read ends with the byte that a
+ * descriptor came with: so there are two at most, one of the message that is incomplete and one of
+ * the last byte. */
+typedef struct {
+    GQueue marks; /* of Mark, in the order of their bytes */
+} FdMarks;
+
+void fd_marks_init(FdMarks *marks);
+
+/* @at: the byte, counted from the first of the stream · @fd: (transfer full) */
+void fd_marks_add(FdMarks *marks, guint64 at, int fd);
+
+/**
+ * fd_marks_take:
+ * @end: all before this byte are taken
+ * @dropped: counts those that are closed here: of several the last counts, as in QEMU
+ *
+ * Returns: (transfer full): or -1
+ */
+int fd_marks_take(FdMarks *marks, guint64 end, guint64 *dropped);
+
+G_END_DECLS
