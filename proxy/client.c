@@ -17,7 +17,8 @@
  *   HELD         not greeted, since QEMU is not there; read once, to notice one that leaves
  *   NEGOTIATING  every command but qmp_capabilities is refused, no events; for so long
  *   COMMANDING   commands go to the owner, events come
- *   FINISHING    nothing is read; gone when what is under way was answered, and that was written
+ *   FINISHING    nothing is read; gone when what is under way was answered, and that was written,
+ *                or when it takes too long
  *   GONE         the owner was told; nothing happens any more */
 typedef enum {
     CLIENT_HELD,
@@ -45,7 +46,8 @@ struct Client {
     gint64 user; /* -1 where it is not known */
     ClientCommon *common;
     Charge charge;
-    IoTimer *deadline; /* (nullable): of the negotiation */
+    gpointer data;     /* the owner's */
+    IoTimer *deadline; /* of the negotiation, or of what it is left to read in the end */
     IoTimer *again;    /* goes on with what is there, at the loop's next turn */
 
     ClientState state;
@@ -68,7 +70,7 @@ static void leave(Client *client, const char *why)
     if (client->state == CLIENT_GONE)
         return;
     client->state = CLIENT_GONE;
-    g_clear_pointer(&client->deadline, io_timer_free);
+    io_timer_set(client->deadline, -1);
     io_timer_set(client->again, -1);
     g_debug("%s: %s", client->peer, why);
     client->ops->gone(client->owner, client, why);
@@ -147,7 +149,7 @@ static void negotiate(Client *client, const EnvelopeCommand *command)
                     "Expecting capabilities negotiation with 'qmp_capabilities'");
     } else if (negotiation_read(command->arguments, client->oob_offered, &client->oob, &error)) {
         client->state = CLIENT_COMMANDING;
-        g_clear_pointer(&client->deadline, io_timer_free);
+        io_timer_set(client->deadline, -1);
         send_reply(client, command->id, &envelope_empty_return);
         return;
     }
@@ -417,16 +419,15 @@ static void on_io(gpointer owner, IoReady ready)
 
 static void on_deadline(gpointer owner, gint64 unused_now)
 {
-    leave(owner, "it did not negotiate in time");
+    Client *client = owner;
+
+    leave(client, client->state == CLIENT_FINISHING ? "it did not read what was left for it"
+                                                    : "it did not negotiate in time");
 }
 
-/* Who holds a connection without ever using it keeps others out. */
-static void set_deadline(Client *client)
+static void set_deadline(Client *client, guint64 us)
 {
-    gint64 seconds = (gint64)client->common->bounds->negotiation_seconds;
-
-    if (seconds > 0)
-        io_timer_set(client->deadline, io_timer_now(client->deadline) + seconds * G_USEC_PER_SEC);
+    io_timer_set(client->deadline, io_timer_now(client->deadline) + (gint64)us);
 }
 
 /* ---- Public ---------------------------------------------------------------------------------- */
@@ -482,7 +483,9 @@ void client_greet(Client *client, JsonSpan version, gboolean oob)
         return;
     client->state = CLIENT_NEGOTIATING;
     client->oob_offered = oob;
-    set_deadline(client);
+    /* Who holds a connection without ever using it keeps others out. */
+    if (client->common->bounds->negotiation_seconds > 0)
+        set_deadline(client, client->common->bounds->negotiation_seconds * G_USEC_PER_SEC);
     message_greeting(text, version, oob);
     send_text(client, text);
     /* Written before anything is read: some clients take the first packet for the greeting, and
@@ -526,8 +529,19 @@ void client_finish(Client *client)
     if (client->state == CLIENT_GONE)
         return;
     client->state = CLIENT_FINISHING;
+    set_deadline(client, client->common->bounds->linger_milliseconds * 1000);
     stream_pause(&client->stream, TRUE);
     flush(client);
+}
+
+void client_set_data(Client *client, gpointer data)
+{
+    client->data = data;
+}
+
+gpointer client_data(const Client *client)
+{
+    return client->data;
 }
 
 gint64 client_user(const Client *client)

@@ -61,6 +61,10 @@ void client_free(Client *client);
  */
 void client_greet(Client *client, JsonSpan version, gboolean oob);
 
+/* For the owner: NULL until it is set. */
+void client_set_data(Client *client, gpointer data);
+gpointer client_data(const Client *client);
+
 /* Answers a command that request() handed out; @id as it was there, @oob likewise. */
 void client_reply(Client *client, gboolean oob, JsonSpan id, const EnvelopeReply *reply);
 void client_error(Client *client, gboolean oob, JsonSpan id, const GError *error);
@@ -69,7 +73,7 @@ void client_error(Client *client, gboolean oob, JsonSpan id, const GError *error
 void client_event(Client *client, GBytes *text);
 
 /* No further command is taken; the client is gone once what is under way was answered and it has
- * read all that is left for it. */
+ * read all that is left for it, for which it gets some time. */
 void client_finish(Client *client);
 
 /* Returns: user id of who is connected, or -1 where nobody knows: not on this host */

@@ -40,26 +40,26 @@ void core_set_up_alone(CoreFixture *fixture, gconstpointer unused)
     world_settle(&fixture->world);
 }
 
-static void accept_peer(Peer *peer, int listening, World *world)
+void core_accept(CoreFixture *fixture, Peer *peer, int listening)
 {
     int fd;
 
     g_assert_no_errno(fcntl(listening, F_SETFL, O_NONBLOCK));
     for (guint ms = 0; (fd = accept(listening, NULL, NULL)) < 0; ms += 10) {
         g_assert_cmpuint(ms, <=, LIMIT_RECONNECT_LAST_MS);
-        world_pass_ms(world, 10);
+        world_pass_ms(&fixture->world, 10);
     }
     peer_init(peer, fd);
 }
 
 void core_accept_agent(CoreFixture *fixture)
 {
-    accept_peer(&fixture->agent, fixture->listening[1], &fixture->world);
+    core_accept(fixture, &fixture->agent, fixture->listening[1]);
 }
 
 void core_accept_qemu(CoreFixture *fixture)
 {
-    accept_peer(&fixture->qemu, fixture->listening[0], &fixture->world);
+    core_accept(fixture, &fixture->qemu, fixture->listening[0]);
 }
 
 void core_start_qemu(CoreFixture *fixture)

@@ -50,6 +50,9 @@ void core_set_up_met(CoreFixture *fixture, gconstpointer unused);
 void core_set_up(CoreFixture *fixture, gconstpointer unused);
 void core_tear_down(CoreFixture *fixture, gconstpointer unused);
 
+/* Waits for the proxy to connect to where the test listens. */
+void core_accept(CoreFixture *fixture, Peer *peer, int listening);
+
 /* Waits for the proxy to connect to the channel. */
 void core_accept_agent(CoreFixture *fixture);
 

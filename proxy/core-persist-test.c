@@ -92,7 +92,9 @@ static void test_stale(CoreFixture *fixture, gconstpointer unused)
     id = fake_qemu_take_handshake(&fixture->qemu, TRUE);
     core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\"}");
     status = peer_take(&client);
-    g_assert_nonnull(g_strrstr(status, "\"connected\": false, \"stale-replies\": 1}"));
+    g_assert_nonnull(g_strrstr(
+        status,
+        "\"connected\": false, \"monitors\": 1, \"monitors-connected\": 0, \"stale-replies\": 1}"));
     fake_qemu_answer_handshake(&fixture->qemu, id);
     world_settle(&fixture->world);
     peer_expect(&client, "");

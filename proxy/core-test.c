@@ -56,9 +56,10 @@ static void test_without_agent(CoreFixture *fixture, gconstpointer unused)
     peer_expect_next(&client, GENERIC("There is no guest agent's channel; guest-ping was not sent"),
                      NULL);
     status = peer_take_line(&client);
-    g_assert_true(g_str_has_prefix(
-        status, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", \"qemu\": "
-                "{\"connected\": true, \"stale-replies\": 0}, \"clients\": 1, \"memory\": 0, "));
+    g_assert_true(
+        g_str_has_prefix(status, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", \"qemu\": "
+                                 "{\"connected\": true, \"monitors\": 1, \"monitors-connected\": "
+                                 "1, \"stale-replies\": 0}, \"clients\": 1, \"memory\": 0, "));
     peer_expect(&other.qemu, STATUS);
     core_free(other.core);
     peer_clear(&other.qemu);
@@ -250,7 +251,8 @@ static void test_status(CoreFixture *fixture, gconstpointer unused)
     status = peer_take_line(&client);
     g_assert_true(g_str_has_prefix(
         status, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", "
-                "\"qemu\": {\"connected\": true, \"stale-replies\": 0}, "
+                "\"qemu\": {\"connected\": true, \"monitors\": 1, \"monitors-connected\": 1, "
+                "\"stale-replies\": 0}, "
                 "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 0, "
                 "\"commands\": 1, \"dropped\": 1, \"faults\": 0, \"timeouts\": 0, \"syncs\": 1}, "
                 "\"clients\": 1, \"memory\": 0, "));

@@ -13,13 +13,12 @@
 
 #include "agent-lane.h"
 #include "client.h"
-#include "descriptors.h"
 #include "introspect.h"
 #include "listener.h"
+#include "monitor.h"
 #include "router.h"
 #include "socket.h"
 #include "status.h"
-#include "upstream.h"
 #include "watch.h"
 
 #include "common/limits.h"
@@ -41,17 +40,17 @@ struct Core {
     ClientCommon common; /* of all clients */
     guint64 refused;     /* clients that were one too many */
 
-    Upstream *upstream;
-    AgentLane *lane; /* (nullable) */
+    GPtrArray *monitors; /* of Monitor; all of the same QEMU */
+    Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
+    AgentLane *lane;     /* (nullable) */
     Watch watch;
     Introspect introspect;
-    Descriptors descriptors;
     gboolean persist;
+    gboolean started;
 
-    char *version; /* (nullable): of QEMU's greeting, while it is connected */
+    char *version; /* (nullable): of QEMU's greeting, while any monitor is connected */
     gboolean oob;
-    char *closing;    /* (nullable): why, once QEMU has gone */
-    gint64 linger_us; /* until when clients may read what is left for them then */
+    char *closing; /* (nullable): why, once QEMU has gone */
 };
 
 /* ---- The agent's commands -------------------------------------------------------------------- */
@@ -67,38 +66,6 @@ static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GE
 static void ask_guest_info(Core *core)
 {
     agent_lane_submit(core->lane, pending_new_own("guest-info", NULL, on_guest_info, core));
-}
-
-/* ---- Descriptors that clients left in QEMU ----------------------------------------------------
- */
-
-static void on_left_closed(Pending *pending, const EnvelopeReply *reply, const GError *error)
-{
-    Core *core = pending->owner;
-    g_autofree char *name = json_read_string(json_read_get(pending_arguments(pending), "fdname"));
-
-    descriptors_closed(&core->descriptors, name, reply != NULL);
-}
-
-static void close_name(const char *name, gpointer data)
-{
-    Core *core = data;
-    g_autoptr(GString) arguments = g_string_new(NULL);
-    JsonWrite write;
-
-    json_write_init(&write, arguments);
-    json_write_begin_object(&write);
-    json_write_key(&write, "fdname");
-    json_write_string(&write, name);
-    json_write_end_object(&write);
-    upstream_submit(core->upstream,
-                    pending_new_own("closefd", arguments->str, on_left_closed, core));
-}
-
-static void close_left(Core *core)
-{
-    if (core->version)
-        descriptors_close_left(&core->descriptors, close_name, core);
 }
 
 /* ---- Reply ----------------------------------------------------------------------------------- */
@@ -118,13 +85,11 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
     if (has_thawed(pending, reply) && core->introspect.restricted)
         ask_guest_info(core);
     /* 2 what it did to the names of descriptors */
-    descriptors_answered(&core->descriptors, pending->name, pending_arguments(pending),
-                         pending->carries, reply && reply->kind == ENVELOPE_RETURN);
+    if (pending->via)
+        monitor_answered(pending->via, pending, reply);
     /* 3 nobody is there any more */
-    if (!client) {
-        close_left(core);
+    if (!client)
         return;
-    }
     /* 4 back, under the id that was asked with */
     if (reply)
         client_reply(client, pending->oob, pending_id(pending), reply);
@@ -149,22 +114,33 @@ static void core_reply_merged(Pending *pending, const EnvelopeReply *reply, cons
 
 /* ---- Request --------------------------------------------------------------------------------- */
 
+static void note_monitor(Monitor *monitor, Status *status)
+{
+    const Upstream *upstream = monitor_upstream(monitor);
+
+    status->monitors_connected += upstream_is_ready(upstream);
+    status->qemu_stale_replies += upstream_stale_replies(upstream);
+    status->fd_names += monitor_names(monitor);
+    if (!status->qemu_trouble)
+        status->qemu_trouble = upstream_trouble(upstream);
+}
+
 char *core_status(Core *core)
 {
     GString *text = g_string_new(NULL);
     Status status = {
         .qemu_connected = core->version != NULL,
-        .qemu_trouble = upstream_trouble(core->upstream),
+        .monitors = core->monitors->len,
         .agent_version = core->introspect.agent_version,
-        .qemu_stale_replies = upstream_stale_replies(core->upstream),
         .clients = core->clients.length,
         .refused = core->refused,
         .memory = core->common.memory.used,
-        .fd_names = descriptors_count(&core->descriptors),
         .fds_dropped = core->common.dropped_fds,
         .bounds = &core->bounds,
     };
 
+    for (guint i = 0; i < core->monitors->len; i++)
+        note_monitor(core->monitors->pdata[i], &status);
     if (core->lane) {
         status.agent_state = agent_lane_state_name(core->lane);
         status.agent = agent_lane_stats(core->lane);
@@ -195,7 +171,7 @@ static void answer_here(Core *core, Pending *pending)
     }
 }
 
-static void ask_once(Core *core, Pending *pending)
+static void ask_once(Core *core, Client *client, Pending *pending)
 {
     EnvelopeReply known = {
         .kind = ENVELOPE_RETURN,
@@ -205,7 +181,7 @@ static void ask_once(Core *core, Pending *pending)
     if (known.value.text)
         pending_finish(pending, &known, NULL);
     else
-        upstream_submit(core->upstream, pending);
+        upstream_submit(monitor_upstream(client_data(client)), pending);
 }
 
 static Route route_of(const EnvelopeCommand *command)
@@ -220,24 +196,14 @@ static Route route_of(const EnvelopeCommand *command)
     return route;
 }
 
-/* Returns: FALSE, and @pending is answered, where the command must not go to QEMU */
-static gboolean settle_fd(Core *core, Client *client, const EnvelopeCommand *command, Route route,
-                          Pending *pending, int fd)
+static void ask_qemu(Core *core, Client *client, Pending *pending, const EnvelopeCommand *command,
+                     int fd)
 {
-    const DescriptorsAsker asker = {client, client_is_local(client), fd >= 0};
-    g_autoptr(GError) error = NULL;
+    const DescriptorsAsker asker = {.owner = client, .local = client_is_local(client)};
 
-    if (route != ROUTE_QEMU ||
-        descriptors_admit(&core->descriptors, command, &asker, &pending->carries, &error)) {
-        if (pending->carries)
-            pending->fd = fd;
-        else
-            client_drop_fd(&core->common, fd);
-        return TRUE;
-    }
-    client_drop_fd(&core->common, fd);
-    pending_finish(pending, NULL, error);
-    return FALSE;
+    pending->via = client_data(client);
+    if (!monitor_request(pending->via, pending, command, asker, fd))
+        core->common.dropped_fds++;
 }
 
 static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command, int fd)
@@ -257,9 +223,9 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
         client_error(client, command->oob, command->id, error);
         return;
     }
-    /* 2 what came beside it */
-    if (!settle_fd(core, client, command, route, pending, fd))
-        return;
+    /* 2 what came beside it is for QEMU, if for anybody */
+    if (route != ROUTE_QEMU)
+        client_drop_fd(&core->common, fd);
     /* 3 may it overtake */
     if (command->oob && !router_allows_oob(route)) {
         pending_fail(pending, "The command %s does not support OOB", command->name);
@@ -275,29 +241,32 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
                          command->name);
         break;
     case ROUTE_PROXY: answer_here(core, pending); break;
-    case ROUTE_MERGE: ask_once(core, pending); break;
-    default: upstream_submit(core->upstream, pending); break;
+    case ROUTE_MERGE: ask_once(core, client, pending); break;
+    default: ask_qemu(core, client, pending, command, fd); break;
     }
 }
 
 /* ---- Event ----------------------------------------------------------------------------------- */
 
-static void core_event(gpointer owner, JsonSpan message, const EnvelopeReply *event)
+static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
+                       const EnvelopeReply *event)
 {
     Core *core = owner;
     g_autoptr(GString) line = g_string_sized_new(message.len + 2);
     g_autoptr(GBytes) text = NULL;
 
-    /* 1 one text for everybody, and before the answers that the event brings about */
+    /* 1 one text for all who use this monitor, and before the answers that it brings about there */
     g_string_append_len(line, message.text, (gssize)message.len);
     g_string_append(line, "\r\n");
     text = g_string_free_to_bytes(g_steal_pointer(&line));
     for (GList *at = core->clients.head, *next; at; at = next) {
         next = at->next;
-        client_event(at->data, text);
+        if (client_data(at->data) == monitor)
+            client_event(at->data, text);
     }
     /* 2 what it means for the guest, and so for who waits */
-    watch_event(&core->watch, event);
+    if (monitor == core->leader)
+        watch_event(&core->watch, event);
 }
 
 /* ---- Gone ------------------------------------------------------------------------------------ */
@@ -313,73 +282,126 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
     Core *core = owner;
 
     /* 1 what it asked for is nobody's now */
-    if (core->upstream)
-        upstream_foreach(core->upstream, orphan_of, client);
+    if (client_data(client))
+        monitor_leave(client_data(client), client);
     if (core->lane)
         agent_lane_foreach(core->lane, orphan_of, client);
-    /* 2 and so is what it left in QEMU */
-    descriptors_leave(&core->descriptors, client);
-    close_left(core);
-    /* 3 it goes at the next turn: whoever called may still hold it */
+    /* 2 it goes at the next turn: whoever called may still hold it */
     g_queue_remove(&core->clients, client);
     g_queue_push_tail(&core->departed, client);
     io_timer_set(core->reaper, 0);
 }
 
-static void finish_clients(Core *core)
+/* @monitor: (nullable): whose; NULL for all */
+static void finish_clients(Core *core, const Monitor *monitor)
 {
     for (GList *at = core->clients.head, *next; at; at = next) {
         next = at->next;
-        client_finish(at->data);
+        if (!monitor || client_data(at->data) == monitor)
+            client_finish(at->data);
     }
 }
 
-/* What was under way in QEMU is failed by the upstream, behind the core's back. */
-static void core_qemu_gone(gpointer owner, const char *why)
+static Monitor *find_ready(const Core *core)
 {
-    Core *core = owner;
+    for (guint i = 0; i < core->monitors->len; i++)
+        if (upstream_is_ready(monitor_upstream(core->monitors->pdata[i])))
+            return core->monitors->pdata[i];
+    return NULL;
+}
 
-    /* 1 nothing is known of the next one, if there is to be one */
-    g_clear_pointer(&core->version, g_free);
-    introspect_forget_qemu(&core->introspect);
-    if (core->persist) {
-        if (core->lane)
-            agent_lane_set_blind(core->lane, TRUE);
-        upstream_connect(core->upstream);
-        return;
-    }
-    /* 2 nobody new */
+/* @monitor: (nullable): the one that is to tell of the guest from here on */
+static void lead(Core *core, Monitor *monitor)
+{
+    core->leader = monitor;
+    if (core->lane)
+        agent_lane_set_blind(core->lane, !monitor);
+    if (monitor)
+        watch_start(&core->watch, monitor_upstream(monitor));
+}
+
+static void close_all(Core *core, const char *why)
+{
+    /* 1 nobody new */
     core->closing = g_strdup(why);
     g_ptr_array_set_size(core->listeners, 0);
-    /* 3 as QEMU itself would: what is written is still read, then the connections close */
-    finish_clients(core);
-    /* 4 what was under way in the guest has no answer */
+    /* 2 as QEMU itself would: what is written is still read, then the connections close */
+    finish_clients(core, NULL);
+    /* 3 what was under way in the guest has no answer */
     if (core->lane)
         agent_lane_abandon(core->lane, "QEMU has gone");
-    /* 5 for so long */
-    core->linger_us = io_loop_now(core->loop) + (gint64)core->bounds.linger_milliseconds * 1000;
     io_timer_set(core->reaper, 0);
 }
 
+/* What was under way in QEMU is failed by the upstream, behind the core's back. */
+static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
+{
+    Core *core = owner;
+    Monitor *other = find_ready(core);
+
+    /* 1 nothing is known of the next QEMU, if there is to be one */
+    if (!other) {
+        g_clear_pointer(&core->version, g_free);
+        introspect_forget_qemu(&core->introspect);
+    }
+    /* 2 it is over, as for any client of QEMU; or */
+    if (!other && !core->persist) {
+        close_all(core, why);
+        return;
+    }
+    /* 3 it goes on, with who stays */
+    if (!core->persist)
+        finish_clients(core, monitor);
+    if (core->leader == monitor)
+        lead(core, other);
+    upstream_connect(monitor_upstream(monitor));
+}
+
+/* The last one to leave puts out the light. */
 static void on_reaper(gpointer owner, gint64 now_us)
 {
     Core *core = owner;
 
     g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
-    if (!core->closing)
-        return;
-    if (core->clients.length > 0 && now_us < core->linger_us) {
-        io_timer_set(core->reaper, core->linger_us);
-        return;
-    }
-    g_queue_clear_full(&core->clients, (GDestroyNotify)client_free);
-    core->ops->closed(core->owner, core->closing);
+    if (core->closing && core->clients.length == 0)
+        core->ops->closed(core->owner, core->closing);
 }
 
 /* ---- Comings --------------------------------------------------------------------------------- */
 
+static guint count_users(const Core *core, const Monitor *monitor)
+{
+    guint users = 0;
+
+    for (const GList *at = core->clients.head; at; at = at->next)
+        users += client_data(at->data) == monitor;
+    return users;
+}
+
+/* A client sticks to one monitor: its events come from there, in front of the replies that they
+ * belong to. */
+static Monitor *least_used(const Core *core)
+{
+    Monitor *best = NULL;
+    guint fewest = G_MAXUINT;
+
+    for (guint i = 0; i < core->monitors->len; i++) {
+        Monitor *monitor = core->monitors->pdata[i];
+        guint users = count_users(core, monitor);
+
+        if (users >= fewest || !upstream_is_ready(monitor_upstream(monitor)))
+            continue;
+        best = monitor;
+        fewest = users;
+    }
+    return best;
+}
+
 static void greet(Core *core, Client *client)
 {
+    if (client_data(client))
+        return;
+    client_set_data(client, least_used(core));
     client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
 }
 
@@ -417,16 +439,15 @@ static void on_accepted(gpointer owner, int fd, const char *peer)
         greet(core, client);
 }
 
-static void on_qemu_ready(gpointer owner, JsonSpan version, gboolean oob)
+static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gboolean oob)
 {
     Core *core = owner;
 
+    g_free(core->version);
     core->version = g_strndup(version.text, version.len);
     core->oob = oob;
-    if (core->lane)
-        agent_lane_set_blind(core->lane, FALSE);
-    close_left(core);
-    watch_start(&core->watch);
+    if (!core->leader)
+        lead(core, monitor);
     for (GList *at = core->clients.head, *next; at; at = next) {
         next = at->next;
         greet(core, at->data);
@@ -455,7 +476,6 @@ static void on_ask_port(gpointer owner)
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
                const CoreOps *ops, gpointer owner, GError **error)
 {
-    static const UpstreamOps upstream_ops = {on_qemu_ready, core_event, core_qemu_gone};
     static const AgentLaneOps lane_ops = {on_agent_synced, on_ask_port};
     Core *core = g_new(Core, 1);
 
@@ -463,21 +483,18 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     g_queue_init(&core->clients);
     g_queue_init(&core->departed);
     core->listeners = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
+    core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
     core->reaper = io_timer_new(core->loop, on_reaper, core);
     bounds_init(&core->bounds);
     core->common.bounds = &core->bounds;
     charge_init(&core->common.memory, NULL, core->bounds.total_bytes);
-    descriptors_init(&core->descriptors);
     introspect_init(&core->introspect);
 
-    core->upstream = upstream_new(core->loop, monitor, &core->bounds, &upstream_ops, core, error);
-    if (core->upstream && agent)
+    if (agent)
         core->lane = agent_lane_new(core->loop, agent, &core->bounds, &lane_ops, core, error);
-    if (!core->upstream || (agent && !core->lane)) {
-        core_free(core);
-        return NULL;
-    }
-    watch_init(&core->watch, agent, core->upstream, core->lane);
+    watch_init(&core->watch, agent, core->lane);
+    if ((agent && !core->lane) || !core_add_monitor(core, monitor, error))
+        g_clear_pointer(&core, core_free);
     return core;
 }
 
@@ -486,21 +503,35 @@ void core_free(Core *core)
     if (!core)
         return;
     g_ptr_array_unref(core->listeners);
-    /* Each is NULL by the time it fails what it has, and clients leave. */
-    finish_clients(core);
-    g_clear_pointer(&core->upstream, upstream_free);
+    finish_clients(core, NULL);
+    /* Each fails what it has, and clients leave meanwhile; these know their monitor until then. */
+    for (guint i = 0; i < core->monitors->len; i++)
+        monitor_abandon(core->monitors->pdata[i]);
     g_clear_pointer(&core->lane, agent_lane_free);
     g_queue_clear_full(&core->clients, (GDestroyNotify)client_free);
     g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
+    g_ptr_array_unref(core->monitors);
     watch_clear(&core->watch);
     introspect_clear(&core->introspect);
-    descriptors_clear(&core->descriptors);
     charge_clear(&core->common.memory);
     io_timer_free(core->reaper);
     io_loop_unref(core->loop);
     g_free(core->version);
     g_free(core->closing);
     g_free(core);
+}
+
+gboolean core_add_monitor(Core *core, const Address *address, GError **error)
+{
+    static const MonitorOps ops = {on_qemu_ready, core_event, core_qemu_gone};
+    Monitor *monitor = monitor_new(core->loop, address, &core->bounds, &ops, core, error);
+
+    if (!monitor)
+        return FALSE;
+    g_ptr_array_add(core->monitors, monitor);
+    if (core->started)
+        upstream_connect(monitor_upstream(monitor));
+    return TRUE;
 }
 
 gboolean core_add_listener(Core *core, const Address *address, GError **error)
@@ -528,7 +559,9 @@ gboolean core_set_limit(Core *core, const char *text, GError **error)
 
 void core_start(Core *core)
 {
-    upstream_connect(core->upstream);
+    core->started = TRUE;
+    for (guint i = 0; i < core->monitors->len; i++)
+        upstream_connect(monitor_upstream(core->monitors->pdata[i]));
     if (core->lane)
         agent_lane_connect(core->lane);
 }

@@ -38,6 +38,10 @@ void core_free(Core *core);
 gboolean core_add_listener(Core *core, const Address *address,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Another monitor of the same QEMU, for clients to be spread over. */
+gboolean core_add_monitor(Core *core, const Address *address,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Clients stay when QEMU goes: they get errors until it is there again. For before core_start(). */
 void core_set_persist(Core *core, gboolean persist);
 

@@ -37,6 +37,7 @@ struct Pending {
     PendingDone done;
     gpointer owner;  /* for @done */
     gpointer asker;  /* (nullable): a client; NULL for our own commands, and for orphans */
+    gpointer via;    /* (nullable): the monitor of QEMU that it goes through; the owner's to know */
     gboolean orphan; /* not to be sent any more, if it was not yet */
     Charge *charge;  /* (nullable): of the asker: until orphaned */
     gsize charged;

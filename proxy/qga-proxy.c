@@ -160,6 +160,25 @@ gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **er
     return TRUE;
 }
 
+gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)
+{
+    g_autoptr(Address) address = NULL;
+    GError *cause = NULL;
+
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(monitor != NULL, FALSE);
+
+    if (has_stopped(self, error))
+        return FALSE;
+    address = parse(monitor, FALSE, error);
+    if (!address)
+        return FALSE;
+    if (core_add_monitor(self->core, address, &cause))
+        return TRUE;
+    pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
+    return FALSE;
+}
+
 void qga_proxy_set_persist(QgaProxy *self, gboolean persist)
 {
     g_return_if_fail(QGA_IS_PROXY(self));

@@ -68,6 +68,17 @@ QGA_PROXY_API QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GE
 QGA_PROXY_API gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error);
 
 /**
+ * qga_proxy_add_monitor:
+ * @monitor: address of another QMP socket of the same QEMU
+ *
+ * Clients are spread over the monitors and keep to theirs. With monitors of their own they wait for
+ * one another less, as QEMU reads each slowly.
+ *
+ * Returns: %FALSE, with @error set, where the address is not usable
+ */
+QGA_PROXY_API gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error);
+
+/**
  * qga_proxy_set_persist:
  * @persist: whether clients stay when QEMU goes
  *

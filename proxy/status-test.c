@@ -24,6 +24,8 @@ static void test_shape(void)
 
     bounds_init(&bounds);
     assert_written(&(Status){.qemu_connected = TRUE,
+                             .monitors = 2,
+                             .monitors_connected = 1,
                              .qemu_stale_replies = 9,
                              .clients = 2,
                              .refused = 1,
@@ -32,7 +34,8 @@ static void test_shape(void)
                              .fds_dropped = 8,
                              .bounds = &bounds},
                    "{\"version\": \"" QGA_PROXY_VERSION
-                   "\", \"qemu\": {\"connected\": true, \"stale-replies\": 9}, "
+                   "\", \"qemu\": {\"connected\": true, \"monitors\": 2, \"monitors-connected\": "
+                   "1, \"stale-replies\": 9}, "
                    "\"clients\": 2, \"memory\": 4096, \"refused-clients\": 1, "
                    "\"descriptor-names\": 7, \"dropped-descriptors\": 8");
     assert_written(
@@ -45,7 +48,8 @@ static void test_shape(void)
                 {.commands = 1, .dropped = 2, .faults = 3, .timeouts = 4, .syncs = 5, .queued = 6},
         },
         "{\"version\": \"" QGA_PROXY_VERSION "\", "
-        "\"qemu\": {\"connected\": false, \"trouble\": \"cannot connect to \\\"unix:/x\\\"\", "
+        "\"qemu\": {\"connected\": false, \"monitors\": 0, \"monitors-connected\": 0, \"trouble\": "
+        "\"cannot connect to \\\"unix:/x\\\"\", "
         "\"stale-replies\": 0}, "
         "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 6, "
         "\"commands\": 1, \"dropped\": 2, \"faults\": 3, \"timeouts\": 4, \"syncs\": 5}, "

@@ -44,6 +44,8 @@ void status_write(const Status *status, GString *out)
     json_write_begin_object(&write);
     json_write_key(&write, "connected");
     json_write_boolean(&write, status->qemu_connected);
+    write_count(&write, "monitors", status->monitors);
+    write_count(&write, "monitors-connected", status->monitors_connected);
     write_text(&write, "trouble", status->qemu_trouble);
     write_count(&write, "stale-replies", status->qemu_stale_replies);
     json_write_end_object(&write);

@@ -22,7 +22,9 @@ typedef struct {
 
 typedef struct {
     gboolean qemu_connected;
-    const char *qemu_trouble; /* (nullable): why not */
+    guint monitors; /* that are configured */
+    guint monitors_connected;
+    const char *qemu_trouble; /* (nullable): why not, or not all */
     guint64 qemu_stale_replies;
     const char *agent_state;   /* (nullable): NULL where the proxy has no agent's channel */
     const char *agent_version; /* (nullable) */

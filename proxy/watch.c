@@ -127,9 +127,9 @@ void watch_event(Watch *watch, const EnvelopeReply *event)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-void watch_init(Watch *watch, const Address *agent, Upstream *upstream, AgentLane *lane)
+void watch_init(Watch *watch, const Address *agent, AgentLane *lane)
 {
-    *watch = (Watch){.upstream = upstream, .lane = lane};
+    *watch = (Watch){.lane = lane};
     if (agent)
         port_init(&watch->port, agent);
 }
@@ -139,8 +139,9 @@ void watch_clear(Watch *watch)
     port_clear(&watch->port);
 }
 
-void watch_start(Watch *watch)
+void watch_start(Watch *watch, Upstream *upstream)
 {
+    watch->upstream = upstream;
     if (!watch->lane)
         return;
     port_restart(&watch->port);

@@ -17,15 +17,15 @@ G_BEGIN_DECLS
 
 typedef struct {
     Port port;
-    Upstream *upstream; /* not owned */
+    Upstream *upstream; /* (nullable): not owned; who is asked, once there is one */
     AgentLane *lane;    /* (nullable): not owned; a proxy may have no agent */
 } Watch;
 
-void watch_init(Watch *watch, const Address *agent, Upstream *upstream, AgentLane *lane);
+void watch_init(Watch *watch, const Address *agent, AgentLane *lane);
 void watch_clear(Watch *watch);
 
-/* QEMU has connected: asks for everything anew. */
-void watch_start(Watch *watch);
+/* @upstream has connected, or takes another's place: asks for everything anew. */
+void watch_start(Watch *watch, Upstream *upstream);
 
 /* Looks whether the port is open, and tells the lane. */
 void watch_ask_port(Watch *watch);

@@ -96,7 +96,8 @@ static char *describe(void)
 static gboolean parse_options(int *argc, char ***argv, Options *options, GError **error)
 {
     const GOptionEntry entries[] = {
-        {"qmp", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->monitors, "QEMU's QMP socket", "ADDR"},
+        {"qmp", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->monitors,
+         "QEMU's QMP socket; several monitors of one QEMU may be given", "ADDR"},
         {"agent", 0, 0, G_OPTION_ARG_STRING, &options->agent, "Chardev of the guest agent's port",
          "ADDR"},
         {"listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->listeners,
@@ -134,11 +135,6 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
                     "--qmp and --listen are needed: where QEMU is, and where clients connect");
         return FALSE;
     }
-    if (g_strv_length(options->monitors) > 1) {
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                    "--qmp %s: one monitor is served so far", options->monitors[1]);
-        return FALSE;
-    }
     return TRUE;
 }
 
@@ -150,6 +146,9 @@ static QgaProxy *start(const Options *options, GError **error)
 
     if (!proxy)
         return NULL;
+    for (char **monitor = options->monitors + 1; *monitor; monitor++)
+        if (!qga_proxy_add_monitor(proxy, *monitor, error))
+            return NULL;
     qga_proxy_set_persist(proxy, options->persist);
     for (char **limit = options->limits; limit && *limit; limit++)
         if (!qga_proxy_set_limit(proxy, *limit, error))
