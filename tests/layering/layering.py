@@ -22,7 +22,7 @@ MAX_FUNCTION_LINES = 80
 # ---- Areas ---------------------------------------------------------------------------------------
 
 ENDPOINTS = {"client", "upstream", "agent-lane", "listener", "raw-client"}
-PLUMBING = {"io", "dial", "link", "socket"}  # descriptors below the endpoints
+PLUMBING = {"io", "dial", "link", "socket", "socket-path"}  # descriptors below the endpoints
 CORE = {"core", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
