@@ -26,6 +26,7 @@ struct Client {
     const ClientOps *ops;
     gpointer owner;
     char *peer;
+    gboolean pretty;
     Charge charge;
 
     ClientState state;
@@ -373,13 +374,13 @@ static void on_io(gpointer owner, IoReady ready)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops, gpointer owner,
-                   Charge *memory)
+Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, const ClientOps *ops,
+                   gpointer owner, Charge *memory)
 {
     static const QueueLimits limits = {LIMIT_OUTPUT_LOW, LIMIT_OUTPUT_HIGH, LIMIT_OUTPUT_HARD};
     Client *client = g_new(Client, 1);
 
-    *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer)};
+    *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer), .pretty = pretty};
     charge_init(&client->charge, memory, LIMIT_CLIENT_BYTES);
     charge_set_own(&client->charge, LIMIT_CLIENT_OWN_BYTES);
     g_queue_init(&client->read_ahead);

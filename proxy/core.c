@@ -13,8 +13,8 @@
 
 #include "agent-lane.h"
 #include "client.h"
+#include "entrance.h"
 #include "introspect.h"
-#include "listener.h"
 #include "router.h"
 #include "status.h"
 #include "upstream.h"
@@ -31,9 +31,9 @@ struct Core {
     gpointer owner;
     IoLoop *loop;
 
-    GPtrArray *listeners;
-    GQueue clients;  /* of Client */
-    GQueue departed; /* of Client: have left, freed at the next turn of the loop */
+    GPtrArray *entrances; /* of Entrance */
+    GQueue clients;       /* of Client */
+    GQueue departed;      /* of Client: have left, freed at the next turn of the loop */
     IoTimer *reaper;
     Charge memory; /* of all clients together */
 
@@ -44,6 +44,7 @@ struct Core {
 
     char *version; /* (nullable): of QEMU's greeting, while it is connected */
     gboolean oob;
+    gboolean held;    /* started, but a client is waited for before QEMU is turned to */
     char *closing;    /* (nullable): why, once QEMU has gone */
     gint64 linger_us; /* until when clients may read what is left for them then */
 };
@@ -245,7 +246,10 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
         upstream_foreach(core->upstream, orphan_of, client);
     if (core->lane)
         agent_lane_foreach(core->lane, orphan_of, client);
-    /* 2 it goes at the next turn: whoever called may still hold it */
+    /* 2 where it was dialled, it may be dialled again */
+    for (guint i = 0; i < core->entrances->len; i++)
+        entrance_left(core->entrances->pdata[i], client);
+    /* 3 it goes at the next turn: whoever called may still hold it */
     g_queue_remove(&core->clients, client);
     g_queue_push_tail(&core->departed, client);
     io_timer_set(core->reaper, 0);
@@ -267,7 +271,7 @@ static void core_qemu_gone(gpointer owner, const char *why)
     core->closing = g_strdup(why);
     g_clear_pointer(&core->version, g_free);
     introspect_forget_qemu(&core->introspect);
-    g_ptr_array_set_size(core->listeners, 0);
+    g_ptr_array_set_size(core->entrances, 0);
     /* 2 as QEMU itself would: what is written is still read, then the connections close */
     finish_clients(core);
     /* 3 what was under way has no answer; QEMU's own part is failed by the upstream */
@@ -300,7 +304,21 @@ static void greet(Core *core, Client *client)
     client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
 }
 
-static void on_accepted(gpointer owner, int fd, const char *peer)
+/* QEMU is held by what waits in it for us, as long as we wait for a client. */
+static void connect_unless_held(Core *core)
+{
+    if (!core->held)
+        return;
+    for (guint i = 0; i < core->entrances->len; i++)
+        if (entrance_is_awaited(core->entrances->pdata[i]))
+            return;
+    core->held = FALSE;
+    upstream_connect(core->upstream);
+    if (core->lane)
+        agent_lane_connect(core->lane);
+}
+
+static void on_came(gpointer owner, Entrance *entrance, int fd, const char *peer)
 {
     static const ClientOps ops = {core_request, core_client_gone};
     Core *core = owner;
@@ -309,10 +327,14 @@ static void on_accepted(gpointer owner, int fd, const char *peer)
     if (core->clients.length >= LIMIT_CLIENTS) {
         g_debug("%s: refused, %u clients are connected", peer, core->clients.length);
         close(fd);
+        entrance_turned_away(entrance);
         return;
     }
-    client = client_new(core->loop, fd, peer, &ops, core, &core->memory);
+    client = client_new(core->loop, fd, peer, entrance_address(entrance)->pretty, &ops, core,
+                        &core->memory);
     g_queue_push_tail(&core->clients, client);
+    entrance_let_in(entrance, client);
+    connect_unless_held(core);
     if (core->version)
         greet(core, client);
 }
@@ -359,7 +381,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
     g_queue_init(&core->clients);
     g_queue_init(&core->departed);
-    core->listeners = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
+    core->entrances = g_ptr_array_new_with_free_func((GDestroyNotify)entrance_free);
     core->reaper = io_timer_new(core->loop, on_reaper, core);
     charge_init(&core->memory, NULL, LIMIT_PROXY_BYTES);
     introspect_init(&core->introspect);
@@ -379,7 +401,7 @@ void core_free(Core *core)
 {
     if (!core)
         return;
-    g_ptr_array_unref(core->listeners);
+    g_ptr_array_set_size(core->entrances, 0);
     /* Each is NULL by the time it fails what it has, and clients leave. */
     finish_clients(core);
     g_clear_pointer(&core->upstream, upstream_free);
@@ -390,6 +412,7 @@ void core_free(Core *core)
     introspect_clear(&core->introspect);
     charge_clear(&core->memory);
     io_timer_free(core->reaper);
+    g_ptr_array_unref(core->entrances);
     io_loop_unref(core->loop);
     g_free(core->version);
     g_free(core->closing);
@@ -398,17 +421,16 @@ void core_free(Core *core)
 
 gboolean core_add_listener(Core *core, const Address *address, GError **error)
 {
-    Listener *listener = listener_new(core->loop, address, on_accepted, core, error);
+    Entrance *entrance = entrance_new(core->loop, address, on_came, core, error);
 
-    if (!listener)
+    if (!entrance)
         return FALSE;
-    g_ptr_array_add(core->listeners, listener);
+    g_ptr_array_add(core->entrances, entrance);
     return TRUE;
 }
 
 void core_start(Core *core)
 {
-    upstream_connect(core->upstream);
-    if (core->lane)
-        agent_lane_connect(core->lane);
+    core->held = TRUE;
+    connect_unless_held(core);
 }

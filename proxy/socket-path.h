@@ -29,7 +29,8 @@ typedef struct {
  * @name: the same, for the kernel
  * @error: G_IO_ERROR, says only what is wrong and not with which address
  *
- * Looks up the user and the group that the address names, here and now.
+ * Looks up the user and the group that the address names, here and now. The kernel goes on to call
+ * the socket by the name that it was bound at, such as PATH.1f2e3d, in what ss(8) shows.
  *
  * Returns: a descriptor that listens, or -1 with @error set
  */
