@@ -261,6 +261,7 @@ static void test_turned_away(Fixture *fixture, gconstpointer unused)
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
+/* Its number is used once: to whom it belongs after that it is left. */
 static void test_inherited(Fixture *fixture, gconstpointer unused)
 {
     Peer peer;
@@ -274,8 +275,11 @@ static void test_inherited(Fixture *fixture, gconstpointer unused)
     g_assert_cmpint(g_array_index(fixture->came, int, 0), ==, fd);
     g_assert_cmpstr(fixture->peer, ==, name);
     leave(fixture);
+    g_assert_no_errno(dup2(peer.fd, fd)); /* somebody else's by now */
     world_pass_ms(&fixture->world, 60000);
     g_assert_cmpuint(fixture->came->len, ==, 0);
+    g_clear_pointer(&fixture->entrance, entrance_free);
+    g_assert_no_errno(close(fd));
     peer_clear(&peer);
 }
 

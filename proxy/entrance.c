@@ -16,8 +16,8 @@ struct Entrance {
     gpointer owner;
 
     Listener *listener;   /* (nullable): where clients come to us */
-    Link *link;           /* (nullable): where we go */
-    gconstpointer client; /* (nullable): whom we went to */
+    Link *link;           /* (nullable): where we go to one */
+    gconstpointer client; /* (nullable): the last one, until it has left */
     gboolean visited;     /* somebody was let in */
 };
 
@@ -99,8 +99,7 @@ void entrance_free(Entrance *entrance)
 void entrance_let_in(Entrance *entrance, gconstpointer client)
 {
     entrance->visited = TRUE;
-    if (entrance->link)
-        entrance->client = client;
+    entrance->client = client;
 }
 
 void entrance_turned_away(Entrance *entrance)
