@@ -155,6 +155,66 @@ static void test_options(void)
     }
 }
 
+static void test_pretty(void)
+{
+    static const struct {
+        const char *text;
+        gboolean pretty;
+    } cases[] = {
+        {"tcp:h:1", FALSE},          {"tcp:h:1,pretty", TRUE},
+        {"tcp:h:1,pretty=on", TRUE}, {"tcp:h:1,pretty=on,pretty=off", FALSE},
+        {"unix:@a,pretty=on", TRUE}, {"fd:3,pretty,server=off", TRUE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(Address) address = parse(cases[i].text, &listens);
+
+        g_test_message("%s", cases[i].text);
+        g_assert_cmpint(address->pretty, ==, cases[i].pretty);
+    }
+}
+
+/* Whose a path is to be, and for whom. */
+static void test_rights(void)
+{
+    static const struct {
+        const char *text;
+        guint mode;
+        const char *user;
+        const char *group;
+    } cases[] = {
+        {"unix:/a", 0, NULL, NULL},
+        {"unix:/a,mode=660", 0660, NULL, NULL},
+        {"unix:/a,mode=0660,group=kvm", 0660, NULL, "kvm"},
+        {"unix:/a,user=0,group=4294967294,mode=777", 0777, "0", "4294967294"},
+        {"unix:/a,user=qemu,user=DOM\\user-1", 0, "DOM\\user-1", NULL},
+        {"unix:/a,user=1st,mode=1,mode=7", 7, "1st", NULL},
+        {"unix:/a,server=off,mode=600,server=on", 0600, NULL, NULL},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(Address) address = parse(cases[i].text, &listens);
+
+        g_test_message("%s", cases[i].text);
+        g_assert_cmpuint(address->mode, ==, cases[i].mode);
+        g_assert_cmpstr(address->user, ==, cases[i].user);
+        g_assert_cmpstr(address->group, ==, cases[i].group);
+    }
+}
+
+static void test_has_path(void)
+{
+    static const char *const texts[] = {"unix:@a", "tcp:h:1", "vsock:1:1", "fd:3"};
+    g_autoptr(Address) path = parse("unix:a@b", &listens);
+
+    g_assert_true(address_has_path(path));
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(Address) address = parse(texts[i], &listens);
+
+        g_assert_false(address_has_path(address));
+    }
+}
+
 /* ---- mistakes -------------------------------------------------------------------------------- */
 
 static void test_mistakes(void)
@@ -202,6 +262,25 @@ static void test_mistakes(void)
         {"tcp:h:1,reconnect=1.5", "reconnect '1.5' is not a number from 0 to 2147483647"},
         {"tcp:h:1,reconnect=1,server",
          "option 'reconnect' is for what connects, and this is a server"},
+        {"fd:3,reconnect=1",
+         "option 'reconnect' is for what connects, and a descriptor serves once"},
+        {"unix:/a,pretty=1", "option 'pretty' is on or off, not '1'"},
+        {"unix:/a,server,mode=0", "mode '0' is not an octal number from 1 to 777"},
+        {"unix:/a,server,mode", "mode '' is not an octal number from 1 to 777"},
+        {"unix:/a,server,mode=1777", "mode '1777' is not an octal number from 1 to 777"},
+        {"unix:/a,server,mode=680", "mode '680' is not an octal number from 1 to 777"},
+        {"unix:/a,server,mode=u+rw", "mode 'u+rw' is not an octal number from 1 to 777"},
+        {"unix:/a,server,user", "there is no name behind 'user='"},
+        {"unix:/a,server,group=", "there is no name behind 'group='"},
+        {"unix:/a,server,user=4294967295",
+         "user '4294967295' is not a number from 0 to 4294967294"},
+        {"unix:/a,server,group=99999999999999999999",
+         "group '99999999999999999999' is not a number from 0 to 4294967294"},
+        {"unix:/a,mode=600", "option 'mode' is for the path that a unix server makes"},
+        {"unix:@a,server,mode=600", "option 'mode' is for the path that a unix server makes"},
+        {"tcp:h:1,server,user=root", "option 'user' is for the path that a unix server makes"},
+        {"vsock:1:1,server,user=1", "option 'user' is for the path that a unix server makes"},
+        {"fd:3,server,group=kvm", "option 'group' is for the path that a unix server makes"},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -219,10 +298,15 @@ static void test_mistakes(void)
 static void test_copy(void)
 {
     Address *address = parse("tcp:[::1]:1,reconnect=3", &connects);
+    Address *owned = parse("unix:/a,user=u,group=g", &listens);
     g_autoptr(Address) copy = address_copy(address);
+    g_autoptr(Address) owned_copy = address_copy(owned);
     g_autofree char *string = NULL;
 
     address_free(address);
+    address_free(owned);
+    g_assert_cmpstr(owned_copy->user, ==, "u");
+    g_assert_cmpstr(owned_copy->group, ==, "g");
     string = address_to_string(copy);
     g_assert_cmpstr(string, ==, "tcp:[::1]:1");
     g_assert_cmpuint(copy->reconnect, ==, 3);
@@ -237,6 +321,9 @@ int main(int argc, char **argv)
     g_test_add_func("/address/numbers", test_numbers);
     g_test_add_func("/address/to-string", test_to_string);
     g_test_add_func("/address/options", test_options);
+    g_test_add_func("/address/pretty", test_pretty);
+    g_test_add_func("/address/rights", test_rights);
+    g_test_add_func("/address/has-path", test_has_path);
     g_test_add_func("/address/mistakes", test_mistakes);
     g_test_add_func("/address/copy", test_copy);
     return g_test_run();

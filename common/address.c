@@ -128,6 +128,7 @@ typedef struct {
     gboolean wait_said;
     gboolean reconnect_said;
     guint64 reconnect;
+    const char *path_said; /* (nullable): an option that is for the path of a unix server */
 } Options;
 
 /* @value: (nullable): an option without one is on */
@@ -142,7 +143,53 @@ static gboolean read_switch(const char *name, const char *value, gboolean *ret_o
     return TRUE;
 }
 
-static gboolean read_option(Options *options, const char *part, GError **error)
+/* Digits alone are a number, as for chown(1); whether there is such a name only the system knows.
+ */
+static gboolean read_account(const char *name, const char *value, char **ret_account,
+                             GError **error)
+{
+    guint64 number;
+
+    if (!value || value[0] == '\0')
+        return fail(error, "there is no name behind '%s='", name);
+    if (strspn(value, "0123456789") == strlen(value) &&
+        !read_number(name, value, ADDRESS_ID_MAX, &number, error))
+        return FALSE;
+    g_free(*ret_account);
+    *ret_account = g_strdup(value);
+    return TRUE;
+}
+
+/* Nobody could connect to a path of mode 0, which so is free to mean that nothing was said. */
+static gboolean read_mode(const char *value, guint *ret_mode, GError **error)
+{
+    guint64 mode;
+
+    if (!g_ascii_string_to_unsigned(value, 8, 1, 0777, &mode, NULL))
+        return fail(error, "mode '%s' is not an octal number from 1 to 777", value);
+    *ret_mode = (guint)mode;
+    return TRUE;
+}
+
+static gboolean read_path_option(Address *address, Options *options, const char *name,
+                                 const char *value, GError **error)
+{
+    if (strcmp(name, "mode") == 0) {
+        options->path_said = "mode";
+        return read_mode(value ? value : "", &address->mode, error);
+    }
+    if (strcmp(name, "user") == 0) {
+        options->path_said = "user";
+        return read_account(name, value, &address->user, error);
+    }
+    if (strcmp(name, "group") == 0) {
+        options->path_said = "group";
+        return read_account(name, value, &address->group, error);
+    }
+    return fail(error, "option '%s' is not known", name);
+}
+
+static gboolean read_option(Address *address, Options *options, const char *part, GError **error)
 {
     const char *equals = strchr(part, '=');
     const char *value = equals ? equals + 1 : NULL;
@@ -173,7 +220,14 @@ static gboolean read_option(Options *options, const char *part, GError **error)
     /* Many command lines have it, and every connection of ours is without delay. */
     if (strcmp(name, "nodelay") == 0)
         return read_switch(name, value, &nodelay, error);
-    return fail(error, "option '%s' is not known", name);
+    if (strcmp(name, "pretty") == 0)
+        return read_switch(name, value, &address->pretty, error);
+    return read_path_option(address, options, name, value, error);
+}
+
+gboolean address_has_path(const Address *address)
+{
+    return address->kind == ADDRESS_UNIX && address->path[0] != '@';
 }
 
 /* What does not fit together is refused as QEMU refuses it. */
@@ -183,6 +237,11 @@ static gboolean apply(Address *address, const Options *options, GError **error)
         return fail(error, "option 'wait' is for a server, and this connects");
     if (options->server && options->reconnect_said)
         return fail(error, "option 'reconnect' is for what connects, and this is a server");
+    if (options->reconnect_said && address->kind == ADDRESS_FD)
+        return fail(error, "option 'reconnect' is for what connects, and a descriptor serves once");
+    if (options->path_said && (!options->server || !address_has_path(address)))
+        return fail(error, "option '%s' is for the path that a unix server makes",
+                    options->path_said);
     if (!options->server && address->kind == ADDRESS_TCP && address->host[0] == '\0')
         return fail(error, "there is no host to connect to");
     if (!options->server && address->kind == ADDRESS_VSOCK && address->cid == ADDRESS_CID_ANY)
@@ -228,7 +287,7 @@ static gboolean read_parts(Address *address, const char *text, const AddressDefa
     if (!read_name(address, name, error))
         return FALSE;
     while ((part = next_part(&at))) {
-        gboolean ok = read_option(&options, part, error);
+        gboolean ok = read_option(address, &options, part, error);
 
         g_free(part);
         if (!ok)
@@ -256,6 +315,8 @@ Address *address_copy(const Address *address)
     copy->path = g_strdup(address->path);
     copy->host = g_strdup(address->host);
     copy->port = g_strdup(address->port);
+    copy->user = g_strdup(address->user);
+    copy->group = g_strdup(address->group);
     return copy;
 }
 
@@ -266,6 +327,8 @@ void address_free(Address *address)
     g_free(address->path);
     g_free(address->host);
     g_free(address->port);
+    g_free(address->user);
+    g_free(address->group);
     g_free(address);
 }
 

@@ -6,11 +6,13 @@
  *   unix:PATH  tcp:HOST:PORT  vsock:CID:PORT  fd:N
  *   behind it, in any order, the last of a kind counts:
  *   ,server[=on|off] ,noserver ,wait[=on|off] ,nowait ,reconnect=SECONDS ,nodelay
+ *   ,pretty[=on|off] ,mode=OCTAL ,user=NAME|UID ,group=NAME|GID
  *
  * An IPv6 address stands in brackets, an abstract unix name behind '@'; an empty HOST or CID
  * listens on all there are. A comma that belongs to a name is written twice.
  *
- * Owns the syntax. Leaves sockets to proxy/listener.h and proxy/dial.h.
+ * Owns the syntax. Leaves sockets to proxy/listener.h and proxy/dial.h, and with them whether there
+ * is such a host, user or descriptor.
  */
 
 #pragma once
@@ -24,6 +26,9 @@ typedef enum { ADDRESS_UNIX, ADDRESS_TCP, ADDRESS_VSOCK, ADDRESS_FD } AddressKin
 /* The kernel's name for "any context" */
 #define ADDRESS_CID_ANY G_MAXUINT32
 
+/* The largest number of a user or a group: the one above it is the kernel's for "none". */
+#define ADDRESS_ID_MAX (G_MAXUINT32 - 1)
+
 typedef struct {
     AddressKind kind;
     char *path;      /* unix; a leading '@' means the abstract name space */
@@ -34,6 +39,10 @@ typedef struct {
     gboolean server; /* listens, instead of connecting */
     gboolean wait;   /* QEMU's start waits for the first client; only with server */
     guint reconnect; /* seconds; 0 for not at all; never with server */
+    gboolean pretty; /* replies are indented */
+    guint mode;      /* of the path of a unix server; 0 for what the umask leaves */
+    char *user;      /* (nullable): its owner, name or number */
+    char *group;     /* (nullable): the same */
 } Address;
 
 /* What an address means that does not say: each option of the command line has its own. */
@@ -52,6 +61,9 @@ Address *address_parse(const char *text, const AddressDefaults *defaults,
 Address *address_copy(const Address *address);
 void address_free(Address *address);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Address, address_free)
+
+/* Whether it is a unix socket that is seen in the file system. */
+gboolean address_has_path(const Address *address);
 
 /* Returns: (transfer full): the address without its options, for messages: "tcp:localhost:4444" */
 char *address_to_string(const Address *address);

@@ -44,6 +44,7 @@ struct Client {
     gpointer owner;
     char *peer;
     gint64 user; /* -1 where it is not known */
+    gboolean pretty;
     ClientCommon *common;
     Charge charge;
     gpointer data;     /* the owner's */
@@ -432,8 +433,8 @@ static void set_deadline(Client *client, guint64 us)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops, gpointer owner,
-                   ClientCommon *common)
+Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, const ClientOps *ops,
+                   gpointer owner, ClientCommon *common)
 {
     const Bounds *bounds = common->bounds;
     const QueueLimits limits = {bounds->output_pause_bytes / LIMIT_OUTPUT_LOW_PART,
@@ -442,6 +443,7 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops,
 
     *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer), .common = common};
     client->user = socket_peer_user(fd);
+    client->pretty = pretty;
     charge_init(&client->charge, &common->memory, bounds->client_bytes);
     charge_set_own(&client->charge, LIMIT_CLIENT_OWN_BYTES);
     g_queue_init(&client->read_ahead);

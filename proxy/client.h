@@ -46,12 +46,13 @@ typedef struct {
  * client_new:
  * @fd: (transfer full)
  * @peer: who it is, for logs and status
+ * @pretty: what it is sent is for people to read
  * @common: must outlive the client
  *
  * The client hears nothing before client_greet().
  */
-Client *client_new(IoLoop *loop, int fd, const char *peer, const ClientOps *ops, gpointer owner,
-                   ClientCommon *common);
+Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, const ClientOps *ops,
+                   gpointer owner, ClientCommon *common);
 void client_free(Client *client);
 
 /**

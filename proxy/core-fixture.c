@@ -18,12 +18,11 @@ static void on_closed(gpointer owner, const char *why)
     g_string_append_printf(fixture->closed, "%s\n", why);
 }
 
-void core_set_up_alone(CoreFixture *fixture, gconstpointer unused)
+void core_set_up_new(CoreFixture *fixture, gconstpointer unused)
 {
     static const CoreOps ops = {on_closed};
     Address monitor = {.kind = ADDRESS_UNIX};
     Address channel = {.kind = ADDRESS_UNIX};
-    Address listener = {.kind = ADDRESS_UNIX, .server = TRUE};
     g_autoptr(GError) error = NULL;
 
     *fixture = (CoreFixture){.listening = {-1, -1}, .closed = g_string_new(NULL)};
@@ -31,11 +30,26 @@ void core_set_up_alone(CoreFixture *fixture, gconstpointer unused)
     g_assert_no_error(error);
     fixture->monitor = monitor.path = g_build_filename(fixture->folder, "monitor", NULL);
     fixture->channel = channel.path = g_build_filename(fixture->folder, "channel", NULL);
-    fixture->socket = listener.path = g_build_filename(fixture->folder, "proxy", NULL);
+    fixture->socket = g_build_filename(fixture->folder, "proxy", NULL);
     world_init(&fixture->world);
     fixture->core = core_new(fixture->world.context, &monitor, &channel, &ops, fixture, &error);
     g_assert_no_error(error);
-    g_assert_true(core_add_listener(fixture->core, &listener, &error));
+}
+
+void core_listen(CoreFixture *fixture, const char *path, gboolean wait)
+{
+    const Address address = {
+        .kind = ADDRESS_UNIX, .path = (char *)path, .server = TRUE, .wait = wait};
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(core_add_listener(fixture->core, &address, &error));
+    g_assert_no_error(error);
+}
+
+void core_set_up_alone(CoreFixture *fixture, gconstpointer unused)
+{
+    core_set_up_new(fixture, unused);
+    core_listen(fixture, fixture->socket, FALSE);
     core_start(fixture->core);
     world_settle(&fixture->world);
 }

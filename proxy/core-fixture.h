@@ -40,6 +40,12 @@ typedef struct {
     GString *closed; /* why the core was closed: a line for each time */
 } CoreFixture;
 
+/* Neither started nor with a listener. */
+void core_set_up_new(CoreFixture *fixture, gconstpointer unused);
+
+/* Adds a listener. @wait: QEMU's start waits for its first client. */
+void core_listen(CoreFixture *fixture, const char *path, gboolean wait);
+
 /* Started, with a listener, but QEMU is not there yet. */
 void core_set_up_alone(CoreFixture *fixture, gconstpointer unused);
 

@@ -13,8 +13,8 @@
 
 #include "agent-lane.h"
 #include "client.h"
+#include "entrance.h"
 #include "introspect.h"
-#include "listener.h"
 #include "monitor.h"
 #include "router.h"
 #include "socket.h"
@@ -32,9 +32,9 @@ struct Core {
     gpointer owner;
     IoLoop *loop;
 
-    GPtrArray *listeners;
-    GQueue clients;  /* of Client */
-    GQueue departed; /* of Client: have left, freed at the next turn of the loop */
+    GPtrArray *entrances; /* of Entrance */
+    GQueue clients;       /* of Client */
+    GQueue departed;      /* of Client: have left, freed at the next turn of the loop */
     IoTimer *reaper;
     Bounds bounds;
     ClientCommon common; /* of all clients */
@@ -50,6 +50,7 @@ struct Core {
 
     char *version; /* (nullable): of QEMU's greeting, while any monitor is connected */
     gboolean oob;
+    gboolean held; /* started, but a client is waited for before QEMU is turned to */
     char *closing; /* (nullable): why, once QEMU has gone */
 };
 
@@ -286,7 +287,10 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
         monitor_leave(client_data(client), client);
     if (core->lane)
         agent_lane_foreach(core->lane, orphan_of, client);
-    /* 2 it goes at the next turn: whoever called may still hold it */
+    /* 2 where it was dialled, it may be dialled again */
+    for (guint i = 0; i < core->entrances->len; i++)
+        entrance_left(core->entrances->pdata[i], client);
+    /* 3 it goes at the next turn: whoever called may still hold it */
     g_queue_remove(&core->clients, client);
     g_queue_push_tail(&core->departed, client);
     io_timer_set(core->reaper, 0);
@@ -324,7 +328,7 @@ static void close_all(Core *core, const char *why)
 {
     /* 1 nobody new */
     core->closing = g_strdup(why);
-    g_ptr_array_set_size(core->listeners, 0);
+    g_ptr_array_set_size(core->entrances, 0);
     /* 2 as QEMU itself would: what is written is still read, then the connections close */
     finish_clients(core, NULL);
     /* 3 what was under way in the guest has no answer */
@@ -419,7 +423,23 @@ static const char *no_place(const Core *core, gint64 user)
                : NULL;
 }
 
-static void on_accepted(gpointer owner, int fd, const char *peer)
+/* QEMU is held by what waits in it for us, as long as we wait for a client. */
+static void connect_unless_held(Core *core)
+{
+    if (!core->held)
+        return;
+    for (guint i = 0; i < core->entrances->len; i++)
+        if (entrance_is_awaited(core->entrances->pdata[i]))
+            return;
+    core->held = FALSE;
+    core->started = TRUE;
+    for (guint i = 0; i < core->monitors->len; i++)
+        upstream_connect(monitor_upstream(core->monitors->pdata[i]));
+    if (core->lane)
+        agent_lane_connect(core->lane);
+}
+
+static void on_came(gpointer owner, Entrance *entrance, int fd, const char *peer)
 {
     static const ClientOps ops = {core_request, core_client_gone};
     Core *core = owner;
@@ -430,11 +450,15 @@ static void on_accepted(gpointer owner, int fd, const char *peer)
         core->refused++;
         g_debug("%s: refused, %s", peer, why);
         close(fd);
+        entrance_turned_away(entrance);
         return;
     }
     socket_keep_alive(fd, (guint)core->bounds.keepalive_seconds);
-    client = client_new(core->loop, fd, peer, &ops, core, &core->common);
+    client = client_new(core->loop, fd, peer, entrance_address(entrance)->pretty, &ops, core,
+                        &core->common);
     g_queue_push_tail(&core->clients, client);
+    entrance_let_in(entrance, client);
+    connect_unless_held(core);
     if (core->version)
         greet(core, client);
 }
@@ -482,8 +506,8 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
     g_queue_init(&core->clients);
     g_queue_init(&core->departed);
-    core->listeners = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
     core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    core->entrances = g_ptr_array_new_with_free_func((GDestroyNotify)entrance_free);
     core->reaper = io_timer_new(core->loop, on_reaper, core);
     bounds_init(&core->bounds);
     core->common.bounds = &core->bounds;
@@ -502,7 +526,7 @@ void core_free(Core *core)
 {
     if (!core)
         return;
-    g_ptr_array_unref(core->listeners);
+    g_ptr_array_set_size(core->entrances, 0);
     finish_clients(core, NULL);
     /* Each fails what it has, and clients leave meanwhile; these know their monitor until then. */
     for (guint i = 0; i < core->monitors->len; i++)
@@ -515,6 +539,7 @@ void core_free(Core *core)
     introspect_clear(&core->introspect);
     charge_clear(&core->common.memory);
     io_timer_free(core->reaper);
+    g_ptr_array_unref(core->entrances);
     io_loop_unref(core->loop);
     g_free(core->version);
     g_free(core->closing);
@@ -536,11 +561,11 @@ gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 
 gboolean core_add_listener(Core *core, const Address *address, GError **error)
 {
-    Listener *listener = listener_new(core->loop, address, on_accepted, core, error);
+    Entrance *entrance = entrance_new(core->loop, address, on_came, core, error);
 
-    if (!listener)
+    if (!entrance)
         return FALSE;
-    g_ptr_array_add(core->listeners, listener);
+    g_ptr_array_add(core->entrances, entrance);
     return TRUE;
 }
 
@@ -559,9 +584,6 @@ gboolean core_set_limit(Core *core, const char *text, GError **error)
 
 void core_start(Core *core)
 {
-    core->started = TRUE;
-    for (guint i = 0; i < core->monitors->len; i++)
-        upstream_connect(monitor_upstream(core->monitors->pdata[i]));
-    if (core->lane)
-        agent_lane_connect(core->lane);
+    core->held = TRUE;
+    connect_unless_held(core);
 }

@@ -35,6 +35,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreOps *ops, gpointer owner, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void core_free(Core *core);
 
+/* Clients come from @address from now on, whichever direction it says; see entrance.h. */
 gboolean core_add_listener(Core *core, const Address *address,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -49,7 +50,8 @@ void core_set_persist(Core *core, gboolean persist);
  * bounds_parse() */
 gboolean core_set_limit(Core *core, const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Connects to QEMU and the agent, as soon as they are there. */
+/* Connects to QEMU and the agent, as soon as they are there; but not before each listener that was
+ * added with `wait` has let in its first client. */
 void core_start(Core *core);
 
 /* Returns: (transfer full): what qga-proxy-status returns, as JSON text */

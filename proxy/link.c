@@ -17,8 +17,9 @@ struct Link {
     gboolean wanted;
     Listener *listener; /* where the peer comes to us */
     Dial *dial;         /* the attempt under way, where we go */
+    int inherited;      /* taken over and not yet dialled, or -1 */
     IoTimer *retry;
-    guint pause_ms;  /* before the next attempt */
+    guint pause_ms;  /* before the next attempt, where the address does not say */
     gint64 given_us; /* when there was a connection last; 0 for never */
     char *trouble;
 };
@@ -46,6 +47,15 @@ static void lengthen_pause(Link *link)
                                          : MIN(link->pause_ms * 2, LIMIT_RECONNECT_LAST_MS);
 }
 
+static void dial_later(Link *link)
+{
+    gint64 pause_us = link->address->reconnect > 0
+                          ? (gint64)link->address->reconnect * G_USEC_PER_SEC
+                          : (gint64)link->pause_ms * 1000;
+
+    io_timer_set(link->retry, io_loop_now(link->loop) + pause_us);
+}
+
 static void on_dialled(gpointer owner, int fd, const GError *error)
 {
     Link *link = owner;
@@ -60,7 +70,7 @@ static void on_dialled(gpointer owner, int fd, const GError *error)
     if (link->address->kind == ADDRESS_FD) /* by the next attempt the number may be another's */
         return;
     lengthen_pause(link);
-    io_timer_set(link->retry, io_loop_now(link->loop) + (gint64)link->pause_ms * 1000);
+    dial_later(link);
 }
 
 static void try_now(gpointer owner, gint64 now_us)
@@ -68,6 +78,7 @@ static void try_now(gpointer owner, gint64 now_us)
     Link *link = owner;
 
     g_clear_pointer(&link->dial, dial_free);
+    link->inherited = -1;
     link->dial = dial_new(link->loop, link->address, on_dialled, link);
 }
 
@@ -76,7 +87,8 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
 {
     Link *link = g_new(Link, 1);
 
-    *link = (Link){.loop = io_loop_ref(loop), .connected = connected, .owner = owner};
+    *link =
+        (Link){.loop = io_loop_ref(loop), .connected = connected, .owner = owner, .inherited = -1};
     link->address = address_copy(address);
     link->retry = io_timer_new(loop, try_now, link);
     if (address->server) {
@@ -97,6 +109,8 @@ void link_free(Link *link)
     g_clear_pointer(&link->dial, dial_free);
     g_clear_pointer(&link->listener, listener_free);
     io_timer_free(link->retry);
+    if (link->inherited >= 0)
+        close(link->inherited);
     address_free(link->address);
     g_free(link->trouble);
     io_loop_unref(link->loop);
@@ -115,7 +129,14 @@ static void dial_again(Link *link)
         lengthen_pause(link);
     else
         link->pause_ms = 0;
-    io_timer_set(link->retry, io_loop_now(link->loop) + (gint64)link->pause_ms * 1000);
+    dial_later(link);
+}
+
+static void dial_first(Link *link)
+{
+    if (link->address->kind == ADDRESS_FD)
+        link->inherited = (int)link->address->number;
+    io_timer_set(link->retry, 0);
 }
 
 void link_connect(Link *link)
@@ -125,6 +146,8 @@ void link_connect(Link *link)
     link->wanted = TRUE;
     if (link->listener)
         listener_pause(link->listener, FALSE);
+    else if (!link->given_us)
+        dial_first(link);
     else if (link_is_used_up(link))
         link->trouble = g_strdup("its descriptor was used up");
     else

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * link: the one connection to QEMU's monitor, or to the agent's channel, made in either direction.
+ * link: one connection at a time: to QEMU's monitor, to the agent's channel or to a client that is
+ * dialled, made in either direction.
  *
- * Owns how it comes about: connecting out with a growing pause between attempts, accepting one peer
- * at a time where the address says `server`, or taking over a descriptor. Leaves what is said on it
- * to the endpoint.
+ * Owns how it comes about: connecting out, with the pause that the address says between attempts or
+ * else a growing one, accepting one peer at a time where the address says `server`, or taking over
+ * a descriptor. Leaves what is said on it to the endpoint.
  */
 
 #pragma once
@@ -31,8 +32,8 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void link_free(Link *link);
 
-/* Wants a connection; called again when the last one was lost. An inherited descriptor serves once.
- */
+/* Wants a connection; called again when the last one was lost. An inherited descriptor is taken
+ * over by the first call, and serves once. */
 void link_connect(Link *link);
 
 /* Whether there will be no other connection: the one descriptor was used. */

@@ -198,6 +198,21 @@ static void test_in_use(Fixture *fixture, gconstpointer unused)
     close(other);
 }
 
+/* Whose path it is to be is known to the address alone. */
+static void test_rights(Fixture *fixture, gconstpointer unused)
+{
+    g_autofree char *text = g_strconcat(fixture->address, ",mode=606", NULL);
+    g_autofree char *stranger = g_strconcat(fixture->address, ",user=no-such-user", NULL);
+    GStatBuf status;
+
+    start(fixture, text);
+    g_assert_no_errno(g_lstat(fixture->path, &status));
+    g_assert_cmpuint(status.st_mode & 07777, ==, 0606);
+    g_clear_pointer(&fixture->listener, listener_free);
+    assert_fails(fixture, stranger, G_IO_ERROR_NOT_FOUND,
+                 "cannot listen on %s: there is no user 'no-such-user'", fixture->address);
+}
+
 static void test_no_socket(Fixture *fixture, gconstpointer unused)
 {
     g_assert_true(g_file_set_contents(fixture->path, "precious", -1, NULL));
@@ -217,6 +232,21 @@ static void test_no_folder(Fixture *fixture, gconstpointer unused)
                  "cannot listen on %s: No such file or directory", address);
     assert_fails(fixture, too_long, G_IO_ERROR_FILENAME_TOO_LONG,
                  "'%s' is 200 bytes long, a socket's path at most 107", endless);
+}
+
+/* A path may be as long as a socket's may be. */
+static void test_longest(Fixture *fixture, gconstpointer unused)
+{
+    g_autofree char *file = g_strnfill(107 - strlen(fixture->folder) - 1, 'x');
+    g_autofree char *path = g_build_filename(fixture->folder, file, NULL);
+    g_autofree char *address = g_strconcat("unix:", path, NULL);
+
+    start(fixture, address);
+    close(sockets_connect_unix(path));
+    g_clear_pointer(&fixture->listener, listener_free);
+    close(sockets_listen_unix(path, 1));
+    start(fixture, address);
+    close(sockets_connect_unix(path));
 }
 
 /* Somebody put another socket in our place: that one is not ours to take away. */
@@ -487,8 +517,10 @@ int main(int argc, char **argv)
     ADD("/listener/unix/abstract", test_abstract);
     ADD("/listener/unix/stale", test_stale);
     ADD("/listener/unix/in-use", test_in_use);
+    ADD("/listener/unix/rights", test_rights);
     ADD("/listener/unix/no-socket", test_no_socket);
     ADD("/listener/unix/no-folder", test_no_folder);
+    ADD("/listener/unix/longest", test_longest);
     ADD("/listener/unix/replaced", test_replaced);
     ADD("/listener/tcp/one", test_tcp);
     ADD("/listener/tcp/both-families", test_both_families);

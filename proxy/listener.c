@@ -3,12 +3,12 @@
 #include "listener.h"
 
 #include "socket.h"
+#include "socket-path.h"
 
 #include <errno.h>
 #include <gio/gio.h>
 #include <netdb.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -36,9 +36,7 @@ struct Listener {
 
     Socket sockets[SOCKETS];
     guint n_sockets;
-    gboolean has_path; /* unix: there is a path that is ours, as long as it is this inode */
-    dev_t path_device;
-    ino_t path_inode;
+    SocketPath path; /* unix: the one that is ours, if any */
 
     gboolean paused;
     gboolean resting;
@@ -182,85 +180,40 @@ static int open_socket(const SocketName *name)
     return -1;
 }
 
-/* Returns: 0 where a server answers at @name, or errno */
-static int ask(const SocketName *name)
-{
-    int fd = socket_open(name->any.sa_family);
-    int number = 0;
-
-    if (fd < 0)
-        return errno;
-    if (connect(fd, &name->any, name->len) < 0)
-        number = errno;
-    close(fd);
-    return number;
-}
-
-/* A server that was killed leaves its path behind, which nobody answers at and nobody can bind. */
-static gboolean remove_stale(const Address *address, const SocketName *name, GError **error)
-{
-    struct stat status;
-    int number;
-
-    if (lstat(address->path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
-        fail(error, address, G_IO_ERROR_EXISTS, "there is something else than a socket");
-        return FALSE;
-    }
-    number = ask(name);
-    if (number == 0 || number == EAGAIN) {
-        fail(error, address, G_IO_ERROR_ADDRESS_IN_USE, "it is in use by another server");
-        return FALSE;
-    }
-    if (number == ECONNREFUSED && unlink(address->path) < 0)
-        number = errno;
-    if (number == ECONNREFUSED || number == ENOENT)
-        return TRUE;
-    fail_errno(error, address, number);
-    return FALSE;
-}
-
-static void note_path(Listener *listener)
-{
-    struct stat status = {0};
-
-    listener->has_path = lstat(listener->address->path, &status) == 0;
-    listener->path_device = status.st_dev;
-    listener->path_inode = status.st_ino;
-}
-
-/* Another server may have put its own in our place meanwhile. While our socket is open, its inode's
- * number is not given to another. */
-static void remove_path(const Listener *listener)
-{
-    struct stat status;
-
-    if (listener->has_path && lstat(listener->address->path, &status) == 0 &&
-        status.st_dev == listener->path_device && status.st_ino == listener->path_inode)
-        unlink(listener->address->path);
-}
-
-static gboolean open_local(Listener *listener, GError **error)
+static gboolean open_path(Listener *listener, GError **error)
 {
     const Address *address = listener->address;
-    gboolean on_path = address->kind == ADDRESS_UNIX && address->path[0] != '@';
     SocketName name;
+    GError *reason = NULL;
     int fd;
 
     if (!socket_name_from_address(address, &name, error))
         return FALSE;
-    fd = open_socket(&name);
-    if (fd < 0 && errno == EADDRINUSE && on_path) {
-        if (!remove_stale(address, &name, error))
-            return FALSE;
-        fd = open_socket(&name);
-    }
+    fd = socket_path_listen(&listener->path, address, &name, &reason);
     if (fd < 0) {
-        fail_errno(error, address, errno);
+        fail(error, address, reason->code, "%s", reason->message);
+        g_error_free(reason);
         return FALSE;
     }
     add_socket(listener, fd);
-    if (on_path)
-        note_path(listener);
+    return TRUE;
+}
+
+static gboolean open_local(Listener *listener, GError **error)
+{
+    SocketName name;
+    int fd;
+
+    if (address_has_path(listener->address))
+        return open_path(listener, error);
+    if (!socket_name_from_address(listener->address, &name, error))
+        return FALSE;
+    fd = open_socket(&name);
+    if (fd < 0) {
+        fail_errno(error, listener->address, errno);
+        return FALSE;
+    }
+    add_socket(listener, fd);
     return TRUE;
 }
 
@@ -400,7 +353,7 @@ void listener_free(Listener *listener)
         return;
     if (listener->gone)
         *listener->gone = TRUE;
-    remove_path(listener);
+    socket_path_clear(&listener->path); /* while the socket is open: see there */
     drop_sockets(listener);
     io_timer_free(listener->rest);
     address_free(listener->address);

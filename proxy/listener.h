@@ -3,10 +3,8 @@
 /*
  * listener: accepts connections on one address.
  *
- * Owns the listening descriptors (a host name can stand for an IPv4 and an IPv6 address) and a unix
- * socket's path: a stale one is replaced, one that a live server listens on is not, and ours goes
- * with us. Leaves accepted descriptors to whoever is called back, and the path's mode to the
- * caller's umask.
+ * Owns the listening descriptors (a host name can stand for an IPv4 and an IPv6 address). Leaves
+ * accepted descriptors to whoever is called back, and a unix socket's path to socket-path.h.
  */
 
 #pragma once
@@ -29,8 +27,9 @@ typedef void (*ListenerCallback)(gpointer owner, int fd, const char *peer);
  * @callback: may free the listener
  * @error: G_IO_ERROR, names the address
  *
- * Names are looked up here and now, which can take as long as a look-up takes: listening is for
- * start-up, when there is nobody yet to be kept waiting. "localhost" is both of its addresses.
+ * Names, of hosts, users and groups, are looked up here and now, which can take as long as a
+ * look-up takes: listening is for start-up, when there is nobody yet to be kept waiting.
+ * "localhost" is both of its addresses.
  *
  * When descriptors run out, accepting pauses for a moment instead of spinning.
  */

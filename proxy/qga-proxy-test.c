@@ -152,6 +152,8 @@ static void test_bad_addresses(Fixture *fixture, gconstpointer unused)
         {"tcp:localhost", NULL, QGA_PROXY_ERROR_ADDRESS, "tcp:localhost"},
         {"unix:/m,server=maybe", NULL, QGA_PROXY_ERROR_ADDRESS, "maybe"},
         {"unix:/m", "fd:x", QGA_PROXY_ERROR_ADDRESS, "fd:x"},
+        {"unix:/m,pretty=on", NULL, QGA_PROXY_ERROR_ADDRESS, "pretty"},
+        {"unix:/m", "unix:/a,pretty", QGA_PROXY_ERROR_ADDRESS, "pretty"},
         {"unix:/no/such/folder/m,server=on", NULL, QGA_PROXY_ERROR_SOCKET, "/no/such/folder/m"},
         {"unix:/m", "unix:/no/such/folder/a,server=on", QGA_PROXY_ERROR_SOCKET,
          "/no/such/folder/a"},
@@ -176,7 +178,10 @@ static void test_bad_listeners(Fixture *fixture, gconstpointer unused)
         const char *culprit;
     } cases[] = {
         {"nonsense", QGA_PROXY_ERROR_ADDRESS, "nonsense"},
-        {"unix:/tmp/x,server=off", QGA_PROXY_ERROR_ADDRESS, "unix:/tmp/x"},
+        {"unix:@x,mode=600", QGA_PROXY_ERROR_ADDRESS, "mode"},
+        {"unix:/x,server=off,wait=on", QGA_PROXY_ERROR_ADDRESS, "wait"},
+        {"unix:/tmp/x,user=no-such-user", QGA_PROXY_ERROR_SOCKET, "no-such-user"},
+        {"fd:1023,server=off", QGA_PROXY_ERROR_SOCKET, "fd:1023"},
         {"unix:/no/such/folder/l", QGA_PROXY_ERROR_SOCKET, "/no/such/folder/l"},
         {"tcp:192.0.2.1:0", QGA_PROXY_ERROR_SOCKET, "192.0.2.1"},
     };
@@ -210,6 +215,24 @@ static void test_serves(Fixture *fixture, gconstpointer unused)
                          "{\"return\": {}}\r\n{\"return\": {}, \"id\": 1}\r\n");
     status = qga_proxy_dup_status(fixture->proxy);
     g_assert_nonnull(strstr(status, "\"clients\": 1"));
+    g_assert_finalize_object(g_steal_pointer(&fixture->proxy));
+    peer_expect_end(&client);
+    peer_clear(&client);
+}
+
+/* Clients that are connected to, and after the start as well. */
+static void test_connects_out(Fixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *address = NULL;
+    Peer client;
+
+    start(fixture);
+    address = g_strdup_printf("fd:%d,server=off", peer_init_pair(&client, SOCK_STREAM));
+    g_assert_true(qga_proxy_add_listener(fixture->proxy, address, &error));
+    g_assert_no_error(error);
+    settle(fixture);
+    peer_expect(&client, "{\"QMP\": {\"version\": {\"qemu\": {}}, \"capabilities\": []}}\r\n");
     g_assert_finalize_object(g_steal_pointer(&fixture->proxy));
     peer_expect_end(&client);
     peer_clear(&client);
@@ -312,6 +335,7 @@ int main(int argc, char **argv)
     ADD("/qga-proxy/bad-addresses", test_bad_addresses);
     ADD("/qga-proxy/bad-listeners", test_bad_listeners);
     ADD("/qga-proxy/serves", test_serves);
+    ADD("/qga-proxy/connects-out", test_connects_out);
     ADD("/qga-proxy/context", test_context);
     ADD("/qga-proxy/stopped", test_stopped);
     ADD("/qga-proxy/never-started", test_never_started);

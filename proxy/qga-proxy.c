@@ -94,6 +94,19 @@ static Address *parse(const char *text, gboolean server, GError **error)
     return address;
 }
 
+/* QEMU and the agent's channel are read by us, and not by people. */
+static Address *parse_own(const char *text, GError **error)
+{
+    g_autoptr(Address) address = parse(text, FALSE, error);
+
+    if (address && address->pretty) {
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS,
+                    "address '%s': option 'pretty' is for clients", text);
+        return NULL;
+    }
+    return g_steal_pointer(&address);
+}
+
 /* Embedders see one domain, whatever part of the core reports a failure. */
 static void pass_on(GError *cause, QgaProxyError code, GError **error)
 {
@@ -118,11 +131,11 @@ QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
 
     g_return_val_if_fail(monitor != NULL, NULL);
 
-    monitor_address = parse(monitor, FALSE, error);
+    monitor_address = parse_own(monitor, error);
     if (!monitor_address)
         return NULL;
     if (agent) {
-        agent_address = parse(agent, FALSE, error);
+        agent_address = parse_own(agent, error);
         if (!agent_address)
             return NULL;
     }
@@ -148,11 +161,6 @@ gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **er
     parsed = parse(address, TRUE, error);
     if (!parsed)
         return FALSE;
-    if (!parsed->server) {
-        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS,
-                    "%s: clients can only be listened for, not connected to", address);
-        return FALSE;
-    }
     if (!core_add_listener(self->core, parsed, &cause)) {
         pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
         return FALSE;
@@ -170,7 +178,7 @@ gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **err
 
     if (has_stopped(self, error))
         return FALSE;
-    address = parse(monitor, FALSE, error);
+    address = parse_own(monitor, error);
     if (!address)
         return FALSE;
     if (core_add_monitor(self->core, address, &cause))

@@ -44,8 +44,7 @@ QGA_PROXY_API G_DECLARE_FINAL_TYPE(QgaProxy, qga_proxy, QGA, PROXY, GObject)
 /**
  * qga_proxy_new:
  * @monitor: address of QEMU's QMP socket, as QEMU writes it: `unix:/run/vm.qmp`,
- * `tcp:localhost:4445`, with
- *   `,server=on` if QEMU connects to us
+ *   `tcp:localhost:4445`, with `,server=on` if QEMU connects to us
  * @agent: (nullable): address of the chardev that QEMU's guest agent port is connected to; %NULL
  * for none
  * @error: of domain %QGA_PROXY_ERROR
@@ -59,9 +58,25 @@ QGA_PROXY_API QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GE
 
 /**
  * qga_proxy_add_listener:
- * @address: where QMP clients connect: `unix:PATH` or `tcp:HOST:PORT`
+ * @address: where QMP clients connect: `unix:PATH`, `unix:@NAME`, `tcp:HOST:PORT`,
+ * `vsock:CID:PORT`, or `fd:N` for a descriptor that listens already
  *
- * Clients may connect from now on; they are greeted when QEMU is connected.
+ * Options may stand behind the address, separated by commas:
+ *
+ * - `wait=on`: qga_proxy_start() does not turn to QEMU before the first client from here is
+ *   connected, so that a QEMU that waits for its monitor (`-qmp …,server=on`) waits for that
+ * client. Without effect once that has happened.
+ * - `server=off`: the client is connected to, one at a time, instead of being listened for; `fd:N`
+ *   is a connected client then. It is tried until it was reached once.
+ * - `reconnect=SECONDS`, with that: tried again after so many seconds, also when the client was
+ * lost
+ * - `pretty=on`: what is sent to these clients is indented
+ * - `mode=OCTAL`, `user=NAME|UID`, `group=NAME|GID`, behind a path: who may connect. An owner
+ * without a mode connects alone (600, or 660 with a group), else the umask decides.
+ *
+ * May be called before and after qga_proxy_start(). Clients may connect from now on; they are
+ * greeted when QEMU is connected. A descriptor is taken over, unless this fails. Names of hosts,
+ * users and groups are looked up within the call.
  *
  * Returns: %FALSE, with @error set, where the address is not usable
  */
@@ -110,7 +125,8 @@ QGA_PROXY_API char **qga_proxy_list_limits(void);
 /**
  * qga_proxy_start:
  *
- * Connects to QEMU and to the agent's channel, now or as soon as they are there.
+ * Connects to QEMU and to the agent's channel, now or as soon as they are there. Where an address
+ * of clients says `wait=on`, its first client is waited for before that.
  */
 QGA_PROXY_API void qga_proxy_start(QgaProxy *self);
 

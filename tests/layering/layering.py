@@ -22,7 +22,7 @@ MAX_FUNCTION_LINES = 80
 # ---- Areas ---------------------------------------------------------------------------------------
 
 ENDPOINTS = {"client", "upstream", "agent-lane", "listener", "raw-client"}
-PLUMBING = {"io", "dial", "link", "rights", "socket"}  # descriptors below the endpoints
+PLUMBING = {"io", "dial", "entrance", "link", "rights", "socket", "socket-path"}  # descriptors below the endpoints
 CORE = {"core", "monitor", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
@@ -51,7 +51,7 @@ MAY_INCLUDE = {
 MAY_ALSO_INCLUDE = {
     "agent command": {"agent/dispatch.h", "agent/system.h"},
     "test support": {"proxy/io.h"},  # a world turns a loop and moves its clock
-    "proxy plumbing": {"proxy/listener.h"},  # a link is made in either direction
+    "proxy plumbing": {"proxy/listener.h"},  # made in either direction
 }
 
 PURE_AREAS = {"common", "common test", "proxy pure part"}

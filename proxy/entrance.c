@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "entrance.h"
+
+#include "link.h"
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <sys/socket.h>
+
+struct Entrance {
+    Address *address;
+    EntranceCallback callback;
+    gpointer owner;
+
+    Listener *listener;   /* (nullable): where clients come to us */
+    Link *link;           /* (nullable): where we go to one */
+    gconstpointer client; /* (nullable): the last one, until it has left */
+    gboolean visited;     /* somebody was let in */
+};
+
+static void on_accepted(gpointer data, int fd, const char *peer)
+{
+    Entrance *entrance = data;
+
+    entrance->callback(entrance->owner, entrance, fd, peer);
+}
+
+static void on_connected(gpointer data, int fd)
+{
+    Entrance *entrance = data;
+    g_autofree char *peer = address_to_string(entrance->address);
+
+    entrance->callback(entrance->owner, entrance, fd, peer);
+}
+
+/* A number that is wrong is told now: later there is nobody to be told. */
+static gboolean check_descriptor(const Address *address, GError **error)
+{
+    int fd = (int)address->number;
+    int listens = FALSE;
+    socklen_t len = sizeof listens;
+
+    if (fcntl(fd, F_GETFD) < 0) {
+        g_set_error(error, G_IO_ERROR, (gint)g_io_error_from_errno(errno), "cannot serve fd:%d: %s",
+                    fd, g_strerror(errno));
+        return FALSE;
+    }
+    /* It need not be a socket at all. */
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                    "cannot serve fd:%d: it listens, and is no connected client", fd);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean open_link(Entrance *entrance, IoLoop *loop, GError **error)
+{
+    if (entrance->address->kind == ADDRESS_FD && !check_descriptor(entrance->address, error))
+        return FALSE;
+    entrance->link = link_new(loop, entrance->address, on_connected, entrance, error);
+    if (entrance->link)
+        link_connect(entrance->link);
+    return entrance->link != NULL;
+}
+
+static gboolean open_listener(Entrance *entrance, IoLoop *loop, GError **error)
+{
+    entrance->listener = listener_new(loop, entrance->address, on_accepted, entrance, error);
+    return entrance->listener != NULL;
+}
+
+Entrance *entrance_new(IoLoop *loop, const Address *address, EntranceCallback callback,
+                       gpointer owner, GError **error)
+{
+    g_autoptr(Entrance) entrance = g_new0(Entrance, 1);
+
+    entrance->address = address_copy(address);
+    entrance->callback = callback;
+    entrance->owner = owner;
+    if (!(address->server ? open_listener : open_link)(entrance, loop, error))
+        return NULL;
+    return g_steal_pointer(&entrance);
+}
+
+void entrance_free(Entrance *entrance)
+{
+    if (!entrance)
+        return;
+    listener_free(entrance->listener);
+    link_free(entrance->link);
+    address_free(entrance->address);
+    g_free(entrance);
+}
+
+void entrance_let_in(Entrance *entrance, gconstpointer client)
+{
+    entrance->visited = TRUE;
+    entrance->client = client;
+}
+
+void entrance_turned_away(Entrance *entrance)
+{
+    if (entrance->link && entrance->address->reconnect > 0)
+        link_connect(entrance->link);
+}
+
+void entrance_left(Entrance *entrance, gconstpointer client)
+{
+    if (!entrance->client || entrance->client != client)
+        return;
+    entrance->client = NULL;
+    entrance_turned_away(entrance);
+}
+
+gboolean entrance_is_awaited(const Entrance *entrance)
+{
+    return entrance->address->wait && !entrance->visited;
+}
+
+const Address *entrance_address(const Entrance *entrance)
+{
+    return entrance->address;
+}
