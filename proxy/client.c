@@ -2,12 +2,12 @@
 
 #include "client.h"
 
+#include "answers.h"
 #include "fd-marks.h"
 #include "negotiation.h"
 #include "socket.h"
 
 #include "common/limits.h"
-#include "common/message.h"
 #include "common/qmp-error.h"
 
 #include <glib/gstdio.h>
@@ -44,7 +44,6 @@ struct Client {
     gpointer owner;
     char *peer;
     gint64 user; /* -1 where it is not known */
-    gboolean pretty;
     ClientCommon *common;
     Charge charge;
     gpointer data;     /* the owner's */
@@ -54,6 +53,7 @@ struct Client {
     ClientState state;
     Io *io;
     Stream stream;
+    Answers answers;
     gboolean oob_offered;
     gboolean oob; /* negotiated */
     gboolean ended;
@@ -92,51 +92,22 @@ static void flush(Client *client)
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static void send_span(Client *client, const char *text, gsize len)
+static void check_sent(Client *client, gboolean sent)
 {
-    if (client->state == CLIENT_GONE)
-        return;
-    if (!stream_send(&client->stream, text, len))
+    if (!sent)
         leave(client, "it does not read what it asked for");
-}
-
-static void send_text(Client *client, const GString *text)
-{
-    send_span(client, text->str, text->len);
 }
 
 static void send_error(Client *client, const GError *error, JsonSpan id)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    message_error(text, MESSAGE_QMP, error, id);
-    send_text(client, text);
-}
-
-/* The value goes to the queue as it stands where it came in: it may be 64 MiB. */
-static void send_return(Client *client, JsonSpan id, JsonSpan value)
-{
-    g_autoptr(GString) around = g_string_new(NULL);
-
-    message_open(around, "return");
-    send_text(client, around);
-    send_span(client, value.text, value.len);
-    g_string_truncate(around, 0);
-    message_close(around, MESSAGE_QMP, id);
-    send_text(client, around);
+    if (client->state != CLIENT_GONE)
+        check_sent(client, answers_error(&client->answers, id, error));
 }
 
 static void send_reply(Client *client, JsonSpan id, const EnvelopeReply *reply)
 {
-    g_autoptr(GString) text = NULL;
-
-    if (reply->kind == ENVELOPE_RETURN) {
-        send_return(client, id, reply->value);
-        return;
-    }
-    text = g_string_new(NULL);
-    message_error_span(text, MESSAGE_QMP, reply->value, id);
-    send_text(client, text);
+    if (client->state != CLIENT_GONE)
+        check_sent(client, answers_reply(&client->answers, id, reply));
 }
 
 /* ---- Negotiation ----------------------------------------------------------------------------- */
@@ -443,7 +414,6 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, cons
 
     *client = (Client){.ops = ops, .owner = owner, .peer = g_strdup(peer), .common = common};
     client->user = socket_peer_user(fd);
-    client->pretty = pretty;
     charge_init(&client->charge, &common->memory, bounds->client_bytes);
     charge_set_own(&client->charge, LIMIT_CLIENT_OWN_BYTES);
     g_queue_init(&client->read_ahead);
@@ -454,6 +424,7 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, cons
     client->again = io_timer_new(loop, on_again, client);
     stream_init(&client->stream, &io_stream, client->io, &JSON_SCAN_LIMITS(bounds->request_bytes),
                 &limits, &client->charge);
+    answers_init(&client->answers, &client->stream, pretty);
     return client;
 }
 
@@ -479,8 +450,6 @@ void client_free(Client *client)
 
 void client_greet(Client *client, JsonSpan version, gboolean oob)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-
     if (client->state != CLIENT_HELD)
         return;
     client->state = CLIENT_NEGOTIATING;
@@ -488,8 +457,7 @@ void client_greet(Client *client, JsonSpan version, gboolean oob)
     /* Who holds a connection without ever using it keeps others out. */
     if (client->common->bounds->negotiation_seconds > 0)
         set_deadline(client, client->common->bounds->negotiation_seconds * G_USEC_PER_SEC);
-    message_greeting(text, version, oob);
-    send_text(client, text);
+    check_sent(client, answers_greeting(&client->answers, version, oob));
     /* Written before anything is read: some clients take the first packet for the greeting, and
      * nothing else. */
     flush(client);
@@ -521,7 +489,7 @@ void client_event(Client *client, GBytes *text)
 {
     if (client->state != CLIENT_COMMANDING)
         return;
-    if (!stream_send_bytes(&client->stream, text))
+    if (!answers_event(&client->answers, text))
         leave(client, "it does not read its events");
     turn(client);
 }

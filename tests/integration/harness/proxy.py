@@ -44,19 +44,23 @@ class Proxy:
       process  its Popen
     """
 
-    def __init__(self, guest, method="virtio-serial", port=None):
+    def __init__(self, guest, method="virtio-serial", port=None, listen=()):
+        """listen: further addresses, in qga-proxyd's words."""
         self.guest = guest
         self.method = method
         self.tcp = ("localhost", port or free_port())
         self.unix = str(guest.directory / "proxy.sock")
+        self.listen = listen
         self.process = None
 
     def __enter__(self):
         agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
         log = self.guest.directory / "qga-proxyd.log"
         self.command = [program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}", "--agent", f"unix:{agent}",
-                        "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}",
                         "--log-level", "debug"]
+        # In this order: when the last one listens, all do.
+        for address in *self.listen, "tcp:{}:{}".format(*self.tcp), f"unix:{self.unix}":
+            self.command += ["--listen", address]
         with open(log, "ab") as stderr:
             # The kernel ends it when this process dies, however it dies.
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "answers.h"
+
+#include "common/message.h"
+
+/* Made pretty at a time: at the deepest nesting 64 bytes become 256 KiB, for which there may be no
+ * room. */
+enum { PIECE = 64 };
+
+void answers_init(Answers *answers, Stream *stream, gboolean pretty)
+{
+    *answers = (Answers){.stream = stream, .pretty = pretty};
+    json_pretty_init(&answers->form);
+}
+
+static gboolean send_pretty(Answers *answers, const char *text, gsize len)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (gsize at = 0; at < len; at += PIECE) {
+        g_string_truncate(out, 0);
+        json_pretty_feed(&answers->form, text + at, MIN(PIECE, len - at), out);
+        if (!stream_send(answers->stream, out->str, out->len))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean send_text(Answers *answers, const char *text, gsize len)
+{
+    return answers->pretty ? send_pretty(answers, text, len)
+                           : stream_send(answers->stream, text, len);
+}
+
+static gboolean send_return(Answers *answers, JsonSpan id, JsonSpan value)
+{
+    g_autoptr(GString) front = g_string_new(NULL);
+    g_autoptr(GString) back = g_string_new(NULL);
+
+    message_open(front, "return");
+    message_close(back, MESSAGE_QMP, id);
+    return send_text(answers, front->str, front->len) &&
+           send_text(answers, value.text, value.len) && send_text(answers, back->str, back->len);
+}
+
+gboolean answers_reply(Answers *answers, JsonSpan id, const EnvelopeReply *reply)
+{
+    g_autoptr(GString) text = NULL;
+
+    if (reply->kind == ENVELOPE_RETURN)
+        return send_return(answers, id, reply->value);
+    text = g_string_new(NULL);
+    message_error_span(text, MESSAGE_QMP, reply->value, id);
+    return send_text(answers, text->str, text->len);
+}
+
+gboolean answers_error(Answers *answers, JsonSpan id, const GError *error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    message_error(text, MESSAGE_QMP, error, id);
+    return send_text(answers, text->str, text->len);
+}
+
+gboolean answers_greeting(Answers *answers, JsonSpan version, gboolean oob)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    message_greeting(text, version, oob);
+    return send_text(answers, text->str, text->len);
+}
+
+gboolean answers_event(Answers *answers, GBytes *line)
+{
+    gsize len;
+    const char *text = g_bytes_get_data(line, &len);
+
+    return answers->pretty ? send_pretty(answers, text, len)
+                           : stream_send_bytes(answers->stream, line);
+}

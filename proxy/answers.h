@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * answers: what a client is sent, in its form: compact, or pretty where a person reads it.
+ *
+ * Owns putting whole messages into the client's stream. Leaves their parts to common/message.h, and
+ * what becomes of a client that does not read to client.h. Every function returns FALSE where the
+ * stream has no room; what was sent may end in the middle of a message then.
+ */
+
+#pragma once
+
+#include "common/envelope.h"
+#include "common/json-pretty.h"
+#include "common/stream.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    Stream *stream; /* not owned */
+    gboolean pretty;
+    JsonPretty form;
+} Answers;
+
+void answers_init(Answers *answers, Stream *stream, gboolean pretty);
+
+gboolean answers_greeting(Answers *answers, JsonSpan version,
+                          gboolean oob) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The value goes to the queue as it stands where it came in: it may be 64 MiB. */
+gboolean answers_reply(Answers *answers, JsonSpan id,
+                       const EnvelopeReply *reply) G_GNUC_WARN_UNUSED_RESULT;
+gboolean answers_error(Answers *answers, JsonSpan id,
+                       const GError *error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* @line: shared by all who hear of it */
+gboolean answers_event(Answers *answers, GBytes *line) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS
