@@ -84,7 +84,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
         {"agent", 0, 0, G_OPTION_ARG_STRING, &options->agent, "Chardev of the guest agent's port",
          "ADDR"},
         {"listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->listeners,
-         "Where QMP clients connect; may be given several times", "ADDR"},
+         "Where QMP clients come from; may be given several times", "ADDR"},
         {"name", 0, 0, G_OPTION_ARG_STRING, &options->name,
          "Name of the virtual machine, for the log", "NAME"},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &options->log_level,
@@ -99,7 +99,13 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
         "Serves QEMU's own QMP commands and the guest agent's on one QMP server, to many clients.");
     g_option_context_set_description(
         context,
-        "ADDR is unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or fd:N, with QEMU's ,server=on|off.");
+        "ADDR is unix:PATH, unix:@NAME, tcp:HOST:PORT, vsock:CID:PORT or fd:N, and behind it:\n"
+        "  ,server=on|off        listen, as --listen does, or connect, as the others do\n"
+        "  ,reconnect=SECONDS    after what is connected to was lost or refused\n"
+        "Behind --listen also:\n"
+        "  ,wait=on              QEMU is not connected to before the first client is there\n"
+        "  ,pretty=on            indent what is sent\n"
+        "  ,mode=OCTAL ,user=NAME|UID ,group=NAME|GID    who may connect to a path");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;

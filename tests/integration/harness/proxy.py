@@ -36,7 +36,8 @@ def port_is_free(port):
 class Proxy:
     """Usage: with Proxy(guest) as proxy: ...
 
-    It listens on a port of localhost and on a unix socket. Attributes:
+    It listens on a port of localhost and on a unix socket; further arguments may add to that, and speak of descriptors
+    that it is to inherit. Attributes:
 
       tcp      address of the one, a (host, port) pair
       unix     address of the other, a path
@@ -44,11 +45,13 @@ class Proxy:
       process  its Popen
     """
 
-    def __init__(self, guest, method="virtio-serial", port=None):
+    def __init__(self, guest, method="virtio-serial", port=None, arguments=(), pass_fds=()):
         self.guest = guest
         self.method = method
         self.tcp = ("localhost", port or free_port())
         self.unix = str(guest.directory / "proxy.sock")
+        self.arguments = list(arguments)
+        self.pass_fds = list(pass_fds)
         self.process = None
 
     def __enter__(self):
@@ -56,11 +59,12 @@ class Proxy:
         log = self.guest.directory / "qga-proxyd.log"
         self.command = [program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}", "--agent", f"unix:{agent}",
                         "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}",
-                        "--log-level", "debug"]
+                        "--log-level", "debug", *self.arguments]
         with open(log, "ab") as stderr:
             # The kernel ends it when this process dies, however it dies.
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+                                            pass_fds=self.pass_fds)
         self.pidfd = os.pidfd_open(self.process.pid)
         try:
             deadline = Deadline(30)
