@@ -88,7 +88,13 @@ static char *describe(void)
     g_autofree char *lines = g_strjoinv("\n  ", limits);
 
     return g_strconcat(
-        "ADDR is unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or fd:N, with QEMU's ,server=on|off.\n\n"
+        "ADDR is unix:PATH, unix:@NAME, tcp:HOST:PORT, vsock:CID:PORT or fd:N, and behind it:\n"
+        "  ,server=on|off        listen, as --listen does, or connect, as the others do\n"
+        "  ,reconnect=SECONDS    after what is connected to was lost or refused\n"
+        "Behind --listen also:\n"
+        "  ,wait=on              QEMU is not connected to before the first client is there\n"
+        "  ,pretty=on            indent what is sent\n"
+        "  ,mode=OCTAL ,user=NAME|UID ,group=NAME|GID    who may connect to a path\n\n"
         "Limits and their defaults; K, M or G behind a number stands for powers of 1024:\n  ",
         lines, NULL);
 }
@@ -101,7 +107,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
         {"agent", 0, 0, G_OPTION_ARG_STRING, &options->agent, "Chardev of the guest agent's port",
          "ADDR"},
         {"listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->listeners,
-         "Where QMP clients connect; may be given several times", "ADDR"},
+         "Where QMP clients come from; may be given several times", "ADDR"},
         {"persist", 0, 0, G_OPTION_ARG_NONE, &options->persist,
          "Keep clients when QEMU goes, until it is there again", NULL},
         {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->limits,

@@ -31,7 +31,7 @@ class Pretty(unittest.TestCase):
     def setUpClass(cls):
         cls.qemu = cls.enterClassContext(Bare(0))
         cls.path = str(cls.qemu.directory / "pretty-proxy.sock")
-        cls.proxy = cls.enterClassContext(Proxy(cls.qemu, listen=[f"unix:{cls.path},pretty=on"]))
+        cls.proxy = cls.enterClassContext(Proxy(cls.qemu, arguments=["--listen", f"unix:{cls.path},pretty=on"]))
 
     def setUp(self):
         self.direct = self.enterContext(Qmp.connect(self.qemu.pretty_path, "QEMU"))

@@ -36,7 +36,8 @@ def port_is_free(port):
 class Proxy:
     """Usage: with Proxy(guest) as proxy: ...
 
-    It listens on a port of localhost and on a unix socket. Attributes:
+    It listens on a port of localhost and on a unix socket; further arguments may add to that, and speak of descriptors
+    that it is to inherit. Attributes:
 
       tcp      address of the one, a (host, port) pair
       unix     address of the other, a path
@@ -44,27 +45,28 @@ class Proxy:
       process  its Popen
     """
 
-    def __init__(self, guest, method="virtio-serial", port=None, listen=()):
-        """listen: further addresses, in qga-proxyd's words."""
+    def __init__(self, guest, method="virtio-serial", port=None, arguments=(), pass_fds=()):
+        """arguments: further ones of qga-proxyd, which come first: when it listens where it always does, it also
+        listens where they tell it to."""
         self.guest = guest
         self.method = method
         self.tcp = ("localhost", port or free_port())
         self.unix = str(guest.directory / "proxy.sock")
-        self.listen = listen
+        self.arguments = list(arguments)
+        self.pass_fds = list(pass_fds)
         self.process = None
 
     def __enter__(self):
         agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
         log = self.guest.directory / "qga-proxyd.log"
         self.command = [program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}", "--agent", f"unix:{agent}",
-                        "--log-level", "debug"]
-        # In this order: when the last one listens, all do.
-        for address in *self.listen, "tcp:{}:{}".format(*self.tcp), f"unix:{self.unix}":
-            self.command += ["--listen", address]
+                        "--log-level", "debug", *self.arguments,
+                        "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}"]
         with open(log, "ab") as stderr:
             # The kernel ends it when this process dies, however it dies.
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+                                            pass_fds=self.pass_fds)
         self.pidfd = os.pidfd_open(self.process.pid)
         try:
             deadline = Deadline(30)
