@@ -212,14 +212,15 @@ int main(int argc, char **argv)
     log.name = options.name;
     g_log_set_writer_func(write_log, &log, NULL);
 
+    /* Before there is anything that would be left behind. */
+    g_unix_signal_add(SIGTERM, on_signal, loop);
+    g_unix_signal_add(SIGINT, on_signal, loop);
     proxy = start(&options, &error);
     if (!proxy) {
         fprintf(stderr, "qga-proxyd: %s\n", error->message);
         return EXIT_FAILURE;
     }
     g_signal_connect(proxy, "closed", G_CALLBACK(on_closed), loop);
-    g_unix_signal_add(SIGTERM, on_signal, loop);
-    g_unix_signal_add(SIGINT, on_signal, loop);
     g_main_loop_run(loop);
     qga_proxy_stop(proxy);
     return EXIT_SUCCESS;
