@@ -60,8 +60,8 @@ struct Client {
     guint oob_busy;    /* commands out of band with the owner */
     GQueue read_ahead; /* of Ahead: behind it */
     GQueue marks; /* of Mark, in the order of their bytes. Nothing is read while a whole message
-                     waits to be scanned, so there are two at most: of the message that is
-                     incomplete, and of the byte that the last read ended with. */
+                     waits to be scanned, and of an incomplete one the last is kept, so there are
+                     two at most: that one, and of the byte that the last read ended with. */
 };
 
 static void leave(Client *client, const char *why)
@@ -229,6 +229,17 @@ static void mark_fd(Client *client, guint64 before)
     mark = g_new(Mark, 1);
     *mark = (Mark){before + at, fd};
     g_queue_push_tail(&client->marks, mark);
+}
+
+/* All input was scanned, and what is left of it is one message: the last one is its own. Else a
+ * client could send one with each byte, and all that the process may have would be kept for it. */
+static void keep_last_mark(Client *client)
+{
+    while (client->marks.length > 1) {
+        g_autofree Mark *mark = g_queue_pop_head(&client->marks);
+
+        client_drop_fd(client->common, mark->fd);
+    }
 }
 
 /* Returns: (transfer full): what came with the message or fault that was just taken, or -1 */
@@ -403,7 +414,7 @@ static gboolean take_next(Client *client)
         take_fault(client);
         return TRUE;
     case STREAM_END: client->ended = TRUE; return FALSE;
-    default: return FALSE;
+    default: keep_last_mark(client); return FALSE;
     }
 }
 
