@@ -131,9 +131,9 @@ JsonFault stream_fault(const Stream *stream)
 gboolean stream_fault_begins(const Stream *stream, const char *text)
 {
     gsize at = stream->scan.start;
+    gsize len = MIN(stream->filled - at, strlen(text));
 
-    return stream->scan.fault == JSON_FAULT_LEXICAL && stream->filled - at >= strlen(text) &&
-           memcmp(stream->buffer + at, text, strlen(text)) == 0;
+    return stream->scan.fault == JSON_FAULT_LEXICAL && memcmp(stream->buffer + at, text, len) == 0;
 }
 
 gboolean stream_is_over(const Stream *stream)

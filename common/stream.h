@@ -96,8 +96,8 @@ StreamResult stream_next(Stream *stream, JsonSpan *ret_message);
 char *stream_fault_text(const Stream *stream);
 JsonFault stream_fault(const Stream *stream);
 
-/* Whether the input at the last STREAM_FAULT, which no message can begin with, begins with @text.
- */
+/* Whether the input at the last STREAM_FAULT, which no message can begin with, begins with @text,
+ * as far as it has come. */
 gboolean stream_fault_begins(const Stream *stream, const char *text);
 
 /* Whether the peer sends no more, and nothing it sent waits to be handed out. */

@@ -310,7 +310,7 @@ static void ahead_free(Client *client, Ahead *ahead)
 }
 
 /* A web page can make its reader's browser post anything to a port of localhost, commands among it.
- */
+ * The verb's first byte is a fault at once, so where it comes alone it has to do. */
 static gboolean speaks_http(const Client *client)
 {
     static const char *const verbs[] = {"GET ", "PUT ", "POST", "HEAD", "OPTI",
