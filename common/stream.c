@@ -92,8 +92,8 @@ gboolean stream_fill(Stream *stream, GError **error)
         return FALSE;
     if (got == 0)
         stream->ended = TRUE;
-    if (got > 0)
-        stream->filled += (gsize)got;
+    stream->last_read = (gsize)MAX(got, 0);
+    stream->filled += stream->last_read;
     tell_wishes(stream);
     return TRUE;
 }
@@ -128,12 +128,12 @@ JsonFault stream_fault(const Stream *stream)
     return stream->scan.fault;
 }
 
-gboolean stream_fault_begins(const Stream *stream, const char *text)
+gsize stream_last_read(const Stream *stream, char *buffer, gsize max)
 {
-    gsize at = stream->scan.start;
+    gsize len = MIN(stream->last_read, max);
 
-    return stream->scan.fault == JSON_FAULT_LEXICAL && stream->filled - at >= strlen(text) &&
-           memcmp(stream->buffer + at, text, strlen(text)) == 0;
+    memcpy(buffer, stream->buffer + stream->filled - stream->last_read, len);
+    return len;
 }
 
 gboolean stream_is_over(const Stream *stream)

@@ -57,6 +57,7 @@ typedef struct {
     gsize size;      /* allocated, and charged */
     gsize filled;    /* bytes in it */
     gsize taken;     /* bytes in front that were handed out; dropped at the next read */
+    gsize last_read; /* bytes that the last read has added */
     guint64 dropped; /* bytes of the connection that were in front of it */
 
     Queue queue;
@@ -96,9 +97,15 @@ StreamResult stream_next(Stream *stream, JsonSpan *ret_message);
 char *stream_fault_text(const Stream *stream);
 JsonFault stream_fault(const Stream *stream);
 
-/* Whether the input at the last STREAM_FAULT, which no message can begin with, begins with @text.
+/**
+ * stream_last_read:
+ * @buffer: at most @max bytes are copied to it
+ *
+ * For a look at what the last stream_fill() read, before anything of it is handed out.
+ *
+ * Returns: how many
  */
-gboolean stream_fault_begins(const Stream *stream, const char *text);
+gsize stream_last_read(const Stream *stream, char *buffer, gsize max);
 
 /* Whether the peer sends no more, and nothing it sent waits to be handed out. */
 gboolean stream_is_over(const Stream *stream);

@@ -54,8 +54,8 @@ static void test_leaves_unheard(void)
     desk_close(&desk);
 }
 
-/* What a browser is made to post is not carried out; the same bytes after negotiation are only an
- * error. */
+/* What a browser is made to post is not carried out, in whatever pieces it comes; the same bytes
+ * anywhere else are only an error. */
 static void test_http(void)
 {
     static const char *const requests[] = {
@@ -65,17 +65,29 @@ static void test_http(void)
     };
     Desk desk;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
-        desk_open(&desk, SOCK_STREAM);
-        desk_greet(&desk, TRUE);
-        desk_ask(&desk, requests[i]);
-        g_assert_cmpstr(desk.why, ==, "it speaks HTTP");
-        desk_assert_asked(&desk, "");
-        desk_close(&desk);
-    }
+    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++)
+        for (gsize cut = 1; cut <= strlen(requests[i]); cut++) {
+            g_autofree char *first = g_strndup(requests[i], cut);
+
+            desk_open(&desk, SOCK_STREAM);
+            desk_greet(&desk, TRUE);
+            desk_ask(&desk, first);
+            g_assert_cmpuint(desk.gone, ==, cut >= strlen("POST"));
+            if (desk.gone == 0)
+                desk_ask(&desk, requests[i] + cut);
+            g_assert_cmpstr(desk.why, ==, "it speaks HTTP");
+            desk_assert_asked(&desk, "");
+            desk_close(&desk);
+        }
 
     desk_open_negotiated(&desk, FALSE, LIMIT_PROXY_BYTES);
     desk_ask(&desk, "POST\r\n{\"execute\":\"a\"}");
+    desk_assert_asked(&desk, "a");
+    desk_close(&desk);
+
+    desk_open(&desk, SOCK_STREAM);
+    desk_greet(&desk, FALSE);
+    desk_ask(&desk, "P\r\n" NEGOTIATE "POST\r\n{\"execute\":\"a\"}");
     desk_assert_asked(&desk, "a");
     desk_close(&desk);
 }

@@ -32,6 +32,9 @@ typedef enum {
  * waiting for so many, some 0.1 ms, and comes again behind them. */
 enum { TURN_MESSAGES = 32 };
 
+/* Bytes of a connection by which HTTP is known. */
+enum { HTTP_VERB = 4 };
+
 /* In-band input that was read and waits for its turn: a message or a fault. */
 typedef struct {
     GBytes *message; /* (nullable) */
@@ -64,6 +67,8 @@ struct Client {
     guint oob_busy;    /* commands out of band with the owner */
     GQueue read_ahead; /* of Ahead: behind it */
     FdMarks marks;
+    char first[HTTP_VERB]; /* of the connection, as far as they have come */
+    gsize n_first;
 };
 
 static void leave(Client *client, const char *why)
@@ -208,15 +213,15 @@ static void ahead_free(Client *client, Ahead *ahead)
     g_free(ahead);
 }
 
-/* A web page can make its reader's browser post anything to a port of localhost, commands among it.
- */
+/* A web page can make its reader's browser post anything to a port of localhost, commands among it;
+ * but not before its own verb. */
 static gboolean speaks_http(const Client *client)
 {
-    static const char *const verbs[] = {"GET ", "PUT ", "POST", "HEAD", "OPTI",
-                                        "DELE", "PATC", "CONN", "TRAC"};
+    static const char verbs[][HTTP_VERB + 1] = {"GET ", "PUT ", "POST", "HEAD", "OPTI",
+                                                "DELE", "PATC", "CONN", "TRAC"};
 
-    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
-        if (stream_fault_begins(&client->stream, verbs[i]))
+    for (guint i = 0; client->n_first == HTTP_VERB && i < G_N_ELEMENTS(verbs); i++)
+        if (memcmp(client->first, verbs[i], HTTP_VERB) == 0)
             return TRUE;
     return FALSE;
 }
@@ -305,15 +310,12 @@ static gboolean take_next(Client *client)
     }
     switch (stream_next(&client->stream, &message)) {
     case STREAM_MESSAGE: take_message(client, message, take_fd(client)); return TRUE;
-    case STREAM_FAULT:
-        if (client->state == CLIENT_NEGOTIATING && speaks_http(client)) {
-            leave(client, "it speaks HTTP");
-            return FALSE;
-        }
-        take_fault(client);
-        return TRUE;
+    case STREAM_FAULT: take_fault(client); return TRUE;
     case STREAM_END: client->ended = TRUE; return FALSE;
-    default: return FALSE;
+    default:
+        /* What is left is one message: else it could bring one with each byte. */
+        fd_marks_keep_last(&client->marks, &client->common->dropped_fds);
+        return FALSE;
     }
 }
 
@@ -364,6 +366,14 @@ static gboolean fill(Client *client)
     if (!stream_fill(&client->stream, &error)) {
         leave(client, error->message);
         return FALSE;
+    }
+    if (client->n_first < HTTP_VERB) {
+        client->n_first += stream_last_read(&client->stream, client->first + client->n_first,
+                                            HTTP_VERB - client->n_first);
+        if (speaks_http(client)) {
+            leave(client, "it speaks HTTP");
+            return FALSE;
+        }
     }
     mark_fd(client, before);
     return TRUE;

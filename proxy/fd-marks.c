@@ -22,19 +22,35 @@ void fd_marks_add(FdMarks *marks, guint64 at, int fd)
     g_queue_push_tail(&marks->marks, mark);
 }
 
+static int pop(FdMarks *marks)
+{
+    g_autofree Mark *mark = g_queue_pop_head(&marks->marks);
+
+    return mark->fd;
+}
+
+static void drop(int fd, guint64 *dropped)
+{
+    if (fd < 0)
+        return;
+    (*dropped)++;
+    g_close(fd, NULL);
+}
+
+void fd_marks_keep_last(FdMarks *marks, guint64 *dropped)
+{
+    while (marks->marks.length > 1)
+        drop(pop(marks), dropped);
+}
+
 int fd_marks_take(FdMarks *marks, guint64 end, guint64 *dropped)
 {
     const Mark *first;
     int fd = -1;
 
     while ((first = g_queue_peek_head(&marks->marks)) && first->at < end) {
-        g_autofree Mark *mark = g_queue_pop_head(&marks->marks);
-
-        if (fd >= 0) {
-            (*dropped)++;
-            g_close(fd, NULL);
-        }
-        fd = mark->fd;
+        drop(fd, dropped);
+        fd = pop(marks);
     }
     return fd;
 }

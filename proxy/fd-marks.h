@@ -12,9 +12,9 @@
 
 G_BEGIN_DECLS
 
-/* Nothing is read while a whole message waits to be taken, and a read ends with the byte that a
- * descriptor came with: so there are two at most, one of the message that is incomplete and one of
- * the last byte. */
+/* Nothing is read while a whole message waits to be taken, a read ends with the byte that a
+ * descriptor came with, and of an incomplete message the last one is kept: so there are two at
+ * most. */
 typedef struct {
     GQueue marks; /* of Mark, in the order of their bytes */
 } FdMarks;
@@ -23,6 +23,10 @@ void fd_marks_init(FdMarks *marks);
 
 /* @at: the byte, counted from the first of the stream · @fd: (transfer full) */
 void fd_marks_add(FdMarks *marks, guint64 at, int fd);
+
+/* What is not taken yet is one message, which is incomplete: of those that came with it all but the
+ * last are closed and counted. */
+void fd_marks_keep_last(FdMarks *marks, guint64 *dropped);
 
 /**
  * fd_marks_take:
