@@ -12,33 +12,24 @@
 #include "core.h"
 
 #include "agent-lane.h"
-#include "client.h"
-#include "entrance.h"
+#include "crowd.h"
 #include "introspect.h"
 #include "monitor.h"
 #include "router.h"
-#include "socket.h"
 #include "status.h"
 #include "watch.h"
 
-#include "common/limits.h"
 #include "common/qmp-error.h"
 
 #include <string.h>
-#include <unistd.h>
 
 struct Core {
     const CoreOps *ops;
     gpointer owner;
     IoLoop *loop;
 
-    GPtrArray *entrances; /* of Entrance */
-    GQueue clients;       /* of Client */
-    GQueue departed;      /* of Client: have left, freed at the next turn of the loop */
-    IoTimer *reaper;
     Bounds bounds;
-    ClientCommon common; /* of all clients */
-    guint64 refused;     /* clients that were one too many */
+    Crowd crowd;
 
     GPtrArray *monitors; /* of Monitor; all of the same QEMU */
     Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
@@ -133,10 +124,10 @@ char *core_status(Core *core)
         .qemu_connected = core->version != NULL,
         .monitors = core->monitors->len,
         .agent_version = core->introspect.agent_version,
-        .clients = core->clients.length,
-        .refused = core->refused,
-        .memory = core->common.memory.used,
-        .fds_dropped = core->common.dropped_fds,
+        .clients = core->crowd.clients.length,
+        .refused = core->crowd.refused,
+        .memory = core->crowd.common.memory.used,
+        .fds_dropped = core->crowd.common.dropped_fds,
         .bounds = &core->bounds,
     };
 
@@ -204,7 +195,7 @@ static void ask_qemu(Core *core, Client *client, Pending *pending, const Envelop
 
     pending->via = client_data(client);
     if (!monitor_request(pending->via, pending, command, asker, fd))
-        core->common.dropped_fds++;
+        core->crowd.common.dropped_fds++;
 }
 
 static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command, int fd)
@@ -219,14 +210,14 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
     if (!pending) {
         g_autoptr(GError) error = NULL;
 
-        client_drop_fd(&core->common, fd);
+        client_drop_fd(&core->crowd.common, fd);
         qmp_error_set(&error, "Too much memory is in use for %s", command->name);
         client_error(client, command->oob, command->id, error);
         return;
     }
     /* 2 what came beside it is for QEMU, if for anybody */
     if (route != ROUTE_QEMU)
-        client_drop_fd(&core->common, fd);
+        client_drop_fd(&core->crowd.common, fd);
     /* 3 may it overtake */
     if (command->oob && !router_allows_oob(route)) {
         pending_fail(pending, "The command %s does not support OOB", command->name);
@@ -249,6 +240,19 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
 
 /* ---- Event ----------------------------------------------------------------------------------- */
 
+typedef struct {
+    const Monitor *monitor;
+    GBytes *text;
+} Heard;
+
+static void hear(Client *client, gpointer data)
+{
+    const Heard *heard = data;
+
+    if (client_data(client) == heard->monitor)
+        client_event(client, heard->text);
+}
+
 static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
                        const EnvelopeReply *event)
 {
@@ -260,11 +264,7 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
     g_string_append_len(line, message.text, (gssize)message.len);
     g_string_append(line, "\r\n");
     text = g_string_free_to_bytes(g_steal_pointer(&line));
-    for (GList *at = core->clients.head, *next; at; at = next) {
-        next = at->next;
-        if (client_data(at->data) == monitor)
-            client_event(at->data, text);
-    }
+    crowd_foreach(&core->crowd, hear, &(Heard){monitor, text});
     /* 2 what it means for the guest, and so for who waits */
     if (monitor == core->leader)
         watch_event(&core->watch, event);
@@ -287,23 +287,14 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
         monitor_leave(client_data(client), client);
     if (core->lane)
         agent_lane_foreach(core->lane, orphan_of, client);
-    /* 2 where it was dialled, it may be dialled again */
-    for (guint i = 0; i < core->entrances->len; i++)
-        entrance_left(core->entrances->pdata[i], client);
-    /* 3 it goes at the next turn: whoever called may still hold it */
-    g_queue_remove(&core->clients, client);
-    g_queue_push_tail(&core->departed, client);
-    io_timer_set(core->reaper, 0);
+    /* 2 and it goes */
+    crowd_leave(&core->crowd, client);
 }
 
-/* @monitor: (nullable): whose; NULL for all */
-static void finish_clients(Core *core, const Monitor *monitor)
+static void finish_user(Client *client, gpointer monitor)
 {
-    for (GList *at = core->clients.head, *next; at; at = next) {
-        next = at->next;
-        if (!monitor || client_data(at->data) == monitor)
-            client_finish(at->data);
-    }
+    if (client_data(client) == monitor)
+        client_finish(client);
 }
 
 static Monitor *find_ready(const Core *core)
@@ -326,15 +317,12 @@ static void lead(Core *core, Monitor *monitor)
 
 static void close_all(Core *core, const char *why)
 {
-    /* 1 nobody new */
     core->closing = g_strdup(why);
-    g_ptr_array_set_size(core->entrances, 0);
-    /* 2 as QEMU itself would: what is written is still read, then the connections close */
-    finish_clients(core, NULL);
-    /* 3 what was under way in the guest has no answer */
+    /* 1 as QEMU itself would: what is written is still read, then the connections close */
+    crowd_close(&core->crowd);
+    /* 2 what was under way in the guest has no answer */
     if (core->lane)
         agent_lane_abandon(core->lane, "QEMU has gone");
-    io_timer_set(core->reaper, 0);
 }
 
 /* What was under way in QEMU is failed by the upstream, behind the core's back. */
@@ -355,32 +343,20 @@ static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
     }
     /* 3 it goes on, with who stays */
     if (!core->persist)
-        finish_clients(core, monitor);
+        crowd_foreach(&core->crowd, finish_user, monitor);
     if (core->leader == monitor)
         lead(core, other);
     upstream_connect(monitor_upstream(monitor));
 }
 
-/* The last one to leave puts out the light. */
-static void on_reaper(gpointer owner, gint64 now_us)
+static void on_empty(gpointer owner)
 {
     Core *core = owner;
 
-    g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
-    if (core->closing && core->clients.length == 0)
-        core->ops->closed(core->owner, core->closing);
+    core->ops->closed(core->owner, core->closing);
 }
 
 /* ---- Comings --------------------------------------------------------------------------------- */
-
-static guint count_users(const Core *core, const Monitor *monitor)
-{
-    guint users = 0;
-
-    for (const GList *at = core->clients.head; at; at = at->next)
-        users += client_data(at->data) == monitor;
-    return users;
-}
 
 /* A client sticks to one monitor: its events come from there, in front of the replies that they
  * belong to. */
@@ -391,7 +367,7 @@ static Monitor *least_used(const Core *core)
 
     for (guint i = 0; i < core->monitors->len; i++) {
         Monitor *monitor = core->monitors->pdata[i];
-        guint users = count_users(core, monitor);
+        guint users = crowd_count(&core->crowd, monitor);
 
         if (users >= fewest || !upstream_is_ready(monitor_upstream(monitor)))
             continue;
@@ -401,36 +377,21 @@ static Monitor *least_used(const Core *core)
     return best;
 }
 
-static void greet(Core *core, Client *client)
+static void greet(Client *client, gpointer data)
 {
+    Core *core = data;
+
     if (client_data(client))
         return;
     client_set_data(client, least_used(core));
     client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
 }
 
-/* Returns: (nullable): why there is no place for another client */
-static const char *no_place(const Core *core, gint64 user)
-{
-    guint of_user = 0;
-
-    if (core->clients.length >= core->bounds.clients)
-        return "as many clients as there may be are connected";
-    for (const GList *at = core->clients.head; user >= 0 && at; at = at->next)
-        of_user += client_user(at->data) == user;
-    return of_user >= core->bounds.clients_per_user
-               ? "as many clients as a user may have are connected"
-               : NULL;
-}
-
 /* QEMU is held by what waits in it for us, as long as we wait for a client. */
 static void connect_unless_held(Core *core)
 {
-    if (!core->held)
+    if (!core->held || crowd_is_awaited(&core->crowd))
         return;
-    for (guint i = 0; i < core->entrances->len; i++)
-        if (entrance_is_awaited(core->entrances->pdata[i]))
-            return;
     core->held = FALSE;
     core->started = TRUE;
     for (guint i = 0; i < core->monitors->len; i++)
@@ -439,28 +400,13 @@ static void connect_unless_held(Core *core)
         agent_lane_connect(core->lane);
 }
 
-static void on_came(gpointer owner, Entrance *entrance, int fd, const char *peer)
+static void on_came(gpointer owner, Client *client)
 {
-    static const ClientOps ops = {core_request, core_client_gone};
     Core *core = owner;
-    const char *why = no_place(core, socket_peer_user(fd));
-    Client *client;
 
-    if (why) {
-        core->refused++;
-        g_debug("%s: refused, %s", peer, why);
-        close(fd);
-        entrance_turned_away(entrance);
-        return;
-    }
-    socket_keep_alive(fd, (guint)core->bounds.keepalive_seconds);
-    client = client_new(core->loop, fd, peer, entrance_address(entrance)->pretty, &ops, core,
-                        &core->common);
-    g_queue_push_tail(&core->clients, client);
-    entrance_let_in(entrance, client);
     connect_unless_held(core);
     if (core->version)
-        greet(core, client);
+        greet(client, core);
 }
 
 static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gboolean oob)
@@ -472,10 +418,7 @@ static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gb
     core->oob = oob;
     if (!core->leader)
         lead(core, monitor);
-    for (GList *at = core->clients.head, *next; at; at = next) {
-        next = at->next;
-        greet(core, at->data);
-    }
+    crowd_foreach(&core->crowd, greet, core);
 }
 
 /* ---- The agent ------------------------------------------------------------------------------- */
@@ -500,18 +443,14 @@ static void on_ask_port(gpointer owner)
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
                const CoreOps *ops, gpointer owner, GError **error)
 {
+    static const CrowdOps crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
     static const AgentLaneOps lane_ops = {on_agent_synced, on_ask_port};
     Core *core = g_new(Core, 1);
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
-    g_queue_init(&core->clients);
-    g_queue_init(&core->departed);
     core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
-    core->entrances = g_ptr_array_new_with_free_func((GDestroyNotify)entrance_free);
-    core->reaper = io_timer_new(core->loop, on_reaper, core);
     bounds_init(&core->bounds);
-    core->common.bounds = &core->bounds;
-    charge_init(&core->common.memory, NULL, core->bounds.total_bytes);
+    crowd_init(&core->crowd, core->loop, &core->bounds, &crowd_ops, core);
     introspect_init(&core->introspect);
 
     if (agent)
@@ -526,20 +465,15 @@ void core_free(Core *core)
 {
     if (!core)
         return;
-    g_ptr_array_set_size(core->entrances, 0);
-    finish_clients(core, NULL);
+    crowd_close(&core->crowd);
     /* Each fails what it has, and clients leave meanwhile; these know their monitor until then. */
     for (guint i = 0; i < core->monitors->len; i++)
         monitor_abandon(core->monitors->pdata[i]);
     g_clear_pointer(&core->lane, agent_lane_free);
-    g_queue_clear_full(&core->clients, (GDestroyNotify)client_free);
-    g_queue_clear_full(&core->departed, (GDestroyNotify)client_free);
+    crowd_clear(&core->crowd);
     g_ptr_array_unref(core->monitors);
     watch_clear(&core->watch);
     introspect_clear(&core->introspect);
-    charge_clear(&core->common.memory);
-    io_timer_free(core->reaper);
-    g_ptr_array_unref(core->entrances);
     io_loop_unref(core->loop);
     g_free(core->version);
     g_free(core->closing);
@@ -561,12 +495,7 @@ gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 
 gboolean core_add_listener(Core *core, const Address *address, GError **error)
 {
-    Entrance *entrance = entrance_new(core->loop, address, on_came, core, error);
-
-    if (!entrance)
-        return FALSE;
-    g_ptr_array_add(core->entrances, entrance);
-    return TRUE;
+    return crowd_add_entrance(&core->crowd, address, error);
 }
 
 void core_set_persist(Core *core, gboolean persist)
@@ -578,7 +507,7 @@ gboolean core_set_limit(Core *core, const char *text, GError **error)
 {
     if (!bounds_parse(&core->bounds, text, error))
         return FALSE;
-    core->common.memory.limit = core->bounds.total_bytes;
+    crowd_set_total(&core->crowd, core->bounds.total_bytes);
     return TRUE;
 }
 

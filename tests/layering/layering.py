@@ -23,7 +23,7 @@ MAX_FUNCTION_LINES = 80
 
 ENDPOINTS = {"client", "upstream", "agent-lane", "listener", "raw-client"}
 PLUMBING = {"io", "dial", "entrance", "link", "rights", "socket", "socket-path"}  # descriptors below the endpoints
-CORE = {"core", "monitor", "watch"}  # what knows several endpoints
+CORE = {"core", "crowd", "monitor", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "crowd.h"
+
+#include "entrance.h"
+#include "socket.h"
+
+#include <unistd.h>
+
+/* Whoever is told may make others leave, or come. Those who left are not freed before the next
+ * turn, so that a list of who was there when it began will do. */
+void crowd_foreach(Crowd *crowd, void (*func)(Client *client, gpointer data), gpointer data)
+{
+    g_autofree Client **clients = g_new(Client *, crowd->clients.length);
+    guint n = 0;
+
+    for (const GList *at = crowd->clients.head; at; at = at->next)
+        clients[n++] = at->data;
+    for (guint i = 0; i < n; i++)
+        func(clients[i], data);
+}
+
+guint crowd_count(const Crowd *crowd, gconstpointer data)
+{
+    guint count = 0;
+
+    for (const GList *at = crowd->clients.head; at; at = at->next)
+        count += client_data(at->data) == data;
+    return count;
+}
+
+/* ---- Comings --------------------------------------------------------------------------------- */
+
+/* Returns: (nullable): why there is no place for another client */
+static const char *no_place(const Crowd *crowd, gint64 user)
+{
+    const Bounds *bounds = crowd->common.bounds;
+    guint of_user = 0;
+
+    if (crowd->clients.length >= bounds->clients)
+        return "as many clients as there may be are connected";
+    for (const GList *at = crowd->clients.head; user >= 0 && at; at = at->next)
+        of_user += client_user(at->data) == user;
+    return of_user >= bounds->clients_per_user ? "as many clients as a user may have are connected"
+                                               : NULL;
+}
+
+static void on_came(gpointer data, Entrance *entrance, int fd, const char *peer)
+{
+    Crowd *crowd = data;
+    const char *why = no_place(crowd, socket_peer_user(fd));
+    Client *client;
+
+    if (why) {
+        crowd->refused++;
+        g_debug("%s: refused, %s", peer, why);
+        close(fd);
+        entrance_turned_away(entrance);
+        return;
+    }
+    socket_keep_alive(fd, (guint)crowd->common.bounds->keepalive_seconds);
+    client = client_new(crowd->loop, fd, peer, entrance_address(entrance)->pretty,
+                        &crowd->ops->client, crowd->owner, &crowd->common);
+    g_queue_push_tail(&crowd->clients, client);
+    entrance_let_in(entrance, client);
+    crowd->ops->came(crowd->owner, client);
+}
+
+gboolean crowd_add_entrance(Crowd *crowd, const Address *address, GError **error)
+{
+    Entrance *entrance = entrance_new(crowd->loop, address, on_came, crowd, error);
+
+    if (!entrance)
+        return FALSE;
+    g_ptr_array_add(crowd->entrances, entrance);
+    return TRUE;
+}
+
+gboolean crowd_is_awaited(const Crowd *crowd)
+{
+    for (guint i = 0; i < crowd->entrances->len; i++)
+        if (entrance_is_awaited(crowd->entrances->pdata[i]))
+            return TRUE;
+    return FALSE;
+}
+
+/* ---- Goings ---------------------------------------------------------------------------------- */
+
+void crowd_leave(Crowd *crowd, Client *client)
+{
+    /* Where it was dialled, it may be dialled again. */
+    for (guint i = 0; i < crowd->entrances->len; i++)
+        entrance_left(crowd->entrances->pdata[i], client);
+    g_queue_remove(&crowd->clients, client);
+    g_queue_push_tail(&crowd->departed, client);
+    io_timer_set(crowd->reaper, 0);
+}
+
+static void on_reaper(gpointer data, gint64 unused_now)
+{
+    Crowd *crowd = data;
+
+    g_queue_clear_full(&crowd->departed, (GDestroyNotify)client_free);
+    if (crowd->closing && crowd->clients.length == 0)
+        crowd->ops->empty(crowd->owner);
+}
+
+static void finish(Client *client, gpointer unused)
+{
+    client_finish(client);
+}
+
+void crowd_close(Crowd *crowd)
+{
+    g_ptr_array_set_size(crowd->entrances, 0);
+    crowd->closing = TRUE;
+    crowd_foreach(crowd, finish, NULL);
+    io_timer_set(crowd->reaper, 0);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+void crowd_init(Crowd *crowd, IoLoop *loop, const Bounds *bounds, const CrowdOps *ops,
+                gpointer owner)
+{
+    *crowd = (Crowd){.loop = io_loop_ref(loop), .ops = ops, .owner = owner};
+    crowd->entrances = g_ptr_array_new_with_free_func((GDestroyNotify)entrance_free);
+    g_queue_init(&crowd->clients);
+    g_queue_init(&crowd->departed);
+    crowd->reaper = io_timer_new(loop, on_reaper, crowd);
+    crowd->common.bounds = bounds;
+    charge_init(&crowd->common.memory, NULL, bounds->total_bytes);
+}
+
+void crowd_clear(Crowd *crowd)
+{
+    g_ptr_array_unref(crowd->entrances);
+    g_queue_clear_full(&crowd->clients, (GDestroyNotify)client_free);
+    g_queue_clear_full(&crowd->departed, (GDestroyNotify)client_free);
+    io_timer_free(crowd->reaper);
+    charge_clear(&crowd->common.memory);
+    io_loop_unref(crowd->loop);
+}
+
+void crowd_set_total(Crowd *crowd, gsize bytes)
+{
+    crowd->common.memory.limit = bytes;
+}
