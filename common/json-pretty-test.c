@@ -51,6 +51,7 @@ static const struct {
      "    \"return\": \"{[,:]} \\\" \\\\\",\r\n"
      "    \"id\": \"\\\\\\\"}\"\r\n"
      "}\r\n"},
+    {"['{\"[,]\\'\\\\']\n", "[\r\n    '{\"[,]\\'\\\\'\r\n]\r\n"},
 };
 
 static void assert_fed(const char *text, gsize cut, const char *expected)

@@ -25,7 +25,8 @@ static void break_line(JsonPretty *pretty, GString *out)
 static void feed_string(JsonPretty *pretty, char c, GString *out)
 {
     g_string_append_c(out, c);
-    pretty->in_string = pretty->escaped || c != '"';
+    if (c == pretty->quote && !pretty->escaped)
+        pretty->quote = '\0';
     pretty->escaped = !pretty->escaped && c == '\\';
 }
 
@@ -33,7 +34,7 @@ static void feed_bracket(JsonPretty *pretty, char c, GString *out)
 {
     gboolean opens = c == '{' || c == '[';
 
-    if (!opens)
+    if (!opens && pretty->level > 0)
         pretty->level--;
     if (!opens || pretty->break_line)
         break_line(pretty, out);
@@ -61,7 +62,8 @@ static void feed_byte(JsonPretty *pretty, char c, GString *out)
     default:
         if (pretty->break_line)
             break_line(pretty, out);
-        pretty->in_string = c == '"';
+        if (c == '"' || c == '\'')
+            pretty->quote = c;
     }
     g_string_append_c(out, c);
 }
@@ -69,7 +71,7 @@ static void feed_byte(JsonPretty *pretty, char c, GString *out)
 void json_pretty_feed(JsonPretty *pretty, const char *text, gsize len, GString *out)
 {
     for (gsize i = 0; i < len; i++) {
-        if (pretty->in_string)
+        if (pretty->quote)
             feed_string(pretty, text[i], out);
         else
             feed_byte(pretty, text[i], out);

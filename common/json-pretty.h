@@ -17,8 +17,8 @@ G_BEGIN_DECLS
 typedef struct {
     guint level;
     gboolean break_line; /* before the next token */
-    gboolean in_string;
-    gboolean escaped; /* the byte before was a backslash that escapes */
+    char quote;          /* that ends the string, within one; else 0 */
+    gboolean escaped;    /* the byte before was a backslash that escapes */
 } JsonPretty;
 
 void json_pretty_init(JsonPretty *pretty);

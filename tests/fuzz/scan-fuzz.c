@@ -5,9 +5,11 @@
  *
  * Held: verdicts and places are the same for each cut of the input, what scan-log.h asserts of
  * spans and memory, and that a message behind a reset is found whatever came before. What was let
- * pass is one value again, and means the same, without its spaces and printed as QEMU would.
+ * pass is one value again, and means the same, without its spaces, printed as QEMU would, and
+ * pretty.
  */
 
+#include "common/json-pretty.h"
 #include "common/json-read.h"
 #include "common/json-write.h"
 #include "support/scan-log.h"
@@ -85,10 +87,26 @@ static void assert_same_when_written(JsonSpan value)
     assert_same(written, value);
 }
 
+/* A message is in brackets: no other value tells of its end. */
+static void assert_same_when_pretty(JsonSpan value)
+{
+    g_autoptr(GString) printed = g_string_new(NULL);
+    JsonPretty pretty;
+
+    if (value.text[0] != '{' && value.text[0] != '[')
+        return;
+    json_pretty_init(&pretty);
+    json_pretty_feed(&pretty, value.text, value.len, printed);
+    g_assert_true(g_str_has_suffix(printed->str, "\r\n"));
+    g_string_truncate(printed, printed->len - 2);
+    assert_same(printed, value);
+}
+
 static void on_value(JsonSpan value, gpointer data)
 {
     assert_same_when_compact(value);
     assert_same_when_written(value);
+    assert_same_when_pretty(value);
 }
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
