@@ -605,12 +605,14 @@ gboolean json_scan_is_clean(const JsonScan *scan)
 
 char *json_scan_fault_text(const JsonScan *scan)
 {
+    gboolean is_limit =
+        scan->fault >= JSON_FAULT_NESTING; /* QEMU, too, has other words for these */
     g_autofree char *culprit = NULL;
 
     if (scan->fault == JSON_FAULT_RESET || scan->fault == JSON_FAULT_LEXICAL)
         culprit = scan->culprit > 0x20 && scan->culprit < 0x7F
                       ? g_strdup_printf(" '%c'", scan->culprit)
                       : g_strdup_printf(" byte 0x%02X", scan->culprit);
-    return g_strdup_printf("JSON parse error, %s%s, at byte %" G_GSIZE_FORMAT, scan->what,
-                           culprit ? culprit : "", scan->at);
+    return g_strdup_printf("%s%s%s, at byte %" G_GSIZE_FORMAT, is_limit ? "" : "JSON parse error, ",
+                           scan->what, culprit ? culprit : "", scan->at);
 }

@@ -35,7 +35,8 @@ typedef enum {
     JSON_FAULT_SYNTAX,  /* a token where it does not belong, or a bad string: skip until brackets
                            balance */
     JSON_FAULT_DUPLICATE, /* a key that this object already has; skipped like JSON_FAULT_SYNTAX */
-    JSON_FAULT_NESTING,   /* limits; skipped like JSON_FAULT_SYNTAX, in constant memory */
+    JSON_FAULT_NESTING,   /* limits, all behind here; skipped like JSON_FAULT_SYNTAX, in constant
+                           * memory */
     JSON_FAULT_TOKENS,
     JSON_FAULT_BYTES,
 } JsonFault;

@@ -199,6 +199,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     stream_clear(&lane->stream);
     lane->io = NULL;
     sync_stop(&lane->sync);
+    lane->ops->lost(lane->owner);
     land_silent(lane);
     land_failed(lane, "The agent's channel was closed");
     refuse_waiting(lane, "The agent's channel was closed");
@@ -545,6 +546,7 @@ void agent_lane_interrupt(AgentLane *lane, const char *why)
 {
     if (!lane->io)
         return;
+    lane->ops->lost(lane->owner);
     doubt(lane);
     land_failed(lane, why);
     pump(lane);
@@ -605,6 +607,7 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
         if (lane->io)
             stream_discard_output(&lane->stream);
         sync_stop(&lane->sync);
+        lane->ops->lost(lane->owner);
         land_silent(lane);
         land_failed(lane, "The guest agent closed its port");
         refuse_waiting(

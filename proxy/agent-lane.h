@@ -36,9 +36,10 @@ typedef enum {
 } AgentState;
 
 typedef struct {
-    /* The state went to AGENT_SYNCING from elsewhere, or a sync was answered: whatever was known of
-     * the agent may no longer hold. */
+    /* A sync was answered: whatever was known of the agent may no longer hold. */
     void (*synced)(gpointer owner);
+    /* The agent has gone, as far as is known: its port was closed, or the guest was reset. */
+    void (*lost)(gpointer owner);
     /* Before a command is sent, where port_must_ask() applies: to be answered with
      * agent_lane_set_port(). */
     void (*ask_port)(gpointer owner);

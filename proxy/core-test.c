@@ -241,6 +241,47 @@ static void test_thaw(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+static void assert_commands(CoreFixture *fixture, Peer *client, const char *guest)
+{
+    g_autofree char *expected = g_strdup_printf(
+        "{\"return\": [{\"name\": \"stop\"}, {\"name\": \"qga-proxy-status\"}%s]}\r\n", guest);
+
+    core_send(fixture, client, "{\"execute\":\"query-commands\"}");
+    peer_expect(client, expected);
+}
+
+/* What is known of the agent's commands holds while it is brought into step again, until it says
+ * otherwise; but not beyond its end. */
+static void test_commands_meanwhile(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, "{\"execute\":\"query-commands\"}");
+    core_answer(fixture, "{\"execute\":\"query-commands\"}",
+                "{\"return\": [{\"name\": \"stop\"}]}");
+    {
+        g_autofree char *first = peer_take(&client);
+    }
+    assert_commands(fixture, &client, ", {\"name\": \"guest-info\"}, {\"name\": \"guest-ping\"}");
+    core_send(fixture, &fixture->agent, "]");
+    assert_commands(fixture, &client, ", {\"name\": \"guest-info\"}, {\"name\": \"guest-ping\"}");
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    assert_commands(fixture, &client, ", {\"name\": \"guest-info\"}, {\"name\": \"guest-ping\"}");
+    core_agent_answer(fixture, "guest-info",
+                      "{\"version\": \"8\", \"supported_commands\": [{\"enabled\": true, \"name\": "
+                      "\"guest-exec\", \"success-response\": true}]}");
+    assert_commands(fixture, &client, ", {\"name\": \"guest-exec\"}");
+    core_send(fixture, &fixture->qemu,
+              "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": "
+              "\"VSERPORT_CHANGE\", \"data\": {\"open\": false, \"id\": \"port0\"}}\r\n");
+    {
+        g_autofree char *event = peer_take_line(&client);
+    }
+    assert_commands(fixture, &client, "");
+    peer_clear(&client);
+}
+
 static void test_status(CoreFixture *fixture, gconstpointer unused)
 {
     g_autofree char *status = NULL;
@@ -322,6 +363,7 @@ int main(int argc, char **argv)
     ADD("/core/query-commands-otherwise", core_set_up, test_query_commands_otherwise);
     ADD("/core/thaw", core_set_up, test_thaw);
     ADD("/core/status", core_set_up, test_status);
+    ADD("/core/commands-meanwhile", core_set_up, test_commands_meanwhile);
     ADD("/core/events", core_set_up, test_events);
     ADD("/core/guest-events", core_set_up, test_guest_events);
     return g_test_run();

@@ -53,6 +53,8 @@ static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GE
 
     if (reply && reply->kind == ENVELOPE_RETURN)
         introspect_read_guest_info(&core->introspect, reply->value);
+    else
+        introspect_forget_agent(&core->introspect);
 }
 
 static void ask_guest_info(Core *core)
@@ -113,8 +115,15 @@ static void note_monitor(Monitor *monitor, Status *status)
     status->monitors_connected += upstream_is_ready(upstream);
     status->qemu_stale_replies += upstream_stale_replies(upstream);
     status->fd_names += monitor_names(monitor);
-    if (!status->qemu_trouble)
-        status->qemu_trouble = upstream_trouble(upstream);
+}
+
+const char *core_trouble(const Core *core)
+{
+    const char *trouble = NULL;
+
+    for (guint i = 0; !trouble && i < core->monitors->len; i++)
+        trouble = upstream_trouble(monitor_upstream(core->monitors->pdata[i]));
+    return trouble;
 }
 
 char *core_status(Core *core)
@@ -122,6 +131,7 @@ char *core_status(Core *core)
     GString *text = g_string_new(NULL);
     Status status = {
         .qemu_connected = core->version != NULL,
+        .qemu_trouble = core_trouble(core),
         .monitors = core->monitors->len,
         .agent_version = core->introspect.agent_version,
         .clients = core->crowd.clients.length,
@@ -423,12 +433,18 @@ static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gb
 
 /* ---- The agent ------------------------------------------------------------------------------- */
 
+/* Until it says otherwise it is taken for the one that it was: a sync comes after each command that
+ * took too long, too. */
 static void on_agent_synced(gpointer owner)
+{
+    ask_guest_info(owner);
+}
+
+static void on_agent_lost(gpointer owner)
 {
     Core *core = owner;
 
     introspect_forget_agent(&core->introspect);
-    ask_guest_info(core);
 }
 
 static void on_ask_port(gpointer owner)
@@ -444,7 +460,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreOps *ops, gpointer owner, GError **error)
 {
     static const CrowdOps crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
-    static const AgentLaneOps lane_ops = {on_agent_synced, on_ask_port};
+    static const AgentLaneOps lane_ops = {on_agent_synced, on_agent_lost, on_ask_port};
     Core *core = g_new(Core, 1);
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};

@@ -54,6 +54,9 @@ gboolean core_set_limit(Core *core, const char *text, GError **error) G_GNUC_WAR
  * added with `wait` has let in its first client. */
 void core_start(Core *core);
 
+/* Returns: (nullable): why a monitor is not connected */
+const char *core_trouble(const Core *core);
+
 /* Returns: (transfer full): what qga-proxy-status returns, as JSON text */
 char *core_status(Core *core);
 

@@ -242,6 +242,13 @@ void qga_proxy_stop(QgaProxy *self)
     g_clear_pointer(&self->core, core_free);
 }
 
+char *qga_proxy_dup_trouble(QgaProxy *self)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
+
+    return self->core ? g_strdup(core_trouble(self->core)) : NULL;
+}
+
 char *qga_proxy_dup_status(QgaProxy *self)
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);

@@ -139,6 +139,15 @@ QGA_PROXY_API void qga_proxy_start(QgaProxy *self);
 QGA_PROXY_API void qga_proxy_stop(QgaProxy *self);
 
 /**
+ * qga_proxy_dup_trouble:
+ *
+ * Returns: (transfer full) (nullable): why QEMU's monitor, or one of several, could not be
+ * connected to when it was tried last; %NULL where all are connected, or the first attempt is under
+ * way
+ */
+QGA_PROXY_API char *qga_proxy_dup_trouble(QgaProxy *self);
+
+/**
  * qga_proxy_dup_status:
  *
  * Returns: (transfer full): what the command `qga-proxy-status` returns, as JSON text

@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+/* QEMU opens its sockets within less of its start. */
+enum { TROUBLE_SECONDS = 2 };
+
 typedef struct {
     char **monitors;
     char *agent;
@@ -184,6 +187,17 @@ static gboolean on_signal(gpointer loop)
     return G_SOURCE_CONTINUE;
 }
 
+/* It may be that QEMU is yet to be started, or that its address is mistyped; nobody is greeted
+ * meanwhile, so that nobody could ask. */
+static gboolean tell_trouble(gpointer proxy)
+{
+    g_autofree char *trouble = qga_proxy_dup_trouble(proxy);
+
+    if (trouble)
+        g_message("%s; tried on", trouble);
+    return G_SOURCE_REMOVE;
+}
+
 static void on_closed(QgaProxy *proxy, gpointer loop)
 {
     g_message("QEMU has gone");
@@ -220,6 +234,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "qga-proxyd: %s\n", error->message);
         return EXIT_FAILURE;
     }
+    g_timeout_add_seconds(TROUBLE_SECONDS, tell_trouble, proxy);
     g_signal_connect(proxy, "closed", G_CALLBACK(on_closed), loop);
     g_main_loop_run(loop);
     qga_proxy_stop(proxy);

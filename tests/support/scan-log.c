@@ -38,7 +38,8 @@ static void assert_fault_text(const JsonScan *scan)
 {
     g_autofree char *text = json_scan_fault_text(scan);
 
-    g_assert_true(g_str_has_prefix(text, "JSON parse error, "));
+    g_assert_cmpint(g_str_has_prefix(text, "JSON parse error, "), ==,
+                    scan->fault < JSON_FAULT_NESTING);
     for (const char *byte = text; *byte; byte++)
         g_assert_true(g_ascii_isprint(*byte));
 }
