@@ -16,6 +16,10 @@ static void on_lost(gpointer owner)
 {
 }
 
+static void on_changed(gpointer owner, const char *state)
+{
+}
+
 static void on_ask_port(gpointer owner)
 {
     LaneFixture *fixture = owner;
@@ -36,7 +40,7 @@ static void on_done(Pending *pending, const EnvelopeReply *reply, const GError *
 
 void lane_set_up(LaneFixture *fixture, gconstpointer unused)
 {
-    static const AgentLaneOps ops = {on_synced, on_lost, on_ask_port};
+    static const AgentLaneOps ops = {on_synced, on_lost, on_changed, on_ask_port};
     Address address = {.kind = ADDRESS_FD};
     g_autoptr(GError) error = NULL;
 

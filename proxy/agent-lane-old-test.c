@@ -73,7 +73,7 @@ static void test_silent_goes(LaneFixture *unused_fixture, gconstpointer unused)
         lane_submit(&each, "guest-shutdown");
         lane_take_silent(&each, "guest-shutdown", NULL);
         if (way == STOPPED)
-            agent_lane_guest_stopped(each.lane);
+            agent_lane_guest_stopped(each.lane, AGENT_GONE);
         else if (way == PORT)
             agent_lane_set_port(each.lane, PORT_CLOSED, FALSE);
         else
@@ -87,7 +87,7 @@ static void test_silent_goes(LaneFixture *unused_fixture, gconstpointer unused)
 static void test_stopped_under_another(LaneFixture *fixture, gconstpointer unused)
 {
     lane_submit(fixture, "guest-ping");
-    agent_lane_guest_stopped(fixture->lane);
+    agent_lane_guest_stopped(fixture->lane, AGENT_GONE);
     lane_assert_log(fixture, "");
     lane_take_and_answer(fixture, "guest-ping", "{}");
     lane_assert_log(fixture, "guest-ping {}\n");

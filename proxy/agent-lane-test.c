@@ -313,7 +313,7 @@ static void test_interrupt(LaneFixture *fixture, gconstpointer unused)
     lane_submit(fixture, "guest-info");
     lane_submit(fixture, "guest-ping");
     id = lane_take(fixture, "guest-info");
-    agent_lane_interrupt(fixture->lane, "The guest was reset");
+    agent_lane_guest_started(fixture->lane, "The guest was reset");
     lane_assert_log(fixture, "guest-info: The guest was reset; guest-info " OUTCOME);
     fake_agent_return(&fixture->agent, id, "{}");
     fake_agent_sync(&fixture->agent, &fixture->world);

@@ -55,9 +55,11 @@ struct AgentLane {
     PortState port;
     gboolean must_ask;
     gboolean asking;
-    gboolean asked;   /* the port was looked at for the command that is next */
-    gboolean blind;   /* QEMU's monitor is away */
-    gint64 paused_us; /* since when, or 0 */
+    gboolean asked;     /* the port was looked at for the command that is next */
+    gboolean blind;     /* QEMU's monitor is away */
+    gint64 paused_us;   /* since when, or 0 */
+    AgentState stopped; /* AGENT_GONE or AGENT_ASLEEP; else 0 */
+    AgentState told;
 
     Sync sync;
     gboolean refuses_id; /* the agent is older than the id */
@@ -96,11 +98,41 @@ AgentState agent_lane_state(const AgentLane *lane)
 {
     if (!lane->io)
         return AGENT_OFFLINE;
+    if (lane->stopped)
+        return lane->stopped;
+    if (lane->paused_us)
+        return AGENT_PAUSED;
     if (lane->port == PORT_CLOSED)
         return AGENT_CLOSED;
     if (lane->flight.pending)
         return AGENT_BUSY;
-    return lane->sync.state == SYNC_DONE ? AGENT_READY : AGENT_SYNCING;
+    if (lane->sync.state == SYNC_DONE)
+        return AGENT_READY;
+    return lane->sync.probes > LIMIT_SYNC_HOPE ? AGENT_HUNG : AGENT_SYNCING;
+}
+
+static const char *state_name(AgentState state)
+{
+    static const char *const names[] = {
+        [AGENT_OFFLINE] = "offline", [AGENT_GONE] = "gone",     [AGENT_ASLEEP] = "asleep",
+        [AGENT_PAUSED] = "paused",   [AGENT_CLOSED] = "closed", [AGENT_BUSY] = "busy",
+        [AGENT_READY] = "ready",     [AGENT_HUNG] = "hung",     [AGENT_SYNCING] = "syncing",
+    };
+
+    return names[state];
+}
+
+/* To be called last: whoever is told may come with a command. */
+static void announce(AgentLane *lane)
+{
+    AgentState state = agent_lane_state(lane);
+
+    if (state == AGENT_BUSY)
+        state = AGENT_READY;
+    if (state == lane->told)
+        return;
+    lane->told = state;
+    lane->ops->changed(lane->owner, state_name(state));
 }
 
 /* ---- Ends of a flight ------------------------------------------------------------------------ */
@@ -205,6 +237,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     refuse_waiting(lane, "The agent's channel was closed");
     link_connect(lane->link);
     set_timer(lane);
+    announce(lane);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -296,13 +329,13 @@ static void pump(AgentLane *lane)
         lane->asking = TRUE;
         lane->ops->ask_port(lane->owner);
     }
-    if (agent_lane_state(lane) == AGENT_READY && lane->waiting.length > 0 && !lane->asking &&
-        !lane->paused_us) {
+    if (agent_lane_state(lane) == AGENT_READY && lane->waiting.length > 0 && !lane->asking) {
         g_autofree Waiting *waiting = g_queue_pop_head(&lane->waiting);
 
         take_off(lane, waiting->pending);
     }
     set_timer(lane);
+    announce(lane);
 }
 
 static gboolean is_thaw(const Pending *pending)
@@ -317,6 +350,8 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
 {
     if (!lane->io)
         return "The agent's channel is not connected";
+    if (lane->stopped && pending->asker)
+        return lane->stopped == AGENT_GONE ? "The guest has shut down" : "The guest is asleep";
     if (lane->paused_us && pending->asker)
         return "The virtual machine is paused";
     if (lane->port == PORT_CLOSED && !lane->must_ask)
@@ -325,7 +360,7 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
         return NULL;
     if (lane->blind)
         return "QEMU's monitor is not connected, so that nobody knows who listens in the guest";
-    if (waits_for_sync(lane) && lane->sync.probes > LIMIT_SYNC_HOPE)
+    if (agent_lane_state(lane) == AGENT_HUNG)
         return "The guest agent does not answer";
     if (lane->waiting.length >= lane->bounds->commands_for_agent)
         return "Too many commands wait for the guest agent";
@@ -542,8 +577,9 @@ static void on_timer(gpointer owner, gint64 now_us)
 
 /* ---- What becomes of the guest --------------------------------------------------------------- */
 
-void agent_lane_interrupt(AgentLane *lane, const char *why)
+void agent_lane_guest_started(AgentLane *lane, const char *why)
 {
+    lane->stopped = 0;
     if (!lane->io)
         return;
     lane->ops->lost(lane->owner);
@@ -567,8 +603,9 @@ void agent_lane_probe(AgentLane *lane)
     pump(lane);
 }
 
-void agent_lane_guest_stopped(AgentLane *lane)
+void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 {
+    lane->stopped = state;
     land_silent(lane);
     pump(lane);
 }
@@ -600,6 +637,8 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
     PortState before = lane->port;
 
     lane->port = port;
+    if (port == PORT_OPEN && before == PORT_CLOSED)
+        lane->stopped = 0;
     lane->must_ask = must_ask;
     lane->asked = lane->asking && port != PORT_CLOSED; /* that look is used up by the refusals */
     lane->asking = FALSE;
@@ -684,12 +723,7 @@ void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer
 
 const char *agent_lane_state_name(const AgentLane *lane)
 {
-    static const char *const names[] = {
-        [AGENT_OFFLINE] = "offline", [AGENT_CLOSED] = "closed", [AGENT_SYNCING] = "syncing",
-        [AGENT_READY] = "ready",     [AGENT_BUSY] = "busy",
-    };
-
-    return names[agent_lane_state(lane)];
+    return state_name(agent_lane_state(lane));
 }
 
 AgentStats agent_lane_stats(const AgentLane *lane)

@@ -27,12 +27,17 @@ G_BEGIN_DECLS
 
 typedef struct AgentLane AgentLane;
 
+/* Of what holds at once, the first. */
 typedef enum {
     AGENT_OFFLINE, /* the channel is not connected */
+    AGENT_GONE,    /* the guest has shut down */
+    AGENT_ASLEEP,  /* the guest was suspended */
+    AGENT_PAUSED,  /* the machine stands still */
     AGENT_CLOSED,  /* nothing in the guest has opened the port */
-    AGENT_SYNCING, /* a sync was not answered yet */
+    AGENT_BUSY,    /* a command is under way */
     AGENT_READY,
-    AGENT_BUSY, /* a command is under way */
+    AGENT_HUNG,    /* LIMIT_SYNC_HOPE syncs were not answered */
+    AGENT_SYNCING, /* no sync was answered yet */
 } AgentState;
 
 typedef struct {
@@ -40,6 +45,8 @@ typedef struct {
     void (*synced)(gpointer owner);
     /* The agent has gone, as far as is known: its port was closed, or the guest was reset. */
     void (*lost)(gpointer owner);
+    /* agent_lane_state() has changed, where AGENT_BUSY counts as AGENT_READY. @state: its name */
+    void (*changed)(gpointer owner, const char *state);
     /* Before a command is sent, where port_must_ask() applies: to be answered with
      * agent_lane_set_port(). */
     void (*ask_port)(gpointer owner);
@@ -70,16 +77,16 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask);
  * there until the next boot. */
 void agent_lane_set_blind(AgentLane *lane, gboolean blind);
 
-/* The guest was reset or woke up, or the like: the command under way has no answer, the stream is
- * in doubt. */
-void agent_lane_interrupt(AgentLane *lane, const char *why);
-
 /* The agent may have been restarted unseen. The command under way goes on; if a sync that is sent
  * behind it is answered first, it is lost. */
 void agent_lane_probe(AgentLane *lane);
 
-/* The guest went down or to sleep, as a silent command under way was to achieve. */
-void agent_lane_guest_stopped(AgentLane *lane);
+/* The guest went down or to sleep, as a silent command under way was to achieve. @state: AGENT_GONE
+ * or AGENT_ASLEEP, until agent_lane_guest_started() or its port opens */
+void agent_lane_guest_stopped(AgentLane *lane, AgentState state);
+
+/* It starts anew, or woke up: the command under way has no answer, the stream is in doubt. */
+void agent_lane_guest_started(AgentLane *lane, const char *why);
 
 /* QEMU has gone, and the guest with it: everything fails. */
 void agent_lane_abandon(AgentLane *lane, const char *why);

@@ -48,7 +48,7 @@ static void test_client_leaves(CoreFixture *fixture, gconstpointer unused)
     fake_agent_return(&fixture->agent, id, "\"leaver's\"");
     world_settle(&fixture->world);
     core_agent_answer(fixture, "guest-info", "\"waiter's\"");
-    peer_expect(&waiter, "{\"return\": \"waiter's\"}\r\n");
+    core_expect(&waiter, "{\"return\": \"waiter's\"}\r\n");
     assert_status(fixture, "\"clients\": 1, \"memory\": 0");
     peer_clear(&leaver);
     peer_clear(&waiter);
@@ -66,7 +66,7 @@ static void test_client_leaves_queue(CoreFixture *fixture, gconstpointer unused)
     world_settle(&fixture->world);
     core_agent_answer(fixture, "guest-ping", "{}");
     peer_expect(&fixture->agent, "");
-    peer_expect(&first, "{\"return\": {}}\r\n");
+    core_expect(&first, "{\"return\": {}}\r\n");
     peer_clear(&first);
     peer_clear(&leaver);
 }
@@ -85,7 +85,7 @@ static void test_client_leaves_qemu(CoreFixture *fixture, gconstpointer unused)
     core_answer(fixture, STATUS "{\"exec-oob\":\"yank\",\"id\":1}{\"execute\":\"query-name\"}",
                 "{\"return\": \"leaver's\"}{\"return\": \"leaver's\", \"id\": 1}"
                 "{\"return\": \"next's\"}");
-    peer_expect(&next, "{\"return\": \"next's\", \"id\": 1}\r\n");
+    core_expect(&next, "{\"return\": \"next's\", \"id\": 1}\r\n");
     peer_clear(&leaver);
     peer_clear(&next);
 }
@@ -210,16 +210,16 @@ static void test_channel_comes_back(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&fixture->agent);
     fixture->agent = (Peer){0};
     world_settle(&fixture->world);
-    peer_expect(&client, GENERIC("The agent's channel was closed; guest-ping " OUTCOME));
+    core_expect(&client, GENERIC("The agent's channel was closed; guest-ping " OUTCOME));
     core_answer(fixture, STATUS, "{\"return\": {}}");
     core_send(fixture, &client, PING);
-    peer_expect(&client, "{\"return\": {}}\r\n" GENERIC(
+    core_expect(&client, "{\"return\": {}}\r\n" GENERIC(
                              "The agent's channel is not connected; guest-ping was not sent"));
     core_accept_agent(fixture);
     core_send(fixture, &client, PING);
     fake_agent_sync(&fixture->agent, &fixture->world);
     core_agent_answer(fixture, "guest-ping", "{}");
-    peer_expect(&client, "{\"return\": {}}\r\n");
+    core_expect(&client, "{\"return\": {}}\r\n");
     peer_clear(&client);
 }
 
@@ -239,11 +239,11 @@ static void test_qemu_quits(CoreFixture *fixture, gconstpointer unused)
     peer_send(&fixture->qemu, EVENT("SHUTDOWN") "{\"return\": {}}\r\n");
     peer_close(&fixture->qemu);
     world_settle(&fixture->world);
-    peer_expect(&quitter, EVENT("SHUTDOWN") "{\"return\": {}}\r\n");
-    peer_expect(&asker, EVENT("SHUTDOWN") "{\"error\": {\"class\": \"GenericError\", \"desc\": "
+    core_expect(&quitter, EVENT("SHUTDOWN") "{\"return\": {}}\r\n");
+    core_expect(&asker, EVENT("SHUTDOWN") "{\"error\": {\"class\": \"GenericError\", \"desc\": "
                                           "\"QEMU has gone; guest-ping was "
                                           "sent and its outcome is unknown\"}}\r\n");
-    peer_expect(&idle, EVENT("SHUTDOWN"));
+    core_expect(&idle, EVENT("SHUTDOWN"));
     peer_expect_end(&quitter);
     peer_expect_end(&asker);
     peer_expect_end(&idle);
@@ -293,7 +293,7 @@ static void test_qemu_gone_in_event(CoreFixture *fixture, gconstpointer unused)
     peer_send(&fixture->qemu, EVENT("SHUTDOWN"));
     peer_close(&fixture->qemu);
     world_settle(&fixture->world);
-    peer_expect(&idle, EVENT("SHUTDOWN"));
+    core_expect(&idle, EVENT("SHUTDOWN"));
     peer_expect_end(&idle);
     came = peer_take(&client);
     g_assert_nonnull(strstr(came, "{\"return\": {}}\r\n"));
@@ -319,7 +319,7 @@ static void test_qemu_killed(CoreFixture *fixture, gconstpointer unused)
     peer_close(&fixture->agent);
     peer_close(&fixture->qemu);
     world_settle(&fixture->world);
-    peer_expect(&client, UNKNOWN UNKNOWN);
+    core_expect(&client, UNKNOWN UNKNOWN);
     peer_expect_end(&client);
     g_assert_cmpuint(fixture->closed->len, >, 0);
     peer_clear(&client);

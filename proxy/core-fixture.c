@@ -193,6 +193,33 @@ void core_send(CoreFixture *fixture, Peer *peer, const char *text)
     world_settle(&fixture->world);
 }
 
+#define STATE_EVENT "\"event\": \"GUEST_AGENT_STATE\", \"data\": {\"state\": \""
+
+void core_expect(Peer *client, const char *text)
+{
+    g_autofree char *came = peer_take(client);
+    g_auto(GStrv) lines = g_strsplit(came, "\r\n", -1);
+    g_autoptr(GString) rest = g_string_new(NULL);
+
+    for (guint i = 0; lines[i]; i++)
+        if (!strstr(lines[i], STATE_EVENT))
+            g_string_append_printf(rest, "%s%s", lines[i], lines[i + 1] ? "\r\n" : "");
+    g_assert_cmpstr(rest->str, ==, text);
+}
+
+void core_expect_states(Peer *client, const char *states)
+{
+    g_autofree char *came = peer_take(client);
+    g_autoptr(GString) found = g_string_new(NULL);
+
+    for (const char *at = came; (at = strstr(at, STATE_EVENT));) {
+        at += strlen(STATE_EVENT);
+        g_string_append_printf(found, "%s%.*s", found->len > 0 ? " " : "", (int)strcspn(at, "\""),
+                               at);
+    }
+    g_assert_cmpstr(found->str, ==, states);
+}
+
 void core_agent_answer(CoreFixture *fixture, const char *command, const char *value)
 {
     g_autofree char *text = g_strdup_printf("{\"execute\":\"%s\"}", command);

@@ -90,6 +90,12 @@ void core_connect_negotiated(CoreFixture *fixture, Peer *client, gboolean oob);
 /* @peer sends, and everything happens that comes of it. */
 void core_send(CoreFixture *fixture, Peer *peer, const char *text);
 
+/* Asserts that exactly @text came to a client, beside events of how the way to the agent is. */
+void core_expect(Peer *client, const char *text);
+
+/* Asserts that it heard of just these states, "closed syncing ready", whatever came beside. */
+void core_expect_states(Peer *client, const char *states);
+
 /* Takes the command that the agent was sent, and answers it. */
 void core_agent_answer(CoreFixture *fixture, const char *command, const char *value);
 

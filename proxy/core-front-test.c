@@ -137,7 +137,7 @@ static void test_dialled(CoreFixture *fixture, gconstpointer unused)
         core_send(fixture, &client, "{\"execute\":\"qmp_capabilities\"}{\"execute\":\"nope\"}");
         core_answer(fixture, "{\"execute\":\"nope\"}", "{\"return\": {}}\r\n");
         g_free(peer_take_line(&client));
-        peer_expect(&client, "{\"return\": {}}\r\n{\"return\": {}}\r\n");
+        core_expect(&client, "{\"return\": {}}\r\n{\"return\": {}}\r\n");
         peer_clear(&client);
         world_pass_ms(&fixture->world, RECONNECT_S * 1000 - 100);
         g_assert_false(is_dialled(&station, &client));

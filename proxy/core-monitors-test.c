@@ -68,13 +68,13 @@ static void test_spread(Fixture *fixture, gconstpointer unused)
     peer_expect(&base->qemu, NAME);
     peer_expect(&fixture->qemu, NAME);
     core_send(base, &fixture->qemu, "{\"return\": 2}\r\n" EVENT("STOP"));
-    peer_expect(&second, "{\"return\": 2}\r\n" EVENT("STOP"));
+    core_expect(&second, "{\"return\": 2}\r\n" EVENT("STOP"));
     core_send(base, &base->qemu, EVENT("RESUME") "{\"return\": 1}\r\n");
-    peer_expect(&first, EVENT("RESUME") "{\"return\": 1}\r\n");
-    peer_expect(&second, "");
+    core_expect(&first, EVENT("RESUME") "{\"return\": 1}\r\n");
+    core_expect(&second, "");
     core_send(base, &second, PING);
     core_agent_answer(base, "guest-ping", "{}");
-    peer_expect(&second, DONE);
+    core_expect(&second, DONE);
     peer_clear(&first);
     peer_clear(&second);
 }
@@ -94,8 +94,8 @@ static void test_names(Fixture *fixture, gconstpointer unused)
     peer_expect_next(&fixture->qemu, GETFD, "two");
     core_send(base, &base->qemu, DONE);
     core_send(base, &fixture->qemu, DONE);
-    peer_expect(&first, DONE);
-    peer_expect(&second, DONE);
+    core_expect(&first, DONE);
+    core_expect(&second, DONE);
     peer_clear(&first);
     peer_clear(&second);
 }
@@ -113,21 +113,21 @@ static void test_one_lost(Fixture *fixture, gconstpointer unused)
     core_send(base, &second, NAME);
     peer_expect(&fixture->qemu, NAME);
     lose(fixture, &base->qemu);
-    peer_expect(&first, GENERIC("QEMU closed the connection; the command's outcome is unknown"));
+    core_expect(&first, GENERIC("QEMU closed the connection; the command's outcome is unknown"));
     peer_expect_end(&first);
     g_assert_cmpstr(base->closed->str, ==, "");
     peer_expect(&fixture->qemu, ASKED_AT_START);
     core_send(base, &fixture->qemu,
               "{\"return\": 2}\r\n{\"return\": {\"running\": false}}\r\n" NOTHING NOTHING NOTHING);
-    peer_expect(&second, "{\"return\": 2}\r\n");
+    core_expect(&second, "{\"return\": 2}\r\n");
     peer_expect(&fixture->qemu, "{\"execute\":\"query-chardev\"}");
     core_send(base, &second, PING);
-    peer_expect(&second, GENERIC("The virtual machine is paused; guest-ping was not sent"));
+    core_expect(&second, GENERIC("The virtual machine is paused; guest-ping was not sent"));
     core_send(base, &fixture->qemu, NOTHING EVENT("RESUME"));
-    peer_expect(&second, EVENT("RESUME"));
+    core_expect(&second, EVENT("RESUME"));
     core_send(base, &second, PING);
     core_agent_answer(base, "guest-ping", "{}");
-    peer_expect(&second, DONE);
+    core_expect(&second, DONE);
 
     core_accept_qemu(base);
     fake_qemu_negotiate(&base->qemu, &base->world, TRUE);
@@ -150,7 +150,7 @@ static void test_all_lost(Fixture *fixture, gconstpointer unused)
     core_connect_negotiated(base, &second, FALSE);
     lose(fixture, &fixture->qemu);
     peer_expect_end(&second);
-    peer_expect(&first, "");
+    core_expect(&first, "");
     g_assert_false(first.ended);
     lose(fixture, &base->qemu);
     peer_expect_end(&first);

@@ -51,15 +51,15 @@ static void test_errors_meanwhile(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &client, TRUE);
     core_send(fixture, &client, NAME "{\"exec-oob\":\"query-yank\"}" NAME);
     lose_monitor(fixture);
-    peer_expect(&client, GENERIC(UNKNOWN) GENERIC(AWAY) GENERIC(UNKNOWN));
+    core_expect(&client, GENERIC(UNKNOWN) GENERIC(AWAY) GENERIC(UNKNOWN));
     core_send(fixture, &client, NAME "{\"execute\":\"query-commands\"}");
-    peer_expect(&client, GENERIC(AWAY) GENERIC(AWAY));
+    core_expect(&client, GENERIC(AWAY) GENERIC(AWAY));
     core_connect(fixture, &late);
-    peer_expect(&late, "");
+    core_expect(&late, "");
     g_assert_cmpstr(fixture->closed->str, ==, "");
 
     find_monitor(fixture);
-    peer_expect(&client, "");
+    core_expect(&client, "");
     {
         g_autofree char *greeting = peer_take_line(&late);
 
@@ -70,7 +70,7 @@ static void test_errors_meanwhile(CoreFixture *fixture, gconstpointer unused)
     core_agent_answer(fixture, "guest-info", "{\"version\": \"1\", \"supported_commands\": []}");
     core_send(fixture, &client, NAME);
     core_answer(fixture, NAME, "{\"return\": 1}\r\n");
-    peer_expect(&client, "{\"return\": 1}\r\n");
+    core_expect(&client, "{\"return\": 1}\r\n");
     peer_clear(&client);
     peer_clear(&late);
 }
@@ -85,7 +85,7 @@ static void test_stale(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &client, FALSE);
     core_send(fixture, &client, NAME);
     lose_monitor(fixture);
-    peer_expect(&client, GENERIC(UNKNOWN));
+    core_expect(&client, GENERIC(UNKNOWN));
     core_accept_qemu(fixture);
     fake_qemu_greet(&fixture->qemu, TRUE);
     core_send(fixture, &fixture->qemu, "{\"return\": \"stale\"}\r\n");
@@ -97,7 +97,7 @@ static void test_stale(CoreFixture *fixture, gconstpointer unused)
         "\"connected\": false, \"monitors\": 1, \"monitors-connected\": 0, \"stale-replies\": 1}"));
     fake_qemu_answer_handshake(&fixture->qemu, id);
     world_settle(&fixture->world);
-    peer_expect(&client, "");
+    core_expect(&client, "");
     peer_clear(&client);
 }
 
@@ -113,7 +113,7 @@ static void test_patience(CoreFixture *fixture, gconstpointer unused)
         if (i % 2 == 0)
             fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
     }
-    peer_expect(&client, "");
+    core_expect(&client, "");
     peer_clear(&client);
 }
 
@@ -132,19 +132,19 @@ static void test_blind(CoreFixture *fixture, gconstpointer unused)
     id = fake_agent_take(&fixture->agent, PING);
     core_send(fixture, &other, PING);
     lose_monitor(fixture);
-    peer_expect(&other, GENERIC("QEMU's monitor was lost; guest-ping was not sent"));
+    core_expect(&other, GENERIC("QEMU's monitor was lost; guest-ping was not sent"));
     fake_agent_return(&fixture->agent, id, "{}");
     world_settle(&fixture->world);
-    peer_expect(&client, DONE);
+    core_expect(&client, DONE);
 
     core_send(fixture, &client, PING);
-    peer_expect(&client, GENERIC(BLIND));
+    core_expect(&client, GENERIC(BLIND));
     core_send(fixture, &third, THAW);
     fake_agent_sync(&fixture->agent, &fixture->world);
     thaw_id = fake_agent_take(&fixture->agent, THAW);
     fake_agent_return(&fixture->agent, thaw_id, "2");
     world_settle(&fixture->world);
-    peer_expect(&third, "{\"return\": 2}\r\n");
+    core_expect(&third, "{\"return\": 2}\r\n");
     peer_clear(&client);
     peer_clear(&other);
     peer_clear(&third);

@@ -24,11 +24,11 @@ static void test_before_qemu(CoreFixture *fixture, gconstpointer unused)
 
     core_connect(fixture, &client);
     core_send(fixture, &client, "{\"execute\":\"qmp_capabilities\"}" STATUS);
-    peer_expect(&client, "");
+    core_expect(&client, "");
     core_start_qemu(fixture);
-    peer_expect(&client, "");
+    core_expect(&client, "");
     fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
-    peer_expect(&client, GREETING "{\"return\": {}}\r\n");
+    core_expect(&client, GREETING "{\"return\": {}}\r\n");
     peer_expect(&fixture->qemu, ASKED_AT_START STATUS);
     peer_clear(&client);
 }
@@ -79,16 +79,16 @@ static void test_two_clients(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &b, "{\"execute\":\"query-name\",\"id\":1}");
     core_answer(fixture, STATUS "{\"execute\":\"query-name\"}",
                 "{\"return\": \"a's\"}\r\n{\"return\": \"b's\"}\r\n");
-    peer_expect(&a, "{\"return\": \"a's\", \"id\": 1}\r\n");
-    peer_expect(&b, "{\"return\": \"b's\", \"id\": 1}\r\n");
+    core_expect(&a, "{\"return\": \"a's\", \"id\": 1}\r\n");
+    core_expect(&b, "{\"return\": \"b's\", \"id\": 1}\r\n");
 
     core_send(fixture, &a, "{\"execute\":\"guest-ping\",\"id\":1}");
     core_send(fixture, &b, "{\"execute\":\"query-name\",\"id\":1}");
     core_answer(fixture, "{\"execute\":\"query-name\"}",
                 "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"d\"}}\r\n");
-    peer_expect(&b, "{\"id\": 1, \"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"d\"}}\r\n");
+    core_expect(&b, "{\"id\": 1, \"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"d\"}}\r\n");
     core_agent_answer(fixture, "guest-ping", "{}");
-    peer_expect(&a, "{\"return\": {}, \"id\": 1}\r\n");
+    core_expect(&a, "{\"return\": {}, \"id\": 1}\r\n");
     peer_clear(&a);
     peer_clear(&b);
 }
@@ -102,11 +102,11 @@ static void test_order_across_lanes(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &client, PING STATUS PING "{\"execute\":\"qga-proxy-nope\"}");
     peer_expect(&fixture->qemu, "");
     core_agent_answer(fixture, "guest-ping", "1");
-    peer_expect(&client, "{\"return\": 1}\r\n");
+    core_expect(&client, "{\"return\": 1}\r\n");
     peer_expect(&fixture->agent, "");
     core_answer(fixture, STATUS, "{\"return\": 2}\r\n");
     core_agent_answer(fixture, "guest-ping", "3");
-    peer_expect(&client, "{\"return\": 2}\r\n{\"return\": 3}\r\n"
+    core_expect(&client, "{\"return\": 2}\r\n{\"return\": 3}\r\n"
                          "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": "
                          "\"The command qga-proxy-nope has not been found\"}}\r\n");
     peer_clear(&client);
@@ -123,13 +123,13 @@ static void test_hung_guest(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &b, STATUS);
     core_answer(fixture, "{\"exec-oob\":\"yank\",\"id\":1}" STATUS,
                 "{\"return\": {}}\r\n{\"return\": {}, \"id\": 1}\r\n");
-    peer_expect(&a, "{\"return\": {}, \"id\": \"o\"}\r\n");
-    peer_expect(&b, "{\"return\": {}}\r\n");
+    core_expect(&a, "{\"return\": {}, \"id\": \"o\"}\r\n");
+    core_expect(&b, "{\"return\": {}}\r\n");
     core_send(fixture, &a, "{\"exec-oob\":\"guest-ping\"}{\"exec-oob\":\"qga-proxy-status\"}");
-    peer_expect(&a, GENERIC("The command guest-ping does not support OOB")
+    core_expect(&a, GENERIC("The command guest-ping does not support OOB")
                         GENERIC("The command qga-proxy-status does not support OOB"));
     core_agent_answer(fixture, "guest-ping", "{}");
-    peer_expect(&a, "{\"return\": {}}\r\n");
+    core_expect(&a, "{\"return\": {}}\r\n");
     peer_clear(&a);
     peer_clear(&b);
 }
@@ -148,7 +148,7 @@ static void test_through(CoreFixture *fixture, gconstpointer unused)
                         "{\"execute\":\"guest-file-open\",\"arguments\":{'path':'/tmp/\xc3\xa9'}}");
     fake_agent_return(&fixture->agent, id, "{'a':\t[1,\"\xc3\xa9\"]}");
     world_settle(&fixture->world);
-    peer_expect(&client, "{\"return\": {\"a\": [1, \"\\u00E9\"]}}\r\n");
+    core_expect(&client, "{\"return\": {\"a\": [1, \"\\u00E9\"]}}\r\n");
     peer_clear(&client);
 }
 
@@ -170,19 +170,19 @@ static void test_query_commands(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &a, COMMANDS);
     core_answer(fixture, COMMANDS,
                 "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n");
-    peer_expect(&a, GENERIC("no"));
+    core_expect(&a, GENERIC("no"));
     core_send(fixture, &a, "{\"execute\":\"query-commands\",\"id\":\"q\"}");
     core_send(fixture, &b, "{\"execute\":\"query-commands\",\"id\":\"q\"}");
     core_answer(fixture, COMMANDS COMMANDS,
                 "{\"return\": [{\"name\": \"stop\"}]}\r\n{\"return\": [{\"name\": \"stop\"}]}\r\n");
-    peer_expect(&a, answer);
-    peer_expect(&b, answer);
+    core_expect(&a, answer);
+    core_expect(&b, answer);
 
     core_send(fixture, &b, PING COMMANDS STATUS);
-    peer_expect(&b, "");
+    core_expect(&b, "");
     core_agent_answer(fixture, "guest-ping", "1");
     core_answer(fixture, STATUS, "{\"return\": 2}\r\n");
-    peer_expect(&b, between);
+    core_expect(&b, between);
     peer_clear(&a);
     peer_clear(&b);
 }
@@ -199,16 +199,16 @@ static void test_query_commands_otherwise(CoreFixture *fixture, gconstpointer un
     core_connect_negotiated(fixture, &client, TRUE);
     core_send(fixture, &client, COMMANDS);
     core_answer(fixture, COMMANDS, "{\"return\": []}\r\n");
-    peer_expect(&client,
+    core_expect(&client,
                 "{\"return\": [{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-info\"}, "
                 "{\"name\": \"guest-ping\"}]}\r\n");
     core_send(fixture, &client, others[0]);
     core_answer(fixture, others[0], GENERIC("Parameter 'x' is unexpected"));
-    peer_expect(&client, GENERIC("Parameter 'x' is unexpected"));
+    core_expect(&client, GENERIC("Parameter 'x' is unexpected"));
     core_send(fixture, &client, others[1]);
     core_answer(fixture, others[1],
                 "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"no OOB\"}}\r\n");
-    peer_expect(&client,
+    core_expect(&client,
                 "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"no OOB\"}}\r\n");
     core_send(fixture, &client, "{\"execute\":\"query-commands\",\"arguments\":{}}");
     peer_expect(&fixture->qemu, "");
@@ -230,13 +230,13 @@ static void test_thaw(CoreFixture *fixture, gconstpointer unused)
     g_free(peer_take(&client));
     core_send(fixture, &client, THAW);
     core_agent_answer(fixture, "guest-fsfreeze-thaw", "2");
-    peer_expect(&client, "{\"return\": 2}\r\n");
+    core_expect(&client, "{\"return\": 2}\r\n");
     core_agent_answer(fixture, "guest-info", thawed);
     core_send(fixture, &client, COMMANDS THAW);
-    peer_expect(&client, "{\"return\": [{\"name\": \"qga-proxy-status\"}, "
+    core_expect(&client, "{\"return\": [{\"name\": \"qga-proxy-status\"}, "
                          "{\"name\": \"guest-exec\"}]}\r\n");
     core_agent_answer(fixture, "guest-fsfreeze-thaw", "0");
-    peer_expect(&client, "{\"return\": 0}\r\n");
+    core_expect(&client, "{\"return\": 0}\r\n");
     peer_expect(&fixture->agent, "");
     peer_clear(&client);
 }
@@ -247,7 +247,7 @@ static void assert_commands(CoreFixture *fixture, Peer *client, const char *gues
         "{\"return\": [{\"name\": \"stop\"}, {\"name\": \"qga-proxy-status\"}%s]}\r\n", guest);
 
     core_send(fixture, client, "{\"execute\":\"query-commands\"}");
-    peer_expect(client, expected);
+    core_expect(client, expected);
 }
 
 /* What is known of the agent's commands holds while it is brought into step again, until it says
@@ -299,7 +299,7 @@ static void test_status(CoreFixture *fixture, gconstpointer unused)
                 "\"clients\": 1, \"memory\": 0, "));
     g_assert_true(g_str_has_suffix(status, "}}, \"id\": 1}\r\n"));
     core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"arguments\":{\"x\":1}}");
-    peer_expect(&client, GENERIC("Parameter 'x' is unexpected"));
+    core_expect(&client, GENERIC("Parameter 'x' is unexpected"));
     peer_clear(&client);
 }
 
@@ -319,11 +319,11 @@ static void test_events(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &a, "{\"execute\":\"cont\"}");
     core_answer(fixture, "{\"execute\":\"cont\"}",
                 EVENT("RESUME") "{\"return\": {}}\r\n" EVENT("NIC_RX_FILTER_CHANGED"));
-    peer_expect(&a, EVENT("RESUME") "{\"return\": {}}\r\n" EVENT("NIC_RX_FILTER_CHANGED"));
-    peer_expect(&b, EVENT("RESUME") EVENT("NIC_RX_FILTER_CHANGED"));
-    peer_expect(&late, "");
+    core_expect(&a, EVENT("RESUME") "{\"return\": {}}\r\n" EVENT("NIC_RX_FILTER_CHANGED"));
+    core_expect(&b, EVENT("RESUME") EVENT("NIC_RX_FILTER_CHANGED"));
+    core_expect(&late, "");
     core_send(fixture, &late, "{\"execute\":\"qmp_capabilities\"}");
-    peer_expect(&late, "{\"return\": {}}\r\n");
+    core_expect(&late, "{\"return\": {}}\r\n");
     peer_clear(&a);
     peer_clear(&b);
     peer_clear(&late);
@@ -340,11 +340,11 @@ static void test_guest_events(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &b, STATUS);
     core_send(fixture, &fixture->agent,
               EVENT("SHUTDOWN") GREETING "{\"return\": {}}\n{\"return\": {}, \"id\": 1}\n");
-    peer_expect(&a, "");
-    peer_expect(&b, "");
+    core_expect(&a, "");
+    core_expect(&b, "");
     core_agent_answer(fixture, "guest-ping", "5");
-    peer_expect(&a, "{\"return\": 5}\r\n");
-    peer_expect(&b, "");
+    core_expect(&a, "{\"return\": 5}\r\n");
+    core_expect(&b, "");
     peer_clear(&a);
     peer_clear(&b);
 }

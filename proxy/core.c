@@ -19,6 +19,7 @@
 #include "status.h"
 #include "watch.h"
 
+#include "common/message.h"
 #include "common/qmp-error.h"
 
 #include <string.h>
@@ -251,7 +252,7 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
 /* ---- Event ----------------------------------------------------------------------------------- */
 
 typedef struct {
-    const Monitor *monitor;
+    const Monitor *monitor; /* (nullable) */
     GBytes *text;
 } Heard;
 
@@ -259,8 +260,16 @@ static void hear(Client *client, gpointer data)
 {
     const Heard *heard = data;
 
-    if (client_data(client) == heard->monitor)
+    if (!heard->monitor || client_data(client) == heard->monitor)
         client_event(client, heard->text);
+}
+
+/* One text for all who use @monitor, or all there are. */
+static void tell(Core *core, const Monitor *monitor, const char *line, gsize len)
+{
+    g_autoptr(GBytes) text = g_bytes_new(line, len);
+
+    crowd_foreach(&core->crowd, hear, &(Heard){monitor, text});
 }
 
 static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
@@ -268,13 +277,11 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
 {
     Core *core = owner;
     g_autoptr(GString) line = g_string_sized_new(message.len + 2);
-    g_autoptr(GBytes) text = NULL;
 
-    /* 1 one text for all who use this monitor, and before the answers that it brings about there */
+    /* 1 to who uses this monitor, and before the answers that it brings about there */
     g_string_append_len(line, message.text, (gssize)message.len);
     g_string_append(line, "\r\n");
-    text = g_string_free_to_bytes(g_steal_pointer(&line));
-    crowd_foreach(&core->crowd, hear, &(Heard){monitor, text});
+    tell(core, monitor, line->str, line->len);
     /* 2 what it means for the guest, and so for who waits */
     if (monitor == core->leader)
         watch_event(&core->watch, event);
@@ -447,6 +454,18 @@ static void on_agent_lost(gpointer owner)
     introspect_forget_agent(&core->introspect);
 }
 
+/* Of our own making: nothing in it comes from the guest. */
+static void on_agent_changed(gpointer owner, const char *state)
+{
+    Core *core = owner;
+    g_autoptr(GString) data = g_string_new(NULL);
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    g_string_printf(data, "{\"state\": \"%s\"}", state);
+    message_event(line, "GUEST_AGENT_STATE", (JsonSpan){data->str, data->len}, g_get_real_time());
+    tell(core, NULL, line->str, line->len);
+}
+
 static void on_ask_port(gpointer owner)
 {
     Core *core = owner;
@@ -460,7 +479,8 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreOps *ops, gpointer owner, GError **error)
 {
     static const CrowdOps crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
-    static const AgentLaneOps lane_ops = {on_agent_synced, on_agent_lost, on_ask_port};
+    static const AgentLaneOps lane_ops = {on_agent_synced, on_agent_lost, on_agent_changed,
+                                          on_ask_port};
     Core *core = g_new(Core, 1);
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};

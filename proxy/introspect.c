@@ -168,6 +168,8 @@ static void write_schema(JsonWrite *write, JsonSpan list)
             write_text(write, shared[i].entry);
     for (const Introspection *own = proxy_introspection; own->name; own++)
         write_text(write, own->entries);
+    for (const Introspection *own = proxy_event_introspection; own->name; own++)
+        write_text(write, own->entries);
 }
 
 void introspect_learn(Introspect *introspect, const char *question, JsonSpan list)

@@ -59,7 +59,7 @@ static void test_closed_port(CoreFixture *fixture, gconstpointer unused)
     forget_what_came(&fixture->agent);
     assert_state(fixture, "closed");
     core_send(fixture, &client, PING);
-    peer_expect(&client, GENERIC(NOT_OPEN "; guest-ping was not sent"));
+    core_expect(&client, GENERIC(NOT_OPEN "; guest-ping was not sent"));
     world_pass_ms(&fixture->world, 60 * 1000);
     peer_expect(&fixture->agent, "");
 
@@ -67,7 +67,7 @@ static void test_closed_port(CoreFixture *fixture, gconstpointer unused)
     assert_state(fixture, "closed");
     core_send(fixture, &fixture->qemu, PORT("port0", "true"));
     assert_state(fixture, "syncing");
-    peer_expect(&client, PORT("other", "true") PORT("port0", "true"));
+    core_expect(&client, PORT("other", "true") PORT("port0", "true"));
     sync_again(fixture);
     assert_state(fixture, "ready");
     peer_clear(&client);
@@ -114,7 +114,7 @@ static void test_must_ask(CoreFixture *fixture, gconstpointer unused)
         peer_expect(&fixture->agent, "");
         core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
         core_agent_answer(fixture, "guest-ping", "{}");
-        peer_expect(&client, "{\"return\": {}}\r\n");
+        core_expect(&client, "{\"return\": {}}\r\n");
     }
     peer_clear(&client);
 }
@@ -131,7 +131,7 @@ static void test_serial_line(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &client, FALSE);
     core_send(fixture, &client, PING);
     core_agent_answer(fixture, "guest-ping", "{}");
-    peer_expect(&client, "{\"return\": {}}\r\n");
+    core_expect(&client, "{\"return\": {}}\r\n");
     peer_expect(&fixture->qemu, "");
     peer_clear(&client);
 }
@@ -158,7 +158,7 @@ static void test_port_closes(CoreFixture *fixture, gconstpointer unused)
 
     connect_and_ping(fixture, &client);
     core_send(fixture, &fixture->qemu, PORT("port0", "false"));
-    peer_expect(&client,
+    core_expect(&client,
                 PORT("port0", "false") GENERIC("The guest agent closed its port; " OUTCOME));
     assert_state(fixture, "closed");
     peer_clear(&client);
@@ -173,10 +173,10 @@ static void test_opens_twice(CoreFixture *fixture, gconstpointer unused)
     connect_and_ping(fixture, &client);
     core_send(fixture, &fixture->qemu, PORT("port0", "true"));
     token = fake_agent_take_probe(&fixture->agent, "guest-sync-delimited");
-    peer_expect(&client, PORT("port0", "true"));
+    core_expect(&client, PORT("port0", "true"));
     fake_agent_answer_probe(&fixture->agent, token);
     world_settle(&fixture->world);
-    peer_expect(&client, GENERIC("The guest agent was restarted; " OUTCOME));
+    core_expect(&client, GENERIC("The guest agent was restarted; " OUTCOME));
     peer_clear(&client);
 }
 
@@ -207,7 +207,7 @@ static void test_guest_events(CoreFixture *unused_fixture, gconstpointer unused)
         core_set_up(&each, NULL);
         connect_and_ping(&each, &client);
         core_send(&each, &each.qemu, cases[i].event);
-        peer_expect(&client, pinged);
+        core_expect(&client, pinged);
         peer_clear(&client);
         core_tear_down(&each, NULL);
 
@@ -218,7 +218,7 @@ static void test_guest_events(CoreFixture *unused_fixture, gconstpointer unused)
         core_connect_negotiated(&each, &stopper, FALSE);
         core_send(&each, &stopper, "{\"execute\":\"guest-shutdown\"}");
         core_send(&each, &each.qemu, cases[i].event);
-        peer_expect(&stopper, stopped);
+        core_expect(&stopper, stopped);
         peer_clear(&stopper);
         core_tear_down(&each, NULL);
     }
@@ -233,15 +233,15 @@ static void test_pause(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &other, FALSE);
     core_send(fixture, &fixture->qemu, EVENT("STOP"));
     core_send(fixture, &other, PING);
-    peer_expect(&other,
+    core_expect(&other,
                 EVENT("STOP") GENERIC("The virtual machine is paused; guest-ping was not sent"));
     world_pass_ms(&fixture->world, 60 * 1000);
-    peer_expect(&client, EVENT("STOP"));
+    core_expect(&client, EVENT("STOP"));
     core_send(fixture, &fixture->qemu, EVENT("RESUME"));
     world_pass_ms(&fixture->world, 9 * 1000);
-    peer_expect(&client, EVENT("RESUME"));
+    core_expect(&client, EVENT("RESUME"));
     world_pass_ms(&fixture->world, 2 * 1000);
-    peer_expect(&client, GENERIC("The guest agent did not answer within 10 s; " OUTCOME));
+    core_expect(&client, GENERIC("The guest agent did not answer within 10 s; " OUTCOME));
     peer_clear(&client);
     peer_clear(&other);
 }
@@ -299,6 +299,65 @@ static void test_synced_in_pause(CoreFixture *fixture, gconstpointer unused)
     assert_state(fixture, "ready");
 }
 
+/* ---- States ---------------------------------------------------------------------------------- */
+
+#define TELL(name) core_send(fixture, &fixture->qemu, EVENT(name))
+
+/* Each change is told once, to who negotiated, and the status says the same; that a command is
+ * under way is not. A command that cannot run says why. */
+static void test_states(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client, silent;
+
+    core_connect(fixture, &silent);
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, PING);
+    core_agent_answer(fixture, "guest-ping", "{}");
+    core_expect_states(&client, "");
+    TELL("STOP");
+    assert_state(fixture, "paused");
+    TELL("STOP");
+    TELL("RESUME");
+    core_expect_states(&client, "paused ready");
+
+    TELL("SUSPEND");
+    assert_state(fixture, "asleep");
+    core_send(fixture, &client, PING);
+    core_expect(&client, EVENT("SUSPEND") GENERIC("The guest is asleep; guest-ping was not sent"));
+    TELL("WAKEUP");
+    sync_again(fixture);
+    core_expect_states(&client, "syncing ready");
+
+    TELL("SHUTDOWN");
+    assert_state(fixture, "gone");
+    core_send(fixture, &client, PING);
+    core_expect(&client,
+                EVENT("SHUTDOWN") GENERIC("The guest has shut down; guest-ping was not sent"));
+    core_send(fixture, &fixture->qemu, PORT("port0", "false"));
+    assert_state(fixture, "gone");
+    TELL("RESET");
+    assert_state(fixture, "closed");
+    core_send(fixture, &fixture->qemu, PORT("port0", "true"));
+    sync_again(fixture);
+    core_expect_states(&client, "closed syncing ready");
+
+    core_send(fixture, &fixture->agent, "]");
+    world_pass_ms(&fixture->world, 10 * 1000);
+    assert_state(fixture, "hung");
+    core_send(fixture, &client, PING);
+    core_expect(&client, GENERIC("The guest agent does not answer; guest-ping was not sent"));
+    peer_clear(&fixture->agent);
+    fixture->agent = (Peer){0};
+    world_settle(&fixture->world);
+    core_expect_states(&client, "offline syncing");
+    {
+        g_autofree char *greeting = peer_take_line(&silent);
+    }
+    peer_expect(&silent, "");
+    peer_clear(&client);
+    peer_clear(&silent);
+}
+
 int main(int argc, char **argv)
 {
 #define ADD(path, set_up, test) g_test_add(path, CoreFixture, NULL, set_up, test, core_tear_down)
@@ -315,5 +374,6 @@ int main(int argc, char **argv)
     ADD("/watch/met-paused", core_set_up_met, test_met_paused);
     ADD("/watch/forgets-agent", core_set_up, test_forgets_agent);
     ADD("/watch/synced-in-pause", core_set_up_met, test_synced_in_pause);
+    ADD("/watch/states", core_set_up, test_states);
     return g_test_run();
 }

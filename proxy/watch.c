@@ -100,10 +100,11 @@ static void on_port_event(Watch *watch, JsonSpan data)
         tell_port(watch);
 }
 
+/* A silent command may have brought it about. */
 static void on_reset(Watch *watch)
 {
-    agent_lane_guest_stopped(watch->lane);
-    agent_lane_interrupt(watch->lane, "The guest was reset");
+    agent_lane_guest_stopped(watch->lane, AGENT_GONE);
+    agent_lane_guest_started(watch->lane, "The guest was reset");
 }
 
 void watch_event(Watch *watch, const EnvelopeReply *event)
@@ -116,11 +117,12 @@ void watch_event(Watch *watch, const EnvelopeReply *event)
         on_port_event(watch, event->data);
     else if (json_read_is(name, "RESET"))
         on_reset(watch);
-    else if (json_read_is(name, "SHUTDOWN") || json_read_is(name, "SUSPEND") ||
-             json_read_is(name, "SUSPEND_DISK"))
-        agent_lane_guest_stopped(watch->lane);
+    else if (json_read_is(name, "SHUTDOWN"))
+        agent_lane_guest_stopped(watch->lane, AGENT_GONE);
+    else if (json_read_is(name, "SUSPEND") || json_read_is(name, "SUSPEND_DISK"))
+        agent_lane_guest_stopped(watch->lane, AGENT_ASLEEP);
     else if (json_read_is(name, "WAKEUP"))
-        agent_lane_interrupt(watch->lane, "The guest was asleep and woke up");
+        agent_lane_guest_started(watch->lane, "The guest was asleep and woke up");
     else if (json_read_is(name, "STOP") || json_read_is(name, "RESUME"))
         agent_lane_set_paused(watch->lane, json_read_is(name, "STOP"));
 }

@@ -5,7 +5,7 @@
   PREFIX-schema.h, .c     the table of commands: time class and flags (proxy, agent, CLI)
   PREFIX-commands.h, .c   argument structs, their descriptions for fields.h, the agent's handlers
   PREFIX-commands.md      the manual page of every command
-  PREFIX-introspection.c  what query-qmp-schema tells of each command (introspection.h)
+  PREFIX-introspection.c  what query-qmp-schema tells of each command and event (introspection.h)
 """
 
 import argparse
@@ -14,7 +14,7 @@ import pathlib
 import re
 import sys
 
-from introspection import command_entries
+from introspection import command_entries, event_entries
 from schema import CLASSES, FLAGS, SCALARS, Schema, SchemaError
 
 BANNER = "/* Generated from {source} by generate.py. */\n\n"
@@ -226,6 +226,13 @@ def emit_manual(schema, prefix):
             lines += ["Returns: an empty object.", ""]
         notes = [f"Since {command.since}", f"time class {command.time_class}"]
         lines += ["; ".join(notes + [FLAGS[flag] for flag in command.flags]) + ".", ""]
+    if schema.events:
+        lines += ["## Events", ""]
+    for event in schema.events:
+        lines += [f"### {event.name}", "", event.doc, ""]
+        if event.data:
+            lines += emit_members(event.data)
+        lines += [f"Since {event.since}.", ""]
     lines += ["## Types", ""]
     for described in schema.types.values():
         lines += [f"### {described.name}", "", described.doc, ""]
@@ -238,16 +245,26 @@ def emit_manual(schema, prefix):
     return lines[:-1]
 
 
-def emit_introspection(schema, prefix):
-    lines = ['#include "common/guest-schema/introspection.h"\n',
-             f"const Introspection {prefix}_introspection[] = {{"]
-    for command in schema.commands:
-        entries = [json.dumps(entry) for entry in command_entries(schema, command)]
+def emit_introspection_table(name, described):
+    """described: pairs of what it is called and its entries."""
+    lines = [f"const Introspection {name}[] = {{"]
+    for word, entries in described:
+        entries = [json.dumps(entry) for entry in entries]
         texts = [entry + ", " for entry in entries[:-1]] + entries[-1:]
-        lines.append(f"    {{{c_string(command.name)},")
+        lines.append(f"    {{{c_string(word)},")
         lines += [f"     {c_string(text)}" for text in texts]
         lines[-1] += "},"
     return lines + ["    {NULL, NULL},", "};"]
+
+
+def emit_introspection(schema, prefix):
+    lines = ['#include "common/guest-schema/introspection.h"\n']
+    lines += emit_introspection_table(f"{prefix}_introspection", (
+        (command.name, command_entries(schema, command)) for command in schema.commands))
+    if schema.events:
+        lines += [""] + emit_introspection_table(f"{prefix}_event_introspection", (
+            (event.name, event_entries(schema, event)) for event in schema.events))
+    return lines
 
 
 OUTPUTS = {"schema.h": emit_schema_h, "schema.c": emit_schema_c, "commands.h": emit_commands_h,

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A command as query-qmp-schema tells of it: QAPI's entries, for it and for every type below it.
+"""Commands and events as query-qmp-schema tells of them: QAPI's entries, for one and for every type
+below it.
 
 A type is told anew with each command that uses it, so that what is told of a command stands by
 itself, and a server puts its list together by concatenation. Its name there is qga.COMMAND.NUMBER:
 QEMU's own types are plain numbers, and the names of commands begin otherwise, whatever a guest
 calls its own.
 
-What many commands share is not told here but by proxy/introspect.c: QAPI's builtin types, where
+What many of them share is not told here but by proxy/introspect.c: QAPI's builtin types, where
 QEMU's schema lacks them, and EMPTY, the type of no arguments and of no result.
 """
 
@@ -26,12 +27,22 @@ def command_entries(schema, command):
     }] + types.entries
 
 
-class TypeEntries:
-    """The types below one command. Each of() returns what the type is called there."""
+def event_entries(schema, event):
+    """The same for an event."""
+    types = TypeEntries(schema, event)
+    return [{
+        "name": event.name,
+        "meta-type": "event",
+        "arg-type": types.of_arguments(event.data) if event.data else EMPTY,
+    }] + types.entries
 
-    def __init__(self, schema, command):
+
+class TypeEntries:
+    """The types below one command or event. Each of() returns what the type is called there."""
+
+    def __init__(self, schema, owner):
         self.types = schema.types
-        self.prefix = f"qga.{command.name}."
+        self.prefix = f"qga.{owner.name}."
         self.names = {}
         self.entries = []
 

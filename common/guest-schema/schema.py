@@ -2,7 +2,7 @@
 """The guest schema as objects, checked on the way in.
 
 The names of its commands begin with its `prefix`, those of its types with the same in capitals:
-guest- and Guest, qga-proxy- and QgaProxy.
+guest- and Guest, qga-proxy- and QgaProxy. Events are called GUEST_SOMETHING.
 
 A type is named by a word, or by a list of one word for a list of that type. `base64` is a string
 that the agent does not copy. `doc` is one string or several that are joined by spaces.
@@ -139,9 +139,7 @@ class Command:
         check_keys(place, entry, ["since", "class", "doc"], ["arguments", "returns", "flags"])
         self.name, self.place = name, place
         self.c_name = name.replace("-", "_")
-        self.since = entry["since"]
-        if not isinstance(self.since, str) or not re.match(r"^\d+\.\d+$", self.since):
-            raise SchemaError(f"{place}.since", "must be a version like \"2.5\"")
+        self.since = since_of(place, entry)
         self.time_class = entry["class"]
         if self.time_class not in CLASSES:
             raise SchemaError(f"{place}.class", f"must be one of {', '.join(CLASSES)}")
@@ -158,6 +156,24 @@ class Command:
             raise SchemaError(place, "is silent on success, so it returns nothing")
 
 
+class Event:
+    def __init__(self, name, entry):
+        place = f"events.{name}"
+        if not re.match(r"^GUEST(_[A-Z0-9]+)+$", name):
+            raise SchemaError(place, "is no name like GUEST_SOMETHING")
+        check_keys(place, entry, ["since", "doc"], ["data"])
+        self.name, self.place = name, place
+        self.since = since_of(place, entry)
+        self.doc = doc_text(place, entry["doc"])
+        self.data = members_of(f"{place}.data", entry.get("data", {}))
+
+
+def since_of(place, entry):
+    if not isinstance(entry["since"], str) or not re.match(r"^\d+\.\d+$", entry["since"]):
+        raise SchemaError(f"{place}.since", "must be a version like \"2.5\"")
+    return entry["since"]
+
+
 def members_of(place, entries):
     if not isinstance(entries, dict):
         raise SchemaError(place, "must be an object")
@@ -172,7 +188,7 @@ class Schema:
             root = json.loads(text, object_pairs_hook=unique_object)
         except json.JSONDecodeError as error:
             raise SchemaError(f"line {error.lineno}", error.msg) from error
-        check_keys("schema", root, ["prefix", "types", "commands"])
+        check_keys("schema", root, ["prefix", "types", "commands"], ["events"])
         prefix = root["prefix"]
         if not isinstance(prefix, str) or not PREFIX.match(prefix):
             raise SchemaError("prefix", "must be words of small letters")
@@ -181,9 +197,12 @@ class Schema:
         self.commands = sorted((Command(prefix, name, entry)
                                 for name, entry in root["commands"].items()),
                                key=lambda command: command.name)
+        self.events = [Event(name, entry) for name, entry in sorted(root.get("events", {}).items())]
         for described in self.types.values():
             self.check_members(described.members)
             self.check_branches(described)
+        for event in self.events:
+            self.check_members(event.data)
         for command in self.commands:
             self.check_members(command.arguments + ([command.returns] if command.returns else []))
         self.argument_types = []  # in an order in which each stands behind those it is made of
@@ -239,6 +258,7 @@ class Schema:
         used = {member.type for described in self.types.values() for member in described.members}
         used |= {branch for described in self.types.values() for branch in described.branches}
         used |= {member.type for command in self.commands for member in command.arguments}
+        used |= {member.type for event in self.events for member in event.data}
         used |= {command.returns.type for command in self.commands if command.returns}
         for name, described in self.types.items():
             if name not in used:

@@ -74,7 +74,9 @@ class Lists:
         self.assertEqual(commands, {command["name"] for command in client.command("query-commands")})
         added = schema.entries.keys() - Schema(entries).entries.keys()
         self.assertEqual(commands & added, enabled | {"qga-proxy-status"})
-        for name in added - commands:
+        events = schema.names("event") & added
+        self.assertEqual(events, {"GUEST_AGENT_STATE"})
+        for name in added - commands - events:
             self.assertTrue(name.startswith("qga."), name)
         for name in commands & added:
             self.assertNotIn("allow-oob", schema.entries[name])

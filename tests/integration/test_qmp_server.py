@@ -156,15 +156,17 @@ class Server(unittest.TestCase):
 
     def test_events(self):
         """An event reaches all who have negotiated, before the reply of the command that caused it, and nobody
-        else."""
+        else. What it means for the agent is told behind it."""
         with self.proxy.client("tcp") as other, self.proxy.connect() as stranger:
             stranger.read_message(30)
-            for name, event in ("stop", "STOP"), ("cont", "RESUME"):
+            for name, event, state in ("stop", "STOP", "paused"), ("cont", "RESUME", "ready"):
                 self.assertEqual(self.client.command(name), {})
-                self.assertEqual(len(self.client.events), 1)
-                seen = self.client.events.popleft()
+                seen, told = self.client.events
+                self.client.events.clear()
                 self.assertEqual(seen["event"], event)
-                self.assertEqual(other.wait_event(event), seen)
+                self.assertEqual(told["event"], "GUEST_AGENT_STATE")
+                self.assertEqual(told["data"], {"state": state})
+                self.assertEqual([other.read_message(30), other.read_message(30)], [seen, told])
             # The greeting is over, so that the first thing it hears is the answer to this.
             self.assertEqual(self.reply('{"execute": "qmp_capabilities"}', stranger), {"return": {}})
             self.assertFalse(stranger.events)
