@@ -157,6 +157,26 @@
 #define LIMIT_SECONDS_THAW     30
 #define LIMIT_SECONDS_SHUTDOWN 60
 
+/* ---- Freezes (proxy/freeze.c) ---------------------------------------------------------------- */
+
+/* Seconds after which a freeze is thawed that nobody has thawed or renewed. A snapshot takes less
+ * than one; KubeVirt's safety timer has the same length. */
+#define LIMIT_FREEZE_LEASE_SECONDS 300
+
+/* Longest lease that can be asked for: a day. */
+#define LIMIT_FREEZE_LEASE_LONGEST 86400
+
+/* Milliseconds between two rounds of thaw and status, while the guest does not say that it is
+ * thawed. */
+#define LIMIT_THAW_PAUSE_MS 1000
+
+/* Waits of one client for the agent: one in-band command at a time makes it one. Longest wait, in
+ * seconds. */
+#define LIMIT_WAIT_SECONDS 86400
+
+/* Seconds that a client may set for its guest commands. */
+#define LIMIT_SESSION_TIMEOUT 86400
+
 /* ---- Agent (agent/) -------------------------------------------------------------------------- */
 
 /* Raw bytes of one guest-file-read. 48 MiB of data are the 64 MiB of base64 that a token may have.

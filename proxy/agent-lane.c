@@ -57,6 +57,7 @@ struct AgentLane {
     gboolean asking;
     gboolean asked;     /* the port was looked at for the command that is next */
     gboolean blind;     /* QEMU's monitor is away */
+    gboolean frozen;    /* as the freeze says */
     gint64 paused_us;   /* since when, or 0 */
     AgentState stopped; /* AGENT_GONE or AGENT_ASLEEP; else 0 */
     AgentState told;
@@ -86,6 +87,8 @@ static guint seconds_for(const Pending *pending)
         [GUEST_CLASS_SHUTDOWN] = LIMIT_SECONDS_SHUTDOWN,
     };
 
+    if (pending->seconds > 0)
+        return pending->seconds;
     return pending->guest ? seconds[pending->guest->time_class] : LIMIT_SECONDS_SLOW;
 }
 
@@ -104,6 +107,8 @@ AgentState agent_lane_state(const AgentLane *lane)
         return AGENT_PAUSED;
     if (lane->port == PORT_CLOSED)
         return AGENT_CLOSED;
+    if (lane->frozen && (lane->flight.pending || lane->sync.state == SYNC_DONE))
+        return AGENT_FROZEN;
     if (lane->flight.pending)
         return AGENT_BUSY;
     if (lane->sync.state == SYNC_DONE)
@@ -116,7 +121,8 @@ static const char *state_name(AgentState state)
     static const char *const names[] = {
         [AGENT_OFFLINE] = "offline", [AGENT_GONE] = "gone",     [AGENT_ASLEEP] = "asleep",
         [AGENT_PAUSED] = "paused",   [AGENT_CLOSED] = "closed", [AGENT_BUSY] = "busy",
-        [AGENT_READY] = "ready",     [AGENT_HUNG] = "hung",     [AGENT_SYNCING] = "syncing",
+        [AGENT_FROZEN] = "frozen",   [AGENT_READY] = "ready",   [AGENT_HUNG] = "hung",
+        [AGENT_SYNCING] = "syncing",
     };
 
     return names[state];
@@ -268,6 +274,7 @@ static void take_off(AgentLane *lane, Pending *pending)
     Flight *flight = &lane->flight;
 
     flight->pending = pending;
+    pending->sent = TRUE;
     flight->with_id = !lane->refuses_id;
     flight->id = random_63();
     flight->limit_seconds = seconds_for(pending);
@@ -315,6 +322,14 @@ static gboolean may_probe(const AgentLane *lane)
     return sync_due(&lane->sync, now(lane)) && queue_length(&lane->stream.queue) == 0;
 }
 
+static gboolean may_take_off(const AgentLane *lane)
+{
+    AgentState state = agent_lane_state(lane);
+
+    return (state == AGENT_READY || (state == AGENT_FROZEN && !lane->flight.pending)) &&
+           lane->waiting.length > 0 && !lane->asking;
+}
+
 /* Sends what may be sent now: a sync that is due, or the next command. */
 static void pump(AgentLane *lane)
 {
@@ -329,7 +344,7 @@ static void pump(AgentLane *lane)
         lane->asking = TRUE;
         lane->ops->ask_port(lane->owner);
     }
-    if (agent_lane_state(lane) == AGENT_READY && lane->waiting.length > 0 && !lane->asking) {
+    if (may_take_off(lane)) {
         g_autofree Waiting *waiting = g_queue_pop_head(&lane->waiting);
 
         take_off(lane, waiting->pending);
@@ -338,9 +353,9 @@ static void pump(AgentLane *lane)
     announce(lane);
 }
 
-static gboolean is_thaw(const Pending *pending)
+static gboolean is_urgent(const Pending *pending)
 {
-    return pending->guest && pending->guest->time_class == GUEST_CLASS_THAW;
+    return pending->urgent || (pending->guest && pending->guest->time_class == GUEST_CLASS_THAW);
 }
 
 /* Returns: (nullable): why a command cannot be sent now, nor soon. A thaw is refused only where it
@@ -356,7 +371,7 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
         return "The virtual machine is paused";
     if (lane->port == PORT_CLOSED && !lane->must_ask)
         return "The guest agent is not connected: nothing in the guest has opened its port";
-    if (is_thaw(pending))
+    if (is_urgent(pending))
         return NULL;
     if (lane->blind)
         return "QEMU's monitor is not connected, so that nobody knows who listens in the guest";
@@ -379,7 +394,7 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
 
     waiting = g_new(Waiting, 1);
     *waiting = (Waiting){pending, sync_wait_ends(lane)};
-    if (is_thaw(pending))
+    if (is_urgent(pending))
         g_queue_push_head(&lane->waiting, waiting);
     else
         g_queue_push_tail(&lane->waiting, waiting);
@@ -426,6 +441,7 @@ static void deliver(AgentLane *lane, const EnvelopeReply *reply)
     EnvelopeReply rebuilt = *reply;
     JsonWrite write;
 
+    lane->flight.pending->answered = TRUE;
     if (reply->kind == ENVELOPE_ERROR) {
         error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
         land(lane, NULL, error);
@@ -608,6 +624,12 @@ void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
     lane->stopped = state;
     land_silent(lane);
     pump(lane);
+}
+
+void agent_lane_set_frozen(AgentLane *lane, gboolean frozen)
+{
+    lane->frozen = frozen;
+    announce(lane);
 }
 
 void agent_lane_set_blind(AgentLane *lane, gboolean blind)

@@ -34,6 +34,7 @@ typedef enum {
     AGENT_ASLEEP,  /* the guest was suspended */
     AGENT_PAUSED,  /* the machine stands still */
     AGENT_CLOSED,  /* nothing in the guest has opened the port */
+    AGENT_FROZEN,  /* the agent answers, and filesystems are frozen */
     AGENT_BUSY,    /* a command is under way */
     AGENT_READY,
     AGENT_HUNG,    /* LIMIT_SYNC_HOPE syncs were not answered */
@@ -71,6 +72,9 @@ void agent_lane_submit(AgentLane *lane, Pending *pending);
 
 /* What QEMU says of the port. */
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask);
+
+/* Whether filesystems are frozen: for the state. */
+void agent_lane_set_frozen(AgentLane *lane, gboolean frozen);
 
 /* Whether nobody can say how the port is, because QEMU's monitor was lost. Then a command that is
  * under way goes on, a thaw is sent behind a fresh sync, and all else is refused: it might lie

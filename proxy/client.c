@@ -49,7 +49,8 @@ struct Client {
     gint64 user; /* -1 where it is not known */
     ClientCommon *common;
     Charge charge;
-    gpointer data;     /* the owner's */
+    gpointer data; /* the owner's */
+    ClientSession session;
     IoTimer *deadline; /* of the negotiation, or of what it is left to read in the end */
     IoTimer *again;    /* goes on with what is there, at the loop's next turn */
 
@@ -512,6 +513,16 @@ void client_finish(Client *client)
     set_deadline(client, client->common->bounds->linger_milliseconds * 1000);
     stream_pause(&client->stream, TRUE);
     flush(client);
+}
+
+ClientSession *client_session(Client *client)
+{
+    return &client->session;
+}
+
+const char *client_peer(const Client *client)
+{
+    return client->peer;
 }
 
 void client_set_data(Client *client, gpointer data)

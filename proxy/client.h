@@ -62,6 +62,17 @@ void client_free(Client *client);
  */
 void client_greet(Client *client, JsonSpan version, gboolean oob);
 
+/* What a client has set for its connection. */
+typedef struct {
+    gboolean thaw_on_disconnect;
+    guint timeout_seconds; /* for each guest command; 0 for the limit of its class */
+} ClientSession;
+
+ClientSession *client_session(Client *client);
+
+/* Who it is: as client_new() was told. */
+const char *client_peer(const Client *client);
+
 /* For the owner: NULL until it is set. */
 void client_set_data(Client *client, gpointer data);
 gpointer client_data(const Client *client);

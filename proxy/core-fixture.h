@@ -90,7 +90,7 @@ void core_connect_negotiated(CoreFixture *fixture, Peer *client, gboolean oob);
 /* @peer sends, and everything happens that comes of it. */
 void core_send(CoreFixture *fixture, Peer *peer, const char *text);
 
-/* Asserts that exactly @text came to a client, beside events of how the way to the agent is. */
+/* Asserts that exactly @text came to a client, beside events of the proxy's own. */
 void core_expect(Peer *client, const char *text);
 
 /* Asserts that it heard of just these states, "closed syncing ready", whatever came beside. */

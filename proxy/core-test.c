@@ -9,6 +9,11 @@
 
 #include <sys/socket.h>
 
+/* The proxy's own commands, as query-commands lists them. */
+#define OWN                                                                           \
+    "{\"name\": \"qga-proxy-freeze-renew\"}, {\"name\": \"qga-proxy-session-set\"}, " \
+    "{\"name\": \"qga-proxy-status\"}, {\"name\": \"qga-proxy-wait-agent\"}"
+
 #define PING     "{\"execute\":\"guest-ping\"}"
 #define STATUS   "{\"execute\":\"query-status\"}"
 #define THAW     "{\"execute\":\"guest-fsfreeze-thaw\"}"
@@ -158,7 +163,7 @@ static void test_through(CoreFixture *fixture, gconstpointer unused)
  * and in the order of the commands. */
 static void test_query_commands(CoreFixture *fixture, gconstpointer unused)
 {
-    static const char *const rest = "[{\"name\": \"stop\"}, {\"name\": \"qga-proxy-status\"}, "
+    static const char *const rest = "[{\"name\": \"stop\"}, " OWN ", "
                                     "{\"name\": \"guest-info\"}, {\"name\": \"guest-ping\"}]";
     g_autofree char *answer = g_strdup_printf("{\"return\": %s, \"id\": \"q\"}\r\n", rest);
     g_autofree char *between =
@@ -199,9 +204,8 @@ static void test_query_commands_otherwise(CoreFixture *fixture, gconstpointer un
     core_connect_negotiated(fixture, &client, TRUE);
     core_send(fixture, &client, COMMANDS);
     core_answer(fixture, COMMANDS, "{\"return\": []}\r\n");
-    core_expect(&client,
-                "{\"return\": [{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-info\"}, "
-                "{\"name\": \"guest-ping\"}]}\r\n");
+    core_expect(&client, "{\"return\": [" OWN ", {\"name\": \"guest-info\"}, "
+                         "{\"name\": \"guest-ping\"}]}\r\n");
     core_send(fixture, &client, others[0]);
     core_answer(fixture, others[0], GENERIC("Parameter 'x' is unexpected"));
     core_expect(&client, GENERIC("Parameter 'x' is unexpected"));
@@ -233,7 +237,7 @@ static void test_thaw(CoreFixture *fixture, gconstpointer unused)
     core_expect(&client, "{\"return\": 2}\r\n");
     core_agent_answer(fixture, "guest-info", thawed);
     core_send(fixture, &client, COMMANDS THAW);
-    core_expect(&client, "{\"return\": [{\"name\": \"qga-proxy-status\"}, "
+    core_expect(&client, "{\"return\": [" OWN ", "
                          "{\"name\": \"guest-exec\"}]}\r\n");
     core_agent_answer(fixture, "guest-fsfreeze-thaw", "0");
     core_expect(&client, "{\"return\": 0}\r\n");
@@ -243,8 +247,8 @@ static void test_thaw(CoreFixture *fixture, gconstpointer unused)
 
 static void assert_commands(CoreFixture *fixture, Peer *client, const char *guest)
 {
-    g_autofree char *expected = g_strdup_printf(
-        "{\"return\": [{\"name\": \"stop\"}, {\"name\": \"qga-proxy-status\"}%s]}\r\n", guest);
+    g_autofree char *expected =
+        g_strdup_printf("{\"return\": [{\"name\": \"stop\"}, " OWN "%s]}\r\n", guest);
 
     core_send(fixture, client, "{\"execute\":\"query-commands\"}");
     core_expect(client, expected);
@@ -296,6 +300,7 @@ static void test_status(CoreFixture *fixture, gconstpointer unused)
                 "\"stale-replies\": 0}, "
                 "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 0, "
                 "\"commands\": 1, \"dropped\": 1, \"faults\": 0, \"timeouts\": 0, \"syncs\": 1}, "
+                "\"freeze\": {\"state\": \"thawed\", \"thaws\": 0}, "
                 "\"clients\": 1, \"memory\": 0, "));
     g_assert_true(g_str_has_suffix(status, "}}, \"id\": 1}\r\n"));
     core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"arguments\":{\"x\":1}}");

@@ -13,7 +13,9 @@
 
 #include "agent-lane.h"
 #include "crowd.h"
+#include "freeze.h"
 #include "introspect.h"
+#include "local.h"
 #include "monitor.h"
 #include "router.h"
 #include "status.h"
@@ -35,6 +37,8 @@ struct Core {
     GPtrArray *monitors; /* of Monitor; all of the same QEMU */
     Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
     AgentLane *lane;     /* (nullable) */
+    Freeze freeze;
+    Local local;
     Watch watch;
     Introspect introspect;
     gboolean persist;
@@ -79,7 +83,8 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
     /* 1 a frozen agent calls most of its commands disabled: met frozen, it is asked again */
     if (has_thawed(pending, reply) && core->introspect.restricted)
         ask_guest_info(core);
-    /* 2 what it did to the names of descriptors */
+    /* 2 what it did to the filesystems, and to the names of descriptors */
+    freeze_answered(&core->freeze, pending, reply);
     if (pending->via)
         monitor_answered(pending->via, pending, reply);
     /* 3 nobody is there any more */
@@ -130,6 +135,8 @@ const char *core_trouble(const Core *core)
 char *core_status(Core *core)
 {
     GString *text = g_string_new(NULL);
+    g_autoptr(GString) freeze = NULL;
+    JsonWrite write;
     Status status = {
         .qemu_connected = core->version != NULL,
         .qemu_trouble = core_trouble(core),
@@ -147,31 +154,18 @@ char *core_status(Core *core)
     if (core->lane) {
         status.agent_state = agent_lane_state_name(core->lane);
         status.agent = agent_lane_stats(core->lane);
+        freeze = g_string_new(NULL);
+        json_write_init(&write, freeze);
+        freeze_write_status(&core->freeze, &write);
+        status.freeze = (JsonSpan){freeze->str, freeze->len};
     }
     status_write(&status, text);
     return g_string_free(text, FALSE);
 }
 
-static void answer_here(Core *core, Pending *pending)
+static char *dup_status(gpointer core)
 {
-    g_autoptr(GError) error = NULL;
-    JsonWalk walk = json_read_walk(pending_arguments(pending));
-    JsonSpan key, value;
-
-    if (!g_str_equal(pending->name, "qga-proxy-status")) {
-        error = g_error_new(QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                            "The command %s has not been found", pending->name);
-        pending_finish(pending, NULL, error);
-    } else if (json_read_member(&walk, &key, &value)) {
-        g_autofree char *stranger = envelope_quotable(key);
-
-        pending_fail(pending, "Parameter '%s' is unexpected", stranger);
-    } else {
-        g_autofree char *text = core_status(core);
-        EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};
-
-        pending_finish(pending, &reply, NULL);
-    }
+    return core_status(core);
 }
 
 static void ask_once(Core *core, Client *client, Pending *pending)
@@ -209,6 +203,15 @@ static void ask_qemu(Core *core, Client *client, Pending *pending, const Envelop
         core->crowd.common.dropped_fds++;
 }
 
+static void ask_agent(Core *core, Client *client, Pending *pending)
+{
+    pending->seconds = client_session(client)->timeout_seconds;
+    if (core->lane)
+        freeze_submit(&core->freeze, pending, client_peer(client));
+    else
+        pending_fail(pending, "There is no guest agent's channel; %s was not sent", pending->name);
+}
+
 static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command, int fd)
 {
     Core *core = owner;
@@ -236,14 +239,8 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
     }
     /* 4 off it goes, and comes back through core_reply(), whatever happens */
     switch (route) {
-    case ROUTE_AGENT:
-        if (core->lane)
-            agent_lane_submit(core->lane, pending);
-        else
-            pending_fail(pending, "There is no guest agent's channel; %s was not sent",
-                         command->name);
-        break;
-    case ROUTE_PROXY: answer_here(core, pending); break;
+    case ROUTE_AGENT: ask_agent(core, client, pending); break;
+    case ROUTE_PROXY: local_submit(&core->local, client, pending); break;
     case ROUTE_MERGE: ask_once(core, client, pending); break;
     default: ask_qemu(core, client, pending, command, fd); break;
     }
@@ -283,8 +280,11 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
     g_string_append(line, "\r\n");
     tell(core, monitor, line->str, line->len);
     /* 2 what it means for the guest, and so for who waits */
-    if (monitor == core->leader)
-        watch_event(&core->watch, event);
+    if (monitor != core->leader)
+        return;
+    watch_event(&core->watch, event);
+    if (json_read_is(event->value, "RESET"))
+        freeze_guest_started(&core->freeze);
 }
 
 /* ---- Gone ------------------------------------------------------------------------------------ */
@@ -304,7 +304,11 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
         monitor_leave(client_data(client), client);
     if (core->lane)
         agent_lane_foreach(core->lane, orphan_of, client);
-    /* 2 and it goes */
+    freeze_foreach(&core->freeze, orphan_of, client);
+    local_client_left(&core->local, client);
+    /* 2 what it has frozen is its own no more */
+    freeze_client_left(&core->freeze, client, client_session(client)->thaw_on_disconnect);
+    /* 3 and it goes */
     crowd_leave(&core->crowd, client);
 }
 
@@ -444,7 +448,10 @@ static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gb
  * took too long, too. */
 static void on_agent_synced(gpointer owner)
 {
-    ask_guest_info(owner);
+    Core *core = owner;
+
+    freeze_agent_synced(&core->freeze);
+    ask_guest_info(core);
 }
 
 static void on_agent_lost(gpointer owner)
@@ -464,6 +471,15 @@ static void on_agent_changed(gpointer owner, const char *state)
     g_string_printf(data, "{\"state\": \"%s\"}", state);
     message_event(line, "GUEST_AGENT_STATE", (JsonSpan){data->str, data->len}, g_get_real_time());
     tell(core, NULL, line->str, line->len);
+    local_agent_changed(&core->local);
+}
+
+static void on_freeze_changed(gpointer owner, const char *data)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    message_event(line, "GUEST_FSFREEZE", (JsonSpan){data, strlen(data)}, g_get_real_time());
+    tell(owner, NULL, line->str, line->len);
 }
 
 static void on_ask_port(gpointer owner)
@@ -479,6 +495,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreOps *ops, gpointer owner, GError **error)
 {
     static const CrowdOps crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
+    static const FreezeOps freeze_ops = {on_freeze_changed};
     static const AgentLaneOps lane_ops = {on_agent_synced, on_agent_lost, on_agent_changed,
                                           on_ask_port};
     Core *core = g_new(Core, 1);
@@ -492,6 +509,8 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     if (agent)
         core->lane = agent_lane_new(core->loop, agent, &core->bounds, &lane_ops, core, error);
     watch_init(&core->watch, agent, core->lane);
+    freeze_init(&core->freeze, core->loop, core->lane, &freeze_ops, core);
+    local_init(&core->local, core->loop, core->lane, &core->freeze, dup_status, core);
     if ((agent && !core->lane) || !core_add_monitor(core, monitor, error))
         g_clear_pointer(&core, core_free);
     return core;
@@ -505,7 +524,10 @@ void core_free(Core *core)
     /* Each fails what it has, and clients leave meanwhile; these know their monitor until then. */
     for (guint i = 0; i < core->monitors->len; i++)
         monitor_abandon(core->monitors->pdata[i]);
+    local_clear(&core->local);
+    freeze_stop(&core->freeze);
     g_clear_pointer(&core->lane, agent_lane_free);
+    freeze_clear(&core->freeze);
     crowd_clear(&core->crowd);
     g_ptr_array_unref(core->monitors);
     watch_clear(&core->watch);
@@ -532,6 +554,22 @@ gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 gboolean core_add_listener(Core *core, const Address *address, GError **error)
 {
     return crowd_add_entrance(&core->crowd, address, error);
+}
+
+void core_set_freeze_lease(Core *core, guint seconds)
+{
+    core->freeze.lease_seconds = seconds;
+}
+
+gboolean core_set_state_directory(Core *core, const char *directory, const char *name,
+                                  GError **error)
+{
+    Record *record = record_new(io_loop_context(core->loop), directory, name, error);
+
+    if (!record)
+        return FALSE;
+    freeze_set_record(&core->freeze, record);
+    return TRUE;
 }
 
 void core_set_persist(Core *core, gboolean persist)

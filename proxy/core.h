@@ -43,6 +43,14 @@ gboolean core_add_listener(Core *core, const Address *address,
 gboolean core_add_monitor(Core *core, const Address *address,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* 0 for freezes that never end by themselves. */
+void core_set_freeze_lease(Core *core, guint seconds);
+
+/* Where it is put on record that the guest is frozen. For before core_start(). @name: of the
+ * virtual machine */
+gboolean core_set_state_directory(Core *core, const char *directory, const char *name,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Clients stay when QEMU goes: they get errors until it is there again. For before core_start(). */
 void core_set_persist(Core *core, gboolean persist);
 

@@ -13,6 +13,11 @@
 #include "common/guest-schema/introspection.h"
 #include "common/limits.h"
 
+/* The proxy's own commands, as query-commands lists them. */
+#define OWN                                                                           \
+    "{\"name\": \"qga-proxy-freeze-renew\"}, {\"name\": \"qga-proxy-session-set\"}, " \
+    "{\"name\": \"qga-proxy-status\"}, {\"name\": \"qga-proxy-wait-agent\"}"
+
 #define COMMANDS  "query-commands"
 #define SCHEMA    "query-qmp-schema"
 #define ONLY_PING "{\"version\": \"7.2.22\", \"supported_commands\": [" ENABLED("guest-ping") "]}"
@@ -68,8 +73,8 @@ static void assert_merged(Introspect *introspect, const char *question, const ch
 static void test_commands(Introspect *introspect, gconstpointer unused)
 {
     assert_merged(introspect, COMMANDS, "[{\"name\": \"quit\"}]",
-                  "[{\"name\": \"quit\"}, {\"name\": \"qga-proxy-status\"}]");
-    assert_merged(introspect, COMMANDS, "[]", "[{\"name\": \"qga-proxy-status\"}]");
+                  "[{\"name\": \"quit\"}, " OWN "]");
+    assert_merged(introspect, COMMANDS, "[]", "[" OWN "]");
 
     introspect_read_guest_info(introspect,
                                span("{\"version\": \"7.2.22\", \"supported_commands\": [" ENABLED(
@@ -77,11 +82,10 @@ static void test_commands(Introspect *introspect, gconstpointer unused)
                                                  "{\"enabled\": false, \"name\": \"guest-exec\", "
                                                  "\"success-response\": true}]}"));
     g_assert_cmpstr(introspect->agent_version, ==, "7.2.22");
-    assert_answer(introspect, COMMANDS,
-                  "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-ping\"}]");
+    assert_answer(introspect, COMMANDS, "[" OWN ", {\"name\": \"guest-ping\"}]");
     introspect_forget_agent(introspect);
     g_assert_null(introspect->agent_version);
-    assert_answer(introspect, COMMANDS, "[{\"name\": \"qga-proxy-status\"}]");
+    assert_answer(introspect, COMMANDS, "[" OWN "]");
 }
 
 /* Returns: (transfer full): what the proxy tells of itself */
@@ -144,28 +148,26 @@ static void test_kept(Introspect *introspect, gconstpointer unused)
     introspect_learn(introspect, COMMANDS, span("[1]"));
     g_assert_null(introspect_answer(introspect, SCHEMA).text);
     introspect_learn(introspect, COMMANDS, span("[2]"));
-    assert_answer(introspect, COMMANDS, "[1, {\"name\": \"qga-proxy-status\"}]");
+    assert_answer(introspect, COMMANDS, "[1, " OWN "]");
     introspect_forget_qemu(introspect);
     g_assert_null(introspect_answer(introspect, COMMANDS).text);
     introspect_learn(introspect, COMMANDS, span("[2]"));
-    assert_answer(introspect, COMMANDS, "[2, {\"name\": \"qga-proxy-status\"}]");
+    assert_answer(introspect, COMMANDS, "[2, " OWN "]");
 }
 
 /* The agent's part goes with the agent, and is the former's no more when another is there. */
 static void test_agents_change(Introspect *introspect, gconstpointer unused)
 {
-    static const char *const alone = "[{\"name\": \"qga-proxy-status\"}]";
+    static const char *const alone = "[" OWN "]";
 
     introspect_learn(introspect, COMMANDS, span("[]"));
     for (guint i = 0; i < 3; i++) {
         assert_answer(introspect, COMMANDS, alone);
         introspect_read_guest_info(introspect, span(ONLY_PING));
-        assert_answer(introspect, COMMANDS,
-                      "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-ping\"}]");
+        assert_answer(introspect, COMMANDS, "[" OWN ", {\"name\": \"guest-ping\"}]");
         introspect_read_guest_info(introspect,
                                    span("{\"supported_commands\": [" ENABLED("guest-b") "]}"));
-        assert_answer(introspect, COMMANDS,
-                      "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-b\"}]");
+        assert_answer(introspect, COMMANDS, "[" OWN ", {\"name\": \"guest-b\"}]");
         introspect_forget_agent(introspect);
     }
 }
@@ -196,13 +198,13 @@ static void test_hostile(Introspect *introspect, gconstpointer unused)
                                                     "[" ENABLED("guest-former") "]}"));
         introspect_read_guest_info(introspect, span(infos[i]));
         g_assert_null(introspect->agent_version);
-        assert_merged(introspect, COMMANDS, "[]", "[{\"name\": \"qga-proxy-status\"}]");
+        assert_merged(introspect, COMMANDS, "[]", "[" OWN "]");
     }
     introspect_read_guest_info(introspect,
                                span("{\"supported_commands\": [" ENABLED("guest-a") ", " ENABLED(
                                    "guest-\\u0061") ", " ENABLED("guest-\\\"\\n") "]}"));
     assert_merged(introspect, COMMANDS, "[]",
-                  "[{\"name\": \"qga-proxy-status\"}, {\"name\": \"guest-a\"}, "
+                  "[" OWN ", {\"name\": \"guest-a\"}, "
                   "{\"name\": \"guest-\\\"\\n\"}]");
 }
 

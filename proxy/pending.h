@@ -35,8 +35,12 @@ struct Pending {
     int fd;                    /* that one, until it was sent; else -1. Closed with the Pending */
 
     PendingDone done;
-    gpointer owner;  /* for @done */
-    gpointer asker;  /* (nullable): a client; NULL for our own commands, and for orphans */
+    gpointer owner;    /* for @done */
+    gpointer asker;    /* (nullable): a client; NULL for our own commands, and for orphans */
+    gboolean urgent;   /* goes before all that waits for the agent, whatever its name */
+    gboolean sent;     /* it was written, at least in part: the guest may have carried it out */
+    gboolean answered; /* the guest agent has answered it, if only with an error */
+    guint seconds;     /* that the asker gives it; 0 for the limit of its class */
     gpointer via;    /* (nullable): the monitor of QEMU that it goes through; the owner's to know */
     gboolean orphan; /* not to be sent any more, if it was not yet */
     Charge *charge;  /* (nullable): of the asker: until orphaned */

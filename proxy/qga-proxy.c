@@ -195,6 +195,34 @@ void qga_proxy_set_persist(QgaProxy *self, gboolean persist)
         core_set_persist(self->core, persist);
 }
 
+void qga_proxy_set_freeze_lease(QgaProxy *self, guint seconds)
+{
+    g_return_if_fail(QGA_IS_PROXY(self));
+
+    if (self->core)
+        core_set_freeze_lease(self->core, seconds);
+}
+
+gboolean qga_proxy_set_state_directory(QgaProxy *self, const char *directory, const char *name,
+                                       GError **error)
+{
+    GError *cause = NULL;
+
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(directory != NULL && name != NULL, FALSE);
+
+    if (has_stopped(self, error))
+        return FALSE;
+    if (self->started) {
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy was started");
+        return FALSE;
+    }
+    if (core_set_state_directory(self->core, directory, name, &cause))
+        return TRUE;
+    pass_on(cause, QGA_PROXY_ERROR_FILE, error);
+    return FALSE;
+}
+
 gboolean qga_proxy_set_limit(QgaProxy *self, const char *limit, GError **error)
 {
     GError *cause = NULL;

@@ -30,12 +30,14 @@ QGA_PROXY_API GQuark qga_proxy_error_quark(void);
  * @QGA_PROXY_ERROR_SOCKET: a socket cannot be made or bound
  * @QGA_PROXY_ERROR_STATE: the call does not belong here: the proxy was started, or stopped
  * @QGA_PROXY_ERROR_LIMIT: there is no such limit, or the value is out of its range
+ * @QGA_PROXY_ERROR_FILE: a file or directory is not there, or not usable
  */
 typedef enum {
     QGA_PROXY_ERROR_ADDRESS,
     QGA_PROXY_ERROR_SOCKET,
     QGA_PROXY_ERROR_STATE,
     QGA_PROXY_ERROR_LIMIT,
+    QGA_PROXY_ERROR_FILE,
 } QgaProxyError;
 
 #define QGA_TYPE_PROXY (qga_proxy_get_type())
@@ -101,6 +103,29 @@ QGA_PROXY_API gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor
  * proxy stops. With it they are answered with errors until QEMU is there again.
  */
 QGA_PROXY_API void qga_proxy_set_persist(QgaProxy *self, gboolean persist);
+
+/**
+ * qga_proxy_set_freeze_lease:
+ * @seconds: after which a freeze of the guest's filesystems is thawed that nobody has thawed or
+ *   renewed; 0 for never
+ *
+ * The default is 300.
+ */
+QGA_PROXY_API void qga_proxy_set_freeze_lease(QgaProxy *self, guint seconds);
+
+/**
+ * qga_proxy_set_state_directory:
+ * @directory: for files that outlive this process
+ * @name: of the virtual machine, unique among those that use the directory
+ *
+ * With it, a freeze is put on record before it is sent, and a proxy that finds one on record when
+ * it is started thaws the guest. To be called before qga_proxy_start().
+ *
+ * Returns: %FALSE, with @error set to one of code %QGA_PROXY_ERROR_FILE, where there is no such
+ *   directory
+ */
+QGA_PROXY_API gboolean qga_proxy_set_state_directory(QgaProxy *self, const char *directory,
+                                                     const char *name, GError **error);
 
 /**
  * qga_proxy_set_limit:

@@ -51,6 +51,10 @@ void status_write(const Status *status, GString *out)
     json_write_end_object(&write);
     if (status->agent_state)
         write_agent(&write, status);
+    if (status->freeze.text) {
+        json_write_key(&write, "freeze");
+        json_write_span(&write, status->freeze);
+    }
     write_count(&write, "clients", status->clients);
     write_count(&write, "memory", status->memory);
     write_count(&write, "refused-clients", status->refused);

@@ -8,6 +8,8 @@
 
 #include "bounds.h"
 
+#include "common/json-read.h"
+
 G_BEGIN_DECLS
 
 /* What the agent's lane counts. */
@@ -29,6 +31,7 @@ typedef struct {
     const char *agent_state;   /* (nullable): NULL where the proxy has no agent's channel */
     const char *agent_version; /* (nullable) */
     AgentStats agent;
+    JsonSpan freeze; /* an object; absent where there is no agent's channel */
     guint clients;
     guint64 refused; /* that were one too many */
     gsize memory;    /* bytes held by all of them */

@@ -4,6 +4,7 @@
 
   PREFIX-schema.h, .c     the table of commands: time class and flags (proxy, agent, CLI)
   PREFIX-commands.h, .c   argument structs, their descriptions for fields.h, the agent's handlers
+  PREFIX-arguments.h, .c  the structs and their descriptions alone, for a program with its own way
   PREFIX-commands.md      the manual page of every command
   PREFIX-introspection.c  what query-qmp-schema tells of each command and event (introspection.h)
 """
@@ -103,11 +104,9 @@ def emit_struct(schema, name, members):
     return lines + [f"}} {name};\n"]
 
 
-def emit_commands_h(schema, prefix):
-    lines = ["#pragma once\n", '#include "common/guest-schema/fields.h"',
-             f'#include "{prefix}-schema.h"\n', "G_BEGIN_DECLS\n",
-             "/* What commands act on, and one command under way. */",
-             "typedef struct Commands Commands;", "typedef struct Call Call;\n"]
+def emit_types(schema):
+    """The types that arguments are made of, and the struct of each command's."""
+    lines = []
     for described in schema.argument_types:
         if described.choices:
             lines.append("typedef enum {")
@@ -119,6 +118,15 @@ def emit_commands_h(schema, prefix):
     for command in schema.commands:
         if command.arguments:
             lines += emit_struct(schema, command.struct, command.arguments)
+    return lines
+
+
+def emit_commands_h(schema, prefix):
+    lines = ["#pragma once\n", '#include "common/guest-schema/fields.h"',
+             f'#include "{prefix}-schema.h"\n', "G_BEGIN_DECLS\n",
+             "/* What commands act on, and one command under way. */",
+             "typedef struct Commands Commands;", "typedef struct Call Call;\n"]
+    lines += emit_types(schema)
     lines.append("/* FALSE with @error; or the result is in @call; or @call is kept for later. */")
     for command in schema.commands:
         args = f"const {command.struct} *args, " if command.arguments else ""
@@ -160,28 +168,47 @@ def emit_field(schema, struct, member):
     return "    {" + ",\n     ".join(parts) + "},"
 
 
-def emit_description(schema, struct, members):
+def emit_description(schema, linkage, struct, members):
     name = lower(struct)
     return ([f"static const GuestField {name}_fields[] = {{"]
             + [emit_field(schema, struct, member) for member in members]
-            + ["};\n", f"static const GuestStruct {name}_struct = {{",
+            + ["};\n", f"{linkage}const GuestStruct {name}_struct = {{",
                f"    sizeof({struct}), {name}_fields, G_N_ELEMENTS({name}_fields)}};\n"])
 
 
-def emit_commands_c(schema, prefix):
-    lines = [f'#include "{prefix}-commands.h"\n']
+def emit_descriptions(schema, linkage):
+    lines = []
     for described in schema.argument_types:
         if described.choices:
             lines += ["/* Read as an int: see fields.h. */",
                       f"G_STATIC_ASSERT(sizeof({described.name}) == sizeof(int));",
-                      f"static const char *const {lower(described.name)}_choices[] = {{"]
+                      f"{linkage}const char *const {lower(described.name)}_choices[] = {{"]
             lines += [f"    {c_string(choice)}," for choice in described.choices]
             lines += ["    NULL,", "};\n"]
         elif described.members:
-            lines += emit_description(schema, described.name, described.members)
+            lines += emit_description(schema, linkage, described.name, described.members)
     for command in schema.commands:
         if command.arguments:
-            lines += emit_description(schema, command.struct, command.arguments)
+            lines += emit_description(schema, linkage, command.struct, command.arguments)
+    return lines
+
+
+def emit_arguments_h(schema, prefix):
+    lines = ["#pragma once\n", '#include "common/guest-schema/fields.h"\n', "G_BEGIN_DECLS\n"]
+    lines += emit_types(schema)
+    lines += [f"extern const char *const {lower(described.name)}_choices[];"
+              for described in schema.argument_types if described.choices]
+    lines += [f"extern const GuestStruct {lower(command.struct)}_struct;"
+              for command in schema.commands if command.arguments]
+    return lines + ["", "G_END_DECLS"]
+
+
+def emit_arguments_c(schema, prefix):
+    return [f'#include "{prefix}-arguments.h"\n'] + emit_descriptions(schema, "")
+
+
+def emit_commands_c(schema, prefix):
+    lines = [f'#include "{prefix}-commands.h"\n'] + emit_descriptions(schema, "static ")
     lines.append("static const GuestStruct nothing;\n")
     for command in schema.commands:
         args = "args, " if command.arguments else ""
@@ -268,7 +295,8 @@ def emit_introspection(schema, prefix):
 
 
 OUTPUTS = {"schema.h": emit_schema_h, "schema.c": emit_schema_c, "commands.h": emit_commands_h,
-           "commands.c": emit_commands_c, "commands.md": emit_manual,
+           "commands.c": emit_commands_c, "arguments.h": emit_arguments_h,
+           "arguments.c": emit_arguments_c, "commands.md": emit_manual,
            "introspection.c": emit_introspection}
 
 

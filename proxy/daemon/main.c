@@ -24,6 +24,8 @@ typedef struct {
     char **listeners;
     char *name;
     char *log_level;
+    char *state_directory;
+    char *freeze_lease;
     char **limits;
     gboolean persist;
     gboolean version;
@@ -34,6 +36,8 @@ static void options_clear(Options *options)
     g_strfreev(options->monitors);
     g_strfreev(options->listeners);
     g_strfreev(options->limits);
+    g_free(options->state_directory);
+    g_free(options->freeze_lease);
     g_free(options->agent);
     g_free(options->name);
     g_free(options->log_level);
@@ -111,6 +115,10 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "ADDR"},
         {"listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->listeners,
          "Where QMP clients come from; may be given several times", "ADDR"},
+        {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_directory,
+         "Where a freeze is put on record, to be thawed after a crash", "DIR"},
+        {"freeze-lease", 0, 0, G_OPTION_ARG_STRING, &options->freeze_lease,
+         "When a freeze that nobody has thawed is; 300 by default", "SECONDS|off"},
         {"persist", 0, 0, G_OPTION_ARG_NONE, &options->persist,
          "Keep clients when QEMU goes, until it is there again", NULL},
         {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->limits,
@@ -149,6 +157,25 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
+/* Without a name, its monitor tells one machine from another. */
+static gboolean set_freezes(QgaProxy *proxy, const Options *options, GError **error)
+{
+    const char *name = options->name ? options->name : options->monitors[0];
+    guint64 seconds = 0;
+
+    if (options->freeze_lease && !g_str_equal(options->freeze_lease, "off") &&
+        (!g_ascii_string_to_unsigned(options->freeze_lease, 10, 1, G_MAXINT32, &seconds, NULL))) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "--freeze-lease: '%s' is neither a number of seconds nor off",
+                    options->freeze_lease);
+        return FALSE;
+    }
+    if (options->freeze_lease)
+        qga_proxy_set_freeze_lease(proxy, (guint)seconds);
+    return !options->state_directory ||
+           qga_proxy_set_state_directory(proxy, options->state_directory, name, error);
+}
+
 static QgaProxy *start(const Options *options, GError **error)
 {
     g_autoptr(QgaProxy) proxy = qga_proxy_new(options->monitors[0], options->agent, error);
@@ -159,6 +186,8 @@ static QgaProxy *start(const Options *options, GError **error)
         if (!qga_proxy_add_monitor(proxy, *monitor, error))
             return NULL;
     qga_proxy_set_persist(proxy, options->persist);
+    if (!set_freezes(proxy, options, error))
+        return NULL;
     for (char **limit = options->limits; limit && *limit; limit++)
         if (!qga_proxy_set_limit(proxy, *limit, error))
             return NULL;

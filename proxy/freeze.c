@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Theory of operation.
+ *
+ *   THAWED ──freeze asked──▶ FREEZING ──return──▶ FROZEN ──thaw asked──▶ THAWED
+ *      ▲                         │ no answer        │ lease, owner left, no answer to a thaw
+ *      └──────status thawed── THAWING ◀─────────────┘
+ *
+ * What a freeze's answer was is believed; where there was none, or the agent refused, its status is
+ * asked for. THAWING sends a thaw, then asks for the status, with a pause after each round that did
+ * not end in "thawed"; a round begins at once when the agent was brought into step.
+ */
+
+#include "freeze.h"
+
+#include "common/json-write.h"
+#include "common/limits.h"
+#include "common/qmp-error.h"
+
+#include <string.h>
+
+/* Who has frozen a guest by another way than this proxy. */
+#define STRANGER "an unknown client"
+
+static const char *const reasons[] = {
+    [THAW_ASKED] = "asked", [THAW_LEASE] = "lease",     [THAW_OWNER_LEFT] = "owner-left",
+    [THAW_DOUBT] = "doubt", [THAW_RESTART] = "restart", [THAW_GUEST] = "guest",
+};
+
+/* For the sentence "the freeze had ended before: …" */
+static const char *const reason_texts[] = {
+    [THAW_ASKED] = "somebody else thawed it",
+    [THAW_LEASE] = "its lease ended",
+    [THAW_OWNER_LEFT] = "its owner left",
+    [THAW_DOUBT] = "the guest agent had not answered, so that it was thawed",
+    [THAW_RESTART] = "the proxy was started anew",
+    [THAW_GUEST] = "the guest was reset or thawed itself",
+};
+
+static gboolean is_class(const Pending *pending, GuestClass time_class)
+{
+    return pending->guest && pending->guest->time_class == time_class;
+}
+
+static char *time_text(gint64 at_us)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(at_us / G_USEC_PER_SEC);
+
+    return g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+/* ---- What is told ---------------------------------------------------------------------------- */
+
+static gint64 lease_left(const Freeze *freeze)
+{
+    gint64 left_us = freeze->until_us - io_loop_now(freeze->loop);
+
+    return MAX(left_us + G_USEC_PER_SEC - 1, 0) / G_USEC_PER_SEC;
+}
+
+static const char *state_name(const Freeze *freeze)
+{
+    static const char *const names[] = {
+        [FREEZE_THAWED] = "thawed",
+        [FREEZE_FREEZING] = "freezing",
+        [FREEZE_FROZEN] = "frozen",
+        [FREEZE_THAWING] = "thawing",
+    };
+
+    return names[freeze->state];
+}
+
+static void write_string(JsonWrite *write, const char *key, const char *value)
+{
+    json_write_key(write, key);
+    json_write_string(write, value);
+}
+
+static void write_state(const Freeze *freeze, JsonWrite *write)
+{
+    write_string(write, "state", state_name(freeze));
+    if (freeze->state == FREEZE_THAWED)
+        return;
+    if (freeze->by)
+        write_string(write, "by", freeze->by);
+    if (freeze->since_us > 0) {
+        g_autofree char *since = time_text(freeze->since_us);
+
+        write_string(write, "since", since);
+    }
+    if (freeze->state == FREEZE_FROZEN && freeze->until_us > 0) {
+        json_write_key(write, "lease");
+        json_write_int64(write, lease_left(freeze));
+    }
+}
+
+void freeze_write_status(const Freeze *freeze, JsonWrite *write)
+{
+    json_write_begin_object(write);
+    write_state(freeze, write);
+    json_write_key(write, "thaws");
+    json_write_uint64(write, freeze->thaws);
+    json_write_end_object(write);
+}
+
+/* @reason: (nullable): of a thaw */
+static void tell(Freeze *freeze, const char *reason)
+{
+    g_autoptr(GString) data = g_string_new(NULL);
+    JsonWrite write;
+
+    json_write_init(&write, data);
+    json_write_begin_object(&write);
+    write_state(freeze, &write);
+    if (reason)
+        write_string(&write, "reason", reason);
+    json_write_end_object(&write);
+    freeze->ops->changed(freeze->owner, data->str);
+}
+
+/* ---- States ---------------------------------------------------------------------------------- */
+
+static void set_timer(Freeze *freeze, gint64 at_us)
+{
+    io_timer_set(freeze->timer, at_us);
+}
+
+static void own(Freeze *freeze, gpointer client, const char *by)
+{
+    freeze->client = client;
+    freeze->thaw_at_once = FALSE;
+    g_free(freeze->by);
+    freeze->by = g_strdup(by);
+    freeze->since_us = g_get_real_time();
+}
+
+static void begin_lease(Freeze *freeze, guint seconds)
+{
+    freeze->until_us =
+        seconds > 0 ? io_loop_now(freeze->loop) + (gint64)seconds * G_USEC_PER_SEC : 0;
+    set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1);
+}
+
+static void become_frozen(Freeze *freeze)
+{
+    freeze->state = FREEZE_FROZEN;
+    g_clear_pointer(&freeze->ended, g_free);
+    begin_lease(freeze, freeze->lease_seconds);
+    agent_lane_set_frozen(freeze->lane, TRUE);
+    tell(freeze, NULL);
+}
+
+static char *ended_text(const Freeze *freeze, ThawReason reason)
+{
+    g_autofree char *now = time_text(g_get_real_time());
+
+    return g_strdup_printf("The freeze by %s had ended before, at %s: %s",
+                           freeze->by ? freeze->by : STRANGER, now, reason_texts[reason]);
+}
+
+/* What the owner does not know of is told to whoever thaws next: it is the owner, or acts for it.
+ */
+static void become_thawed(Freeze *freeze, ThawReason reason)
+{
+    gboolean was_known = freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING;
+
+    freeze->state = FREEZE_THAWED;
+    set_timer(freeze, -1);
+    if (freeze->record)
+        record_erase(freeze->record);
+    agent_lane_set_frozen(freeze->lane, FALSE);
+    if (!was_known)
+        return;
+    if (reason != THAW_ASKED) {
+        g_free(freeze->ended);
+        freeze->ended = ended_text(freeze, reason);
+    }
+    tell(freeze, reasons[reason]);
+}
+
+/* ---- Thawing from here ----------------------------------------------------------------------- */
+
+static void ask_again_later(Freeze *freeze)
+{
+    set_timer(freeze, io_loop_now(freeze->loop) + LIMIT_THAW_PAUSE_MS * 1000);
+}
+
+static void ask(Freeze *freeze, const char *command, PendingDone done)
+{
+    Pending *pending = pending_new_own(command, NULL, done, freeze);
+
+    freeze->asking = TRUE;
+    pending->urgent = TRUE;
+    agent_lane_submit(freeze->lane, pending);
+}
+
+/* Whatever the thaw's answer was, only the status counts. */
+static void on_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Freeze *freeze = pending->owner;
+
+    freeze->asking = FALSE;
+    if (freeze->state != FREEZE_THAWING)
+        return;
+    if (reply && json_read_is(reply->value, "thawed"))
+        become_thawed(freeze, freeze->reason);
+    else
+        ask_again_later(freeze);
+}
+
+static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Freeze *freeze = pending->owner;
+
+    freeze->asking = FALSE;
+    if (freeze->state != FREEZE_THAWING)
+        return;
+    if (pending->answered)
+        ask(freeze, "guest-fsfreeze-status", on_status);
+    else
+        ask_again_later(freeze);
+}
+
+static void try_thaw(Freeze *freeze)
+{
+    if (freeze->asking)
+        return;
+    freeze->needs_sync = TRUE;
+    ask(freeze, "guest-fsfreeze-thaw", on_thawed);
+}
+
+static void begin_thawing(Freeze *freeze, ThawReason reason)
+{
+    freeze->state = FREEZE_THAWING;
+    freeze->reason = reason;
+    freeze->client = NULL;
+    freeze->thaws += reason != THAW_ASKED;
+    tell(freeze, reasons[reason]);
+    try_thaw(freeze);
+}
+
+static void on_timer(gpointer owner, gint64 unused_now)
+{
+    Freeze *freeze = owner;
+
+    if (freeze->state == FREEZE_FROZEN)
+        begin_thawing(freeze, THAW_LEASE);
+    else if (freeze->state == FREEZE_THAWING)
+        try_thaw(freeze);
+}
+
+/* ---- Commands on their way ------------------------------------------------------------------- */
+
+static void refuse(Freeze *freeze, Pending *pending)
+{
+    g_autofree char *since = time_text(freeze->since_us);
+    g_autoptr(GError) error = NULL;
+
+    g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
+                "Command %s has been disabled: the guest is %s by %s since %s", pending->name,
+                state_name(freeze), freeze->by ? freeze->by : STRANGER, since);
+    pending_finish(pending, NULL, error);
+}
+
+/* No freeze is sent before a sync that was sent after the last thaw: what a guest makes of a thaw
+ * that was late could otherwise end it. */
+static void send_freeze(Freeze *freeze, Pending *pending)
+{
+    if (freeze->needs_sync)
+        agent_lane_probe(freeze->lane);
+    freeze->needs_sync = FALSE;
+    agent_lane_submit(freeze->lane, pending);
+}
+
+static void on_recorded(gpointer owner, const GError *error)
+{
+    Freeze *freeze = owner;
+    Pending *pending = g_steal_pointer(&freeze->held);
+
+    if (!pending)
+        return;
+    if (error)
+        pending_fail(pending, "The freeze cannot be put on record, and was not sent: %s",
+                     error->message);
+    else
+        send_freeze(freeze, pending);
+}
+
+static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
+{
+    g_autofree char *since = NULL;
+    g_autofree char *text = NULL;
+
+    if (freeze->state != FREEZE_THAWED) {
+        refuse(freeze, pending);
+        return;
+    }
+    freeze->state = FREEZE_FREEZING;
+    own(freeze, pending->asker, by);
+    if (!freeze->record) {
+        send_freeze(freeze, pending);
+        return;
+    }
+    since = time_text(freeze->since_us);
+    text = g_strdup_printf("%s by %s since %s\n", pending->name, by, since);
+    freeze->held = pending;
+    record_write(freeze->record, text, on_recorded, freeze);
+}
+
+/* Who thaws what is being thawed from here would take it for frozen until now. */
+static void submit_thaw(Freeze *freeze, Pending *pending)
+{
+    g_autofree char *ended = g_steal_pointer(&freeze->ended);
+
+    if (!ended && freeze->state == FREEZE_THAWING && freeze->reason != THAW_ASKED) {
+        ended = ended_text(freeze, freeze->reason);
+        freeze->reason = THAW_ASKED; /* it is told, and nobody is told again */
+    }
+    if (ended) {
+        pending_fail(pending, "%s", ended);
+        return;
+    }
+    freeze->needs_sync = TRUE;
+    agent_lane_submit(freeze->lane, pending);
+}
+
+/* While frozen an agent refuses most of its commands; it is spared being asked. */
+static gboolean is_refused_while_frozen(const Freeze *freeze, const Pending *pending)
+{
+    return (freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING) && pending->guest &&
+           !(pending->guest->flags & GUEST_FLAG_FROZEN);
+}
+
+void freeze_submit(Freeze *freeze, Pending *pending, const char *by)
+{
+    if (is_class(pending, GUEST_CLASS_FREEZE))
+        submit_freeze(freeze, pending, by);
+    else if (is_class(pending, GUEST_CLASS_THAW))
+        submit_thaw(freeze, pending);
+    else if (is_refused_while_frozen(freeze, pending))
+        refuse(freeze, pending);
+    else
+        agent_lane_submit(freeze->lane, pending);
+}
+
+/* ---- Their answers --------------------------------------------------------------------------- */
+
+/* An agent that refuses, which comes as an error and no reply, may be frozen by somebody whom
+ * nobody here knows; its status tells. */
+static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Freeze *freeze = pending->owner;
+
+    freeze->asking = FALSE;
+    if (freeze->state != FREEZE_FREEZING)
+        return;
+    if (reply && json_read_is(reply->value, "frozen")) {
+        own(freeze, NULL, STRANGER);
+        become_frozen(freeze);
+    } else if (reply) {
+        become_thawed(freeze, THAW_ASKED);
+    } else {
+        begin_thawing(freeze, THAW_DOUBT);
+    }
+}
+
+static void freeze_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
+{
+    gint64 count = 0;
+
+    if (freeze->state != FREEZE_FREEZING || freeze->asking)
+        return;
+    if (!pending->sent) {
+        become_thawed(freeze, THAW_ASKED);
+    } else if (!pending->answered) {
+        begin_thawing(freeze, THAW_DOUBT);
+    } else if (!reply) {
+        ask(freeze, "guest-fsfreeze-status", on_refusal_status);
+    } else if (json_read_int64(reply->value, &count) && count == 0) {
+        become_thawed(freeze, THAW_ASKED); /* there is nothing that could be frozen */
+    } else {
+        become_frozen(freeze);
+        if (freeze->thaw_at_once)
+            begin_thawing(freeze, THAW_OWNER_LEFT);
+    }
+}
+
+static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
+{
+    if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING)
+        return;
+    if (reply)
+        become_thawed(freeze, THAW_ASKED);
+    else if (pending->sent && freeze->state == FREEZE_FROZEN)
+        begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
+}
+
+/* It may be frozen by somebody who has another way, or thawed by itself. */
+static void status_was_answered(Freeze *freeze, const EnvelopeReply *reply)
+{
+    if (!reply)
+        return;
+    if (freeze->state == FREEZE_FROZEN && json_read_is(reply->value, "thawed")) {
+        become_thawed(freeze, THAW_GUEST);
+    } else if (freeze->state == FREEZE_THAWED && json_read_is(reply->value, "frozen")) {
+        own(freeze, NULL, STRANGER);
+        become_frozen(freeze);
+    }
+}
+
+void freeze_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
+{
+    if (freeze->stopped)
+        return;
+    if (is_class(pending, GUEST_CLASS_FREEZE))
+        freeze_was_answered(freeze, pending, reply);
+    else if (is_class(pending, GUEST_CLASS_THAW))
+        thaw_was_answered(freeze, pending, reply);
+    else if (g_str_equal(pending->name, "guest-fsfreeze-status"))
+        status_was_answered(freeze, reply);
+}
+
+/* ---- What happens meanwhile ------------------------------------------------------------------ */
+
+void freeze_client_left(Freeze *freeze, gpointer client, gboolean thaw)
+{
+    if (freeze->client != client)
+        return;
+    freeze->client = NULL;
+    if (thaw && freeze->state == FREEZE_FROZEN)
+        begin_thawing(freeze, THAW_OWNER_LEFT);
+    else
+        freeze->thaw_at_once = thaw;
+}
+
+void freeze_foreach(Freeze *freeze, void (*func)(Pending *pending, gpointer data), gpointer data)
+{
+    if (freeze->held)
+        func(freeze->held, data);
+}
+
+void freeze_guest_started(Freeze *freeze)
+{
+    if (freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING)
+        become_thawed(freeze, THAW_GUEST);
+}
+
+void freeze_agent_synced(Freeze *freeze)
+{
+    freeze->needs_sync = FALSE;
+    if (freeze->state == FREEZE_THAWING)
+        try_thaw(freeze);
+}
+
+gboolean freeze_renew(Freeze *freeze, guint seconds)
+{
+    if (freeze->state != FREEZE_FROZEN)
+        return FALSE;
+    begin_lease(freeze, seconds > 0 ? seconds : freeze->lease_seconds);
+    return TRUE;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps *ops,
+                 gpointer owner)
+{
+    *freeze = (Freeze){.ops = ops, .owner = owner, .lane = lane, .loop = io_loop_ref(loop)};
+    freeze->lease_seconds = LIMIT_FREEZE_LEASE_SECONDS;
+    freeze->timer = io_timer_new(loop, on_timer, freeze);
+}
+
+void freeze_stop(Freeze *freeze)
+{
+    freeze->stopped = TRUE;
+    if (freeze->held)
+        pending_fail(g_steal_pointer(&freeze->held), "The proxy ended; the freeze was not sent");
+}
+
+void freeze_clear(Freeze *freeze)
+{
+    io_timer_free(freeze->timer);
+    record_free(freeze->record);
+    g_free(freeze->by);
+    g_free(freeze->ended);
+    io_loop_unref(freeze->loop);
+}
+
+void freeze_set_record(Freeze *freeze, Record *record)
+{
+    freeze->record = record;
+    if (!record_found(record))
+        return;
+    freeze->state = FREEZE_THAWING;
+    freeze->reason = THAW_RESTART;
+    freeze->since_us = g_get_real_time();
+    g_free(freeze->by);
+    freeze->by = g_strdup("a client of a former proxy");
+}

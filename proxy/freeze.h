@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * freeze: who has frozen the guest's filesystems, until when, and that they are thawed.
+ *
+ * A freeze has an owner and a lease. When the lease ends, or the owner leaves and has asked for
+ * that, or nobody knows what became of a freeze or a thaw, it is thawed from here, again and again
+ * until the agent says that it is. Before a freeze is sent it is on record (record.h), so that a
+ * proxy that is started again thaws what the former one left frozen.
+ *
+ * Owns what is known of that, and every command about it on its way to the agent. Leaves the way
+ * itself to agent-lane.h. A part of the core: it knows the lane, and the core tells it of the rest.
+ */
+
+#pragma once
+
+#include "agent-lane.h"
+#include "record.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    FREEZE_THAWED,
+    FREEZE_FREEZING, /* a freeze was asked for and is not answered */
+    FREEZE_FROZEN,
+    FREEZE_THAWING, /* from here, whoever has asked for the freeze */
+} FreezeState;
+
+typedef enum {
+    THAW_ASKED,      /* somebody sent guest-fsfreeze-thaw */
+    THAW_LEASE,      /* the lease ended */
+    THAW_OWNER_LEFT, /* and had asked for that */
+    THAW_DOUBT,      /* a freeze or a thaw was not answered */
+    THAW_RESTART,    /* a former proxy left it frozen */
+    THAW_GUEST,      /* the guest was reset, or thawed itself */
+} ThawReason;
+
+typedef struct {
+    /* A state that clients should hear of. @data: of the event GUEST_FSFREEZE, an object */
+    void (*changed)(gpointer owner, const char *data);
+} FreezeOps;
+
+typedef struct {
+    const FreezeOps *ops;
+    gpointer owner;
+    AgentLane *lane; /* not owned */
+    IoLoop *loop;
+    IoTimer *timer;
+    Record *record;      /* (nullable): where there is a state directory */
+    guint lease_seconds; /* 0: for ever */
+
+    FreezeState state;
+    Pending *held;         /* (nullable): the freeze that waits for its record */
+    gboolean thaw_at_once; /* the owner left before the freeze was answered, and wants it thawed */
+    gboolean stopped;      /* the proxy ends: what fails now says nothing of the guest */
+    gpointer client;       /* (nullable): the owner, while it is connected */
+    char *by;              /* (nullable): who that is, or was */
+    gint64 since_us;       /* of the real time */
+    gint64 until_us;       /* of the loop's time: when the lease ends; 0 for never */
+    gboolean needs_sync;   /* a thaw was sent since the last sync */
+    gboolean asking;       /* a command of our own is under way */
+    ThawReason reason;     /* why it is being thawed */
+    char *ended;           /* (nullable): what the next thaw is told: that the freeze was no more */
+    guint64 thaws;         /* that nobody had asked for */
+} Freeze;
+
+/* @lane: (nullable): without one nothing here is ever called */
+void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps *ops,
+                 gpointer owner);
+void freeze_clear(Freeze *freeze);
+
+/* The proxy ends: what is on record stays. */
+void freeze_stop(Freeze *freeze);
+
+/**
+ * freeze_set_record:
+ * @record: (transfer full): if something is on it, the guest is thawed as soon as the agent answers
+ */
+void freeze_set_record(Freeze *freeze, Record *record);
+
+/**
+ * freeze_submit:
+ * @pending: (transfer full): a guest command; answered in any case
+ * @by: who asks
+ */
+void freeze_submit(Freeze *freeze, Pending *pending, const char *by);
+
+/* To be called when a guest command was answered, before the asker hears of it. */
+void freeze_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply);
+
+/* @thaw: the client has asked for that */
+void freeze_client_left(Freeze *freeze, gpointer client, gboolean thaw);
+
+/* A freeze that waits for its record counts as what waits for the lane. */
+void freeze_foreach(Freeze *freeze, void (*func)(Pending *pending, gpointer data), gpointer data);
+
+/* The guest starts anew: nothing is frozen any more. */
+void freeze_guest_started(Freeze *freeze);
+
+/* The agent may answer again. */
+void freeze_agent_synced(Freeze *freeze);
+
+/**
+ * freeze_renew:
+ * @seconds: from now on; 0 for the usual lease
+ *
+ * Returns: FALSE where nothing is frozen
+ */
+gboolean freeze_renew(Freeze *freeze, guint seconds);
+
+/* Appends an object, for qga-proxy-status. */
+void freeze_write_status(const Freeze *freeze, JsonWrite *write);
+
+G_END_DECLS

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "local.h"
+
+#include "common/json-write.h"
+#include "common/limits.h"
+#include "common/qmp-error.h"
+#include "proxy/proxy-arguments.h"
+
+#include <string.h>
+
+typedef struct {
+    Local *local;
+    Pending *pending;
+    QgaProxyWaitAgentArguments arguments;
+    IoTimer *timer;
+} Waiter;
+
+static void succeed(Pending *pending)
+{
+    pending_finish(pending, &envelope_empty_return, NULL);
+}
+
+static gboolean check_range(const char *name, gint64 value, gint64 max, GError **error)
+{
+    if (value >= 0 && value <= max)
+        return TRUE;
+    qmp_error_set(error, "Parameter '%s' is from 0 to %" G_GINT64_FORMAT, name, max);
+    return FALSE;
+}
+
+/* ---- Waiting for the agent ------------------------------------------------------------------- */
+
+static const char *state_of(const Local *local)
+{
+    if (!local->lane)
+        return "offline";
+    return agent_lane_state_name(local->lane);
+}
+
+/* A command that is under way makes no difference to who waits for an agent that answers. */
+static gboolean is_awaited(const QgaProxyWaitAgentArguments *arguments, const char *state)
+{
+    if (!arguments->states)
+        return g_str_equal(state, "ready") || g_str_equal(state, "busy");
+    for (guint i = 0; i < arguments->states->len; i++)
+        if (g_str_equal(qga_proxy_agent_state_choices[g_array_index(arguments->states, int, i)],
+                        state))
+            return TRUE;
+    return FALSE;
+}
+
+static void answer_state(Pending *pending, const char *state)
+{
+    g_autofree char *text = g_strdup_printf("{\"state\": \"%s\"}", state);
+    EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};
+
+    pending_finish(pending, &reply, NULL);
+}
+
+/* Returns: (transfer full): what it waited with */
+static Pending *waiter_free(Waiter *waiter)
+{
+    Pending *pending = waiter->pending;
+
+    g_queue_remove(&waiter->local->waiters, waiter);
+    guest_struct_clear(&qga_proxy_wait_agent_arguments_struct, &waiter->arguments);
+    io_timer_free(waiter->timer);
+    g_free(waiter);
+    return pending;
+}
+
+static void on_waited(gpointer owner, gint64 unused_now)
+{
+    Waiter *waiter = owner;
+    const char *state = state_of(waiter->local);
+    gint64 seconds = waiter->arguments.timeout;
+
+    pending_fail(waiter_free(waiter),
+                 "The guest agent is %s, and was not as wanted within %" G_GINT64_FORMAT " s",
+                 state, seconds);
+}
+
+static void run_wait(Local *local, Client *client, Pending *pending, gpointer data)
+{
+    QgaProxyWaitAgentArguments *arguments = data;
+    g_autoptr(GError) error = NULL;
+    Waiter *waiter;
+
+    if (!check_range("timeout", arguments->timeout, LIMIT_WAIT_SECONDS, &error)) {
+        pending_finish(pending, NULL, error);
+        return;
+    }
+    if (is_awaited(arguments, state_of(local))) {
+        answer_state(pending, state_of(local));
+        return;
+    }
+    waiter = g_new(Waiter, 1);
+    *waiter = (Waiter){local, pending, *arguments, io_timer_new(local->loop, on_waited, waiter)};
+    *arguments = (QgaProxyWaitAgentArguments){0}; /* what it owns is the waiter's now */
+    io_timer_set(waiter->timer,
+                 io_loop_now(local->loop) + waiter->arguments.timeout * G_USEC_PER_SEC);
+    g_queue_push_tail(&local->waiters, waiter);
+}
+
+/* Whoever is answered may come with another wait; that one sees this state by itself. */
+void local_agent_changed(Local *local)
+{
+    const char *state = state_of(local);
+    g_autoptr(GList) waiters = g_list_copy(local->waiters.head);
+
+    for (GList *at = waiters; at; at = at->next)
+        if (is_awaited(&((Waiter *)at->data)->arguments, state))
+            answer_state(waiter_free(at->data), state);
+}
+
+void local_client_left(Local *local, gpointer client)
+{
+    g_autoptr(GList) waiters = g_list_copy(local->waiters.head);
+
+    for (GList *at = waiters; at; at = at->next) {
+        Pending *pending = ((Waiter *)at->data)->pending;
+
+        if (pending->asker != client)
+            continue;
+        pending_orphan(pending);
+        pending_fail(waiter_free(at->data), "The client has left");
+    }
+}
+
+/* ---- The others ------------------------------------------------------------------------------ */
+
+static void run_status(Local *local, Client *client, Pending *pending, gpointer unused)
+{
+    g_autofree char *text = local->status(local->owner);
+    EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};
+
+    pending_finish(pending, &reply, NULL);
+}
+
+static void run_session_set(Local *local, Client *client, Pending *pending, gpointer data)
+{
+    const QgaProxySessionSetArguments *arguments = data;
+    ClientSession *session = client_session(client);
+    g_autoptr(GError) error = NULL;
+
+    if (arguments->has_timeout &&
+        !check_range("timeout", arguments->timeout, LIMIT_SESSION_TIMEOUT, &error)) {
+        pending_finish(pending, NULL, error);
+        return;
+    }
+    if (arguments->has_timeout)
+        session->timeout_seconds = (guint)arguments->timeout;
+    if (arguments->has_thaw_on_disconnect)
+        session->thaw_on_disconnect = arguments->thaw_on_disconnect;
+    succeed(pending);
+}
+
+static void run_freeze_renew(Local *local, Client *client, Pending *pending, gpointer data)
+{
+    const QgaProxyFreezeRenewArguments *arguments = data;
+    gint64 seconds = arguments->has_seconds ? arguments->seconds : 0;
+    g_autoptr(GError) error = NULL;
+
+    if (!check_range("seconds", seconds, LIMIT_FREEZE_LEASE_LONGEST, &error))
+        pending_finish(pending, NULL, error);
+    else if (!local->lane || !freeze_renew(local->freeze, (guint)seconds))
+        pending_fail(pending, "Nothing is frozen");
+    else
+        succeed(pending);
+}
+
+/* ---- All ------------------------------------------------------------------------------------- */
+
+static const GuestStruct no_arguments;
+
+static const struct {
+    const char *name;
+    const GuestStruct *arguments;
+    void (*run)(Local *local, Client *client, Pending *pending, gpointer arguments);
+} commands[] = {
+    {"qga-proxy-freeze-renew", &qga_proxy_freeze_renew_arguments_struct, run_freeze_renew},
+    {"qga-proxy-session-set", &qga_proxy_session_set_arguments_struct, run_session_set},
+    {"qga-proxy-status", &no_arguments, run_status},
+    {"qga-proxy-wait-agent", &qga_proxy_wait_agent_arguments_struct, run_wait},
+};
+
+typedef union {
+    QgaProxyFreezeRenewArguments freeze_renew;
+    QgaProxySessionSetArguments session_set;
+    QgaProxyWaitAgentArguments wait_agent;
+} Arguments;
+
+void local_submit(Local *local, Client *client, Pending *pending)
+{
+    g_autoptr(GError) error = NULL;
+    Arguments arguments = {0};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+        const GuestStruct *description = commands[i].arguments;
+
+        if (!g_str_equal(commands[i].name, pending->name))
+            continue;
+        if (guest_struct_read(description, pending_arguments(pending), &arguments, &error))
+            commands[i].run(local, client, pending, &arguments);
+        else
+            pending_finish(pending, NULL, error);
+        guest_struct_clear(description, &arguments);
+        return;
+    }
+    error = g_error_new(QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found",
+                        pending->name);
+    pending_finish(pending, NULL, error);
+}
+
+void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
+                char *(*status)(gpointer owner), gpointer owner)
+{
+    *local = (Local){io_loop_ref(loop), lane, freeze, status, owner, G_QUEUE_INIT};
+}
+
+void local_clear(Local *local)
+{
+    while (local->waiters.length > 0)
+        pending_fail(waiter_free(local->waiters.head->data), "The proxy ended");
+    io_loop_unref(local->loop);
+}

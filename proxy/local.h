@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * local: the proxy's own commands, qga-proxy-*.
+ *
+ * Owns reading their arguments and carrying them out, and who waits for the agent. Leaves what they
+ * are about to those who have it. A part of the core: it knows clients and the freeze.
+ */
+
+#pragma once
+
+#include "client.h"
+#include "freeze.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    IoLoop *loop;
+    AgentLane *lane; /* (nullable): not owned */
+    Freeze *freeze;  /* not owned */
+    char *(*status)(gpointer owner);
+    gpointer owner;
+    GQueue waiters; /* of Waiter */
+} Local;
+
+/* @status: returns (transfer full) what qga-proxy-status does */
+void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
+                char *(*status)(gpointer owner), gpointer owner);
+
+/* Fails who waits. */
+void local_clear(Local *local);
+
+/* @pending: (transfer full): answered in any case */
+void local_submit(Local *local, Client *client, Pending *pending);
+
+/* @client has left: what it waits for is dropped. */
+void local_client_left(Local *local, gpointer client);
+
+/* The way to the agent is in another state. */
+void local_agent_changed(Local *local);
+
+G_END_DECLS
