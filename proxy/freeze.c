@@ -104,17 +104,18 @@ void freeze_write_status(const Freeze *freeze, JsonWrite *write)
     json_write_end_object(write);
 }
 
-/* @reason: (nullable): of a thaw */
-static void tell(Freeze *freeze, const char *reason)
+/* What a client has asked for, the others see in the state of the agent. */
+static void tell(Freeze *freeze, ThawReason reason)
 {
     g_autoptr(GString) data = g_string_new(NULL);
     JsonWrite write;
 
+    if (reason == THAW_ASKED)
+        return;
     json_write_init(&write, data);
     json_write_begin_object(&write);
     write_state(freeze, &write);
-    if (reason)
-        write_string(&write, "reason", reason);
+    write_string(&write, "reason", reasons[reason]);
     json_write_end_object(&write);
     freeze->ops->changed(freeze->owner, data->str);
 }
@@ -148,7 +149,6 @@ static void become_frozen(Freeze *freeze)
     g_clear_pointer(&freeze->ended, g_free);
     begin_lease(freeze, freeze->lease_seconds);
     agent_lane_set_frozen(freeze->lane, TRUE);
-    tell(freeze, NULL);
 }
 
 static char *ended_text(const Freeze *freeze, ThawReason reason)
@@ -176,7 +176,7 @@ static void become_thawed(Freeze *freeze, ThawReason reason)
         g_free(freeze->ended);
         freeze->ended = ended_text(freeze, reason);
     }
-    tell(freeze, reasons[reason]);
+    tell(freeze, reason);
 }
 
 /* ---- Thawing from here ----------------------------------------------------------------------- */
@@ -236,7 +236,7 @@ static void begin_thawing(Freeze *freeze, ThawReason reason)
     freeze->reason = reason;
     freeze->client = NULL;
     freeze->thaws += reason != THAW_ASKED;
-    tell(freeze, reasons[reason]);
+    tell(freeze, reason);
     try_thaw(freeze);
 }
 

@@ -36,7 +36,8 @@ typedef enum {
 } ThawReason;
 
 typedef struct {
-    /* A state that clients should hear of. @data: of the event GUEST_FSFREEZE, an object */
+    /* It is thawed, or being so, and nobody has asked for that. @data: of the event GUEST_FSFREEZE,
+     * an object */
     void (*changed)(gpointer owner, const char *data);
 } FreezeOps;
 

@@ -197,6 +197,9 @@ class IsaSerialDeaths(Case):
 
 
 class QemuDeath(Case):
+    def without_states(self, text):
+        return [line for line in text.splitlines() if b'"event": "GUEST_AGENT_STATE"' not in line]
+
     def test_qemu_killed(self):
         """All clients get what was there for them and then the end, and the daemon ends well."""
         idle = self.enterContext(self.proxy.connect("tcp"))
@@ -210,10 +213,10 @@ class QemuDeath(Case):
         schema = self.client.read_reply(30)
         self.assertEqual(schema["id"], "schema")
         self.assertGreater(len(schema["return"]), 1000)
+        # That the agent's channel is gone may be told before.
         for client in self.client, idle:
-            self.assertEqual(client.read_to_end(AT_ONCE), b"")
-        last = self.other.read_to_end(AT_ONCE)
+            self.assertEqual(self.without_states(client.read_to_end(AT_ONCE)), [])
+        [last] = self.without_states(self.other.read_to_end(AT_ONCE))
         self.assertIn(b'"id": "pending"', last)
         self.assertIn(b"its outcome is unknown", last)
-        self.assertEqual(last.count(b"\n"), 1)
         self.assertEqual(self.proxy.wait_exit(), 0)
