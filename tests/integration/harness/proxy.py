@@ -42,11 +42,16 @@ class Proxy:
       unix     address of the other, a path
       command  its command line
       process  its Popen
+
+    monitor is the address of QEMU's monitor, where it is not a unix socket at qmp_path; options are more of the
+    command line.
     """
 
-    def __init__(self, guest, method="virtio-serial", port=None):
+    def __init__(self, guest, method="virtio-serial", port=None, monitor=None, options=()):
         self.guest = guest
         self.method = method
+        self.monitor = monitor or f"unix:{guest.qmp_path}"
+        self.options = list(options)
         self.tcp = ("localhost", port or free_port())
         self.unix = str(guest.directory / "proxy.sock")
         self.process = None
@@ -54,9 +59,9 @@ class Proxy:
     def __enter__(self):
         agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
         log = self.guest.directory / "qga-proxyd.log"
-        self.command = [program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}", "--agent", f"unix:{agent}",
+        self.command = [program(PROXYD), "--qmp", self.monitor, "--agent", f"unix:{agent}",
                         "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}",
-                        "--log-level", "debug"]
+                        "--log-level", "debug", *self.options]
         with open(log, "ab") as stderr:
             # The kernel ends it when this process dies, however it dies.
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
