@@ -109,6 +109,12 @@ static gboolean has_thawed(const Pending *pending, const EnvelopeReply *reply)
            reply->kind == ENVELOPE_RETURN;
 }
 
+/* Where the connection was lost behind a descriptor that was sent, QEMU may have it. */
+static gboolean may_be_done(const Pending *pending, const EnvelopeReply *reply)
+{
+    return reply ? reply->kind == ENVELOPE_RETURN : pending->carries && pending->fd < 0;
+}
+
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
     Core *core = pending->owner;
@@ -119,7 +125,7 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
         ask_guest_info(core);
     /* 2 what it did to the names of descriptors */
     descriptors_answered(&core->descriptors, pending->name, pending_arguments(pending),
-                         pending->carries, reply && reply->kind == ENVELOPE_RETURN);
+                         pending->carries, may_be_done(pending, reply));
     /* 3 nobody is there any more */
     if (!client) {
         close_left(core);
