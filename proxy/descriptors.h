@@ -48,7 +48,7 @@ gboolean descriptors_admit(Descriptors *descriptors, const EnvelopeCommand *comm
  * descriptors_answered:
  * @command: one that was admitted: its name
  * @carried: what descriptors_admit() said of it
- * @success: whether QEMU has carried it out
+ * @success: whether QEMU has carried it out, or may have
  */
 void descriptors_answered(Descriptors *descriptors, const char *command, JsonSpan arguments,
                           gboolean carried, gboolean success);

@@ -68,10 +68,16 @@ gboolean monitor_request(Monitor *monitor, Pending *pending, const EnvelopeComma
     return carries || fd < 0;
 }
 
+/* Where the connection was lost behind a descriptor that was sent, QEMU may have it. */
+static gboolean may_be_done(const Pending *pending, const EnvelopeReply *reply)
+{
+    return reply ? reply->kind == ENVELOPE_RETURN : pending->carries && pending->fd < 0;
+}
+
 void monitor_answered(Monitor *monitor, const Pending *pending, const EnvelopeReply *reply)
 {
     descriptors_answered(&monitor->descriptors, pending->name, pending_arguments(pending),
-                         pending->carries, reply && reply->kind == ENVELOPE_RETURN);
+                         pending->carries, may_be_done(pending, reply));
     if (!pending->asker)
         close_left(monitor);
 }

@@ -43,13 +43,15 @@ class Proxy:
       unix     address of the other, a path
       command  its command line
       process  its Popen
+
+    monitor is the address of QEMU's monitor, where it is not a unix socket at qmp_path; arguments are more of the
+    command line, and come first: when it listens where it always does, it also listens where they tell it to.
     """
 
-    def __init__(self, guest, method="virtio-serial", port=None, arguments=(), pass_fds=()):
-        """arguments: further ones of qga-proxyd, which come first: when it listens where it always does, it also
-        listens where they tell it to."""
+    def __init__(self, guest, method="virtio-serial", port=None, monitor=None, arguments=(), pass_fds=()):
         self.guest = guest
         self.method = method
+        self.monitor = monitor or f"unix:{guest.qmp_path}"
         self.tcp = ("localhost", port or free_port())
         self.unix = str(guest.directory / "proxy.sock")
         self.arguments = list(arguments)
@@ -59,7 +61,7 @@ class Proxy:
     def __enter__(self):
         agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
         log = self.guest.directory / "qga-proxyd.log"
-        self.command = [program(PROXYD), "--qmp", f"unix:{self.guest.qmp_path}", "--agent", f"unix:{agent}",
+        self.command = [program(PROXYD), "--qmp", self.monitor, "--agent", f"unix:{agent}",
                         "--log-level", "debug", *self.arguments,
                         "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}"]
         with open(log, "ab") as stderr:
