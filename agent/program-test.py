@@ -21,6 +21,9 @@ from pathlib import Path
 AGENT = sys.argv.pop(1)
 TIMEOUT = 20
 
+# In a file that is none of the agent's: it would be answered by {"return": {}}.
+PRECIOUS = '{"execute": "guest-ping"}\n'
+
 
 def wait_for(condition, what):
     """Waits for what no descriptor tells of; fails rather than go on too early."""
@@ -289,6 +292,44 @@ class Devices(Program):
             os.close(ours)
         process.terminate()
         self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def make_strangers(self):
+        """What may stand in a device's place, each with what is said of it."""
+        file, fifo = self.directory / "file", self.directory / "fifo"
+        file.write_text(PRECIOUS)
+        os.mkfifo(fifo)
+        listener = self.enterContext(socket.socket(socket.AF_UNIX))
+        listener.bind(str(self.socket))
+        listener.listen()
+        return {file: "not a character device", fifo: "not a character device",
+                self.socket: "not a character device", self.directory: "Is a directory",
+                Path("/dev/null"): "Operation not permitted"}
+
+    def test_what_is_no_device_is_refused(self):
+        """At once, by its name, and before a byte of it is read or written."""
+        strangers = self.make_strangers()
+        for method in "virtio-serial", "isa-serial":
+            for path, words in strangers.items():
+                with self.subTest(method=method, path=path):
+                    done = self.run_agent("-m", method, "-p", path, "-t", self.directory)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertEqual(done.stderr, f"error opening channel {path}: {words}\n")
+                    self.assertEqual((self.directory / "file").read_text(), PRECIOUS)
+
+    def test_file_in_place_of_device(self):
+        """With -r it is waited for as for anything else that is wrong with a path, and not touched meanwhile."""
+        link = self.directory / "device"
+        link.write_text(PRECIOUS)
+        process = self.start("-r", "-v", method="virtio-serial", path=link)
+        for _ in range(3):  # at the start and in two more attempts
+            while "not a character device" not in (line := process.stderr.readline()):
+                self.assertNotEqual(line, "")
+        self.assertEqual(link.read_text(), PRECIOUS)
+        ours, theirs = self.open_terminal(link)
+        tty.setraw(theirs)
+        self.check_ping(ours)
+        os.close(theirs)
+        os.close(ours)
 
     def test_isa_serial(self):
         self.check_device("isa-serial")
