@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest and the harness themselves, with Debian's qemu-ga as the agent: what other tests take for granted."""
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -8,8 +10,9 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from harness import Guest, TimedOut, check_filesystem
+from harness import Guest, GuestError, TimedOut, check_filesystem, runner
 from harness.stream import wait_readable
 
 
@@ -79,6 +82,21 @@ class Boot(unittest.TestCase):
             finally:
                 self.assertEqual(agent.execute("guest-fsfreeze-thaw"), 2)
             self.assertEqual(touch.wait(), (0, ""))
+
+
+class Deadlines(unittest.TestCase):
+    def test_class_that_cannot_be_prepared_costs_others_no_time(self):
+        class Broken(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                raise GuestError
+
+            def test_nothing(self):
+                pass
+
+        with mock.patch.object(runner, "_set_deadline") as set_deadline, contextlib.redirect_stdout(io.StringIO()):
+            unittest.TestSuite([Broken("test_nothing")]).run(runner.Result())
+        set_deadline.assert_called_once_with(runner.DEADLINE)
 
 
 class PowerAndReset(unittest.TestCase):
