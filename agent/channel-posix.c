@@ -57,6 +57,7 @@ struct Channel {
     int fd;       /* -1: none */
     gboolean is_terminal;
     ChannelState state;
+    gboolean met;    /* somebody is on the other side of the connection, as its reading has shown */
     gboolean failed; /* the connection ends since a call failed */
     gboolean can_read;
     gboolean can_write;
@@ -78,12 +79,12 @@ static gboolean is_listening(const Channel *channel)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static void watch(Channel *channel, int fd, guint32 events)
+/* Returns: FALSE with errno; some devices, as /dev/null, cannot be waited for. */
+static gboolean watch(Channel *channel, int fd, guint32 events)
 {
     struct epoll_event event = {.events = events | EPOLLET, .data.fd = fd};
 
-    if (epoll_ctl(channel->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-        g_critical("cannot watch a channel: %s", g_strerror(errno));
+    return epoll_ctl(channel->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 /*
@@ -113,24 +114,51 @@ static gboolean make_raw(int fd)
     return tcsetattr(fd, TCSANOW, &line) == 0 && tcflush(fd, TCIFLUSH) == 0;
 }
 
-/* Returns: 0, or the errno that *error is about */
+/* Why a path is refused beside all that errno tells: a file is there, a FIFO, a socket, a disk.
+ * What it holds is not for us, and what we answer would be written into it. */
+enum { NOT_A_DEVICE = -1 };
+
+static gboolean is_character_device(int fd)
+{
+    struct stat found;
+
+    return fstat(fd, &found) == 0 && S_ISCHR(found.st_mode);
+}
+
+/* Looks first, then touches. Returns: 0, or why this is no channel */
+static int take_device(Channel *channel, int fd)
+{
+    if (!is_character_device(fd))
+        return NOT_A_DEVICE;
+    if (!watch(channel, fd, EPOLLIN | EPOLLOUT))
+        return errno;
+    return channel->method != CHANNEL_ISA_SERIAL || make_raw(fd) ? 0 : errno;
+}
+
+/* A socket says ENXIO, as a device does whose driver is still to come. */
+static int explain_open(const char *path, int code)
+{
+    struct stat found;
+
+    return code == ENXIO && stat(path, &found) == 0 && S_ISSOCK(found.st_mode) ? NOT_A_DEVICE
+                                                                               : code;
+}
+
+/* Returns: 0, or the errno, or NOT_A_DEVICE, that *error is about */
 static int open_device(Channel *channel, GError **error)
 {
     int fd = open(channel->path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    int code = errno;
+    int code = fd >= 0 ? take_device(channel, fd) : explain_open(channel->path, errno);
 
-    if (fd >= 0 && channel->method == CHANNEL_ISA_SERIAL && !make_raw(fd)) {
-        code = errno;
-        close(fd);
-        fd = -1;
-    }
-    if (fd < 0) {
-        qmp_error_set(error, "error opening channel %s: %s", channel->path, g_strerror(code));
+    if (code != 0) {
+        if (fd >= 0)
+            close(fd); /* epoll forgets it */
+        qmp_error_set(error, "error opening channel %s: %s", channel->path,
+                      code == NOT_A_DEVICE ? "not a character device" : g_strerror(code));
         return code;
     }
     channel->fd = fd;
     channel->is_terminal = isatty(fd);
-    watch(channel, fd, EPOLLIN | EPOLLOUT);
     await_opening(channel);
     return 0;
 }
@@ -184,11 +212,11 @@ static gboolean open_listener(Channel *channel, int inherited, GError **error)
     } else {
         channel->listener = listen_vsock(channel->path);
     }
-    if (channel->listener < 0) {
-        qmp_error_set(error, "error listening on %s: %s", channel->path, g_strerror(errno));
+    if (channel->listener < 0 || !watch(channel, channel->listener, EPOLLIN)) {
+        qmp_error_set(error, "error listening on %s: %s",
+                      channel->path != NULL ? channel->path : "socket", g_strerror(errno));
         return FALSE;
     }
-    watch(channel, channel->listener, EPOLLIN);
     return TRUE;
 }
 
@@ -196,13 +224,14 @@ static void accept_client(Channel *channel)
 {
     int fd = accept4(channel->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-    if (fd < 0) {
+    if (fd < 0 || !watch(channel, fd, EPOLLIN | EPOLLOUT)) {
         if (errno != EAGAIN && errno != ECONNABORTED)
             g_warning("cannot accept a client: %s", g_strerror(errno));
+        if (fd >= 0)
+            close(fd);
         return;
     }
     channel->fd = fd;
-    watch(channel, fd, EPOLLIN | EPOLLOUT);
     await_opening(channel);
 }
 
@@ -238,17 +267,27 @@ static gssize fail_call(Channel *channel, const char *what, GError **error)
     return STREAM_IO_FAILED;
 }
 
+static void meet(Channel *channel)
+{
+    if (!channel->met)
+        g_debug("a connection begins");
+    channel->met = TRUE;
+}
+
 static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
 {
     Channel *channel = io;
     gssize got = TEMP_FAILURE_RETRY(read(channel->fd, buffer, size));
 
-    if (got > 0)
-        channel->retry_ms = 0; /* it works */
-    if (got >= 0)
-        return got;
-    if (errno != EAGAIN)
+    if (got == 0)
+        return 0;
+    if (got < 0 && errno != EAGAIN)
         return fail_call(channel, "error reading", error);
+    meet(channel);
+    if (got > 0) {
+        channel->retry_ms = 0; /* it works */
+        return got;
+    }
     channel->can_read = FALSE;
     return STREAM_IO_AGAIN;
 }
@@ -291,6 +330,9 @@ static void io_close(gpointer io)
     Channel *channel = io;
 
     channel->want_read = channel->want_write = FALSE;
+    if (channel->met)
+        g_debug("the connection ends");
+    channel->met = FALSE;
     /* The end of a terminal, which may stand for the port, is final: it must be opened again. */
     if (channel->method == CHANNEL_VIRTIO_SERIAL && !channel->failed && !channel->is_terminal) {
         channel->state = STATE_AWAY; /* until the next edge, which may be due already */

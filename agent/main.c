@@ -15,6 +15,8 @@
 
 typedef struct {
     const Config *config;
+    const char *pidfile;
+    Policy *policy;
     State *state;
     GMainLoop *loop;
     Agent *agent;
@@ -36,6 +38,7 @@ static void on_stop(gpointer user)
 {
     Program *program = user;
 
+    g_debug("told to end");
     agent_quit(program->agent, on_quit, program->loop);
 }
 
@@ -70,9 +73,10 @@ static gboolean claim_files(Program *program, GError **error)
     const Config *config = program->config;
 
     program->files_claimed = TRUE;
-    if (config->daemonize && !service_lock_pidfile(config->pidfile, error))
+    if (config->daemonize && !service_lock_pidfile(program->pidfile, error))
         return FALSE;
-    return state_check(program->state, error) && log_open(config->logfile, config->verbose, error);
+    return state_check(program->state, error) &&
+           (config->logfile == NULL || log_open(config->logfile, error));
 }
 
 /* Claims what had to wait, where a former agent has left filesystems frozen. */
@@ -85,30 +89,38 @@ static void on_thawed(gpointer user)
         g_warning("%s", error->message);
 }
 
-static gboolean run(const Config *config, Policy *policy, State *state, GError **error)
+/* Relative to where the agent was started, which the background is not. As with qemu-ga, the other
+ * paths are relative to where it runs. */
+static char *find_pidfile(const Config *config)
 {
+    g_autofree char *directory = g_get_current_dir();
+
+    return g_path_is_absolute(config->pidfile) ? g_strdup(config->pidfile)
+                                               : g_build_filename(directory, config->pidfile, NULL);
+}
+
+/* From here on paths count from where the agent runs. */
+static gboolean run(Program *program, const ChannelAddress *address, GError **error)
+{
+    const Config *config = program->config;
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(Agent) agent = NULL;
-    Program program = {.config = config, .state = state, .loop = loop};
-    ChannelAddress address;
 
-    if (!find_channel(config, &address, error))
-        return FALSE;
-    if (config->daemonize && !service_detach(error))
-        return FALSE;
-    if (!state_is_marked_frozen(state) && !claim_files(&program, error))
+    if (!state_is_marked_frozen(program->state) && !claim_files(program, error))
         return FALSE;
     agent = agent_new(&(AgentOptions){
         .hook = config->hook,
         .freeze_timeout_ms = (guint)config->freeze_timeout * 1000,
-        .policy = policy,
-        .state = state,
+        .policy = program->policy,
+        .state = program->state,
         .thawed = on_thawed,
-        .user = &program,
+        .user = program,
     });
-    program.agent = agent;
-    service_watch_signals(on_stop, &program);
-    if (!agent_open(agent, &address, error))
+    program->loop = loop;
+    program->agent = agent;
+    service_watch_signals(on_stop, program);
+    g_debug("qga-agent " QGA_PROXY_VERSION " starts");
+    if (!agent_open(agent, address, error))
         return FALSE;
     service_ready();
     g_main_loop_run(loop);
@@ -117,13 +129,25 @@ static gboolean run(const Config *config, Policy *policy, State *state, GError *
 
 static gboolean run_configured(const Config *config, GError **error)
 {
+    g_autofree char *pidfile = find_pidfile(config);
     Policy policy;
     State state;
+    Program program = {.config = config, .pidfile = pidfile, .policy = &policy, .state = &state};
+    ChannelAddress address;
     gboolean ok;
 
+    log_init(config->verbose);
+    if (!find_channel(config, &address, error))
+        return FALSE;
+    if (config->daemonize && !service_detach(error))
+        return FALSE;
     policy_init(&policy, config->allowed, config->blocked);
     state_init(&state, config->statedir);
-    ok = run(config, &policy, &state, error);
+    ok = run(&program, &address, error);
+    if (ok)
+        g_debug("qga-agent ends");
+    if (!policy.frozen) /* or it would wait for the thaw that has just failed */
+        service_remove_pidfile();
     state_clear(&state);
     policy_clear(&policy);
     return ok;

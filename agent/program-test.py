@@ -4,6 +4,7 @@
 
 Usage: program-test.py QGA-AGENT. Nothing is frozen, suspended or shut down here."""
 
+import contextlib
 import json
 import os
 import pty
@@ -20,6 +21,9 @@ from pathlib import Path
 
 AGENT = sys.argv.pop(1)
 TIMEOUT = 20
+
+# In a file that is none of the agent's: it would be answered by {"return": {}}.
+PRECIOUS = '{"execute": "guest-ping"}\n'
 
 
 def wait_for(condition, what):
@@ -165,18 +169,31 @@ class Life(Program):
         self.assertEqual(self.start().wait(TIMEOUT), 1)
         self.assertEqual(self.socket.read_text(), "precious")
 
+    def run_program(self, client, path, *arg):
+        """Returns what guest-exec-status says in the end."""
+        pid = client.ask("guest-exec", path=path, arg=arg, **{"capture-output": True})["return"]["pid"]
+        status = {"exited": False}
+
+        def has_ended():
+            nonlocal status
+            status = client.ask("guest-exec-status", pid=pid)["return"]
+            return status["exited"]
+
+        wait_for(has_ended, "the end of a program")
+        return status
+
+    def test_ignored_sigchld(self):
+        """A starter that does not care how its children end passes that on to them."""
+        self.start(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual(self.run_program(self.connect(), "true"), {"exited": True, "exitcode": 0})
+
     def test_closed_standard_streams(self):
         """What is opened first must not become a standard stream, into which others write."""
         process = subprocess.Popen(
             ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", AGENT, "-m", "unix-listen", "-p",
              self.socket, "-t", self.directory], stderr=subprocess.PIPE)
         self.addCleanup(self.end, process)
-        client = self.connect()
-        pid = client.ask("guest-exec", path="echo", arg=["x"], **{"capture-output": True})
-        status = {"exited": False}
-        while not status["exited"]:
-            status = client.ask("guest-exec-status", pid=pid["return"]["pid"])["return"]
-        self.assertEqual(status["out-data"], "eAo=")
+        self.assertEqual(self.run_program(self.connect(), "echo", "x")["out-data"], "eAo=")
 
 
 class Background(Program):
@@ -184,21 +201,28 @@ class Background(Program):
         super().setUp()
         self.pidfile = self.directory / "pid"
 
-    def daemonize(self, path):
-        return self.run_agent("-d", "-m", "unix-listen", "-p", path, "-t", self.directory,
-                              "-f", self.pidfile, "-l", self.directory / "log")
+    def daemonize(self, path, pidfile=None, log=None, statedir=None, **options):
+        return self.run_agent("-d", "-m", "unix-listen", "-p", path, "-t", statedir or self.directory,
+                              "-f", pidfile or self.pidfile, "-l", log or self.directory / "log",
+                              **options)
 
-    def end_daemon(self):
+    def start_daemon(self, **options):
+        """Returns a descriptor of the process, which is ended with the test."""
+        done = self.daemonize(self.socket, **options)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         pid = int(self.pidfile.read_text())
         descriptor = os.pidfd_open(pid)
-        os.kill(pid, signal.SIGTERM)
+        self.addCleanup(os.close, descriptor)
+        self.addCleanup(self.end_daemon, descriptor)
+        return descriptor
+
+    def end_daemon(self, descriptor, number=signal.SIGTERM):
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, number)
         self.assertTrue(select.select([descriptor], [], [], TIMEOUT)[0])
-        os.close(descriptor)
 
     def test_daemon(self):
-        done = self.daemonize(self.socket)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.addCleanup(self.end_daemon)
+        self.start_daemon()
         # It is ready by now: no waiting here.
         client = Client.connect(self.socket)
         self.addCleanup(client.close)
@@ -214,9 +238,45 @@ class Background(Program):
         self.assertEqual(client.ask("guest-ping"), {"return": {}})
 
     def test_daemon_that_cannot_start(self):
-        done = self.daemonize("/nonexistent/socket")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("/nonexistent/socket", done.stderr)
+        for path, log in ("/nonexistent/socket", None), (self.socket, "/nonexistent/log"):
+            done = self.daemonize(path, log=log)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("/nonexistent/", done.stderr)
+            self.assertFalse(self.pidfile.exists())
+
+    def test_relative_state_directory(self):
+        """It is where the background runs that counts, for what is read there as for what is written."""
+        handles = []
+        for _ in range(2):
+            daemon = self.start_daemon(statedir=os.path.relpath(self.directory, "/"), cwd=self.directory)
+            client = Client.connect(self.socket)
+            handles.append(client.ask("guest-file-open", path="/dev/null")["return"])
+            client.close()
+            self.end_daemon(daemon)
+        self.assertNotEqual(*handles)
+        self.assertTrue((self.directory / "qga.state").exists())
+
+    def test_pid_file_goes_with_the_agent(self):
+        """Also one that is told relative to where the agent was started, and one left behind by a killed one."""
+        for number in signal.SIGKILL, signal.SIGTERM, signal.SIGINT:
+            daemon = self.start_daemon(pidfile="pid", cwd=self.directory)
+            self.assertTrue(self.pidfile.exists())
+            self.end_daemon(daemon, number)
+            self.assertEqual(self.pidfile.exists(), number == signal.SIGKILL)
+
+    def test_pid_file_that_is_no_file_stays(self):
+        """It could be /dev/null."""
+        os.mkfifo(self.pidfile)
+        done = self.daemonize(self.socket)
+        self.assertEqual((done.returncode, done.stderr), (1, "Cannot lock pid file: Invalid argument\n"))
+        self.assertTrue(self.pidfile.is_fifo())
+
+    def test_pid_file_of_another_stays(self):
+        daemon = self.start_daemon()
+        self.pidfile.unlink()
+        self.pidfile.write_text("precious")
+        self.end_daemon(daemon)
+        self.assertEqual(self.pidfile.read_text(), "precious")
 
 
 class Activation(Program):
@@ -290,6 +350,44 @@ class Devices(Program):
         process.terminate()
         self.assertEqual(process.wait(TIMEOUT), 0)
 
+    def make_strangers(self):
+        """What may stand in a device's place, each with what is said of it."""
+        file, fifo = self.directory / "file", self.directory / "fifo"
+        file.write_text(PRECIOUS)
+        os.mkfifo(fifo)
+        listener = self.enterContext(socket.socket(socket.AF_UNIX))
+        listener.bind(str(self.socket))
+        listener.listen()
+        return {file: "not a character device", fifo: "not a character device",
+                self.socket: "not a character device", self.directory: "Is a directory",
+                Path("/dev/null"): "Operation not permitted"}
+
+    def test_what_is_no_device_is_refused(self):
+        """At once, by its name, and before a byte of it is read or written."""
+        strangers = self.make_strangers()
+        for method in "virtio-serial", "isa-serial":
+            for path, words in strangers.items():
+                with self.subTest(method=method, path=path):
+                    done = self.run_agent("-m", method, "-p", path, "-t", self.directory)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertEqual(done.stderr, f"error opening channel {path}: {words}\n")
+                    self.assertEqual((self.directory / "file").read_text(), PRECIOUS)
+
+    def test_file_in_place_of_device(self):
+        """With -r it is waited for as for anything else that is wrong with a path, and not touched meanwhile."""
+        link = self.directory / "device"
+        link.write_text(PRECIOUS)
+        process = self.start("-r", "-v", method="virtio-serial", path=link)
+        for _ in range(3):  # at the start and in two more attempts
+            while "not a character device" not in (line := process.stderr.readline()):
+                self.assertNotEqual(line, "")
+        self.assertEqual(link.read_text(), PRECIOUS)
+        ours, theirs = self.open_terminal(link)
+        tty.setraw(theirs)
+        self.check_ping(ours)
+        os.close(theirs)
+        os.close(ours)
+
     def test_isa_serial(self):
         self.check_device("isa-serial")
 
@@ -298,6 +396,39 @@ class Devices(Program):
 
 
 class Log(Program):
+    def ask_something(self, *options):
+        """Returns the lines of the log, without their times, of an agent that lives for a few commands."""
+        log = self.directory / "log"
+        log.unlink(missing_ok=True)
+        process = self.start("-l", log, *options)
+        client = self.connect()
+        client.ask("guest-ping")
+        client.ask("guest-nonsense")
+        client.ask("guest-file-open", path="/dev/null")
+        client.close()
+        client = self.connect()
+        client.ask("guest-file-close", handle="none")
+        client.ask("guest-sync", id=7)
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+        self.assertEqual(process.stderr.read(), "")
+        lines = [line.partition(": ") for line in log.read_text().splitlines()]
+        for seconds, _, _ in lines:
+            self.assertRegex(seconds, r"^\d+\.\d{6}$")
+        return [line for _, _, line in lines]
+
+    def test_verbose(self):
+        lines = self.ask_something("-v")
+        self.assertRegex(lines.pop(0), r"^debug: qga-agent [\d.]+ starts$")
+        self.assertEqual(lines, [
+            "debug: a connection begins", "debug: guest-ping is called",
+            "debug: guest-file-open is called", "debug: the connection ends",
+            "debug: a connection begins", "debug: guest-sync is called",
+            "debug: told to end", "debug: the connection ends", "debug: qga-agent ends"])
+
+    def test_not_verbose(self):
+        self.assertEqual(self.ask_something(), [])
+
     def test_no_secrets(self):
         log = self.directory / "log"
         process = self.start("-v", "-l", log)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest and the harness themselves, with Debian's qemu-ga as the agent: what other tests take for granted."""
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -8,8 +10,9 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from harness import Guest, TimedOut, check_filesystem
+from harness import Guest, GuestError, TimedOut, check_filesystem, runner
 from harness.stream import wait_readable
 
 
@@ -79,6 +82,43 @@ class Boot(unittest.TestCase):
             finally:
                 self.assertEqual(agent.execute("guest-fsfreeze-thaw"), 2)
             self.assertEqual(touch.wait(), (0, ""))
+
+
+class Panic(unittest.TestCase):
+    """A guest whose kernel panics fails by that name and when it does, not when time is up."""
+
+    def test_while_booting(self):
+        guest = stock_guest(kernel_arguments=["rdinit=/nonexistent", "root=/dev/nonexistent"])
+        with self.assertRaisesRegex(GuestError, "Kernel panic - not syncing: VFS"):
+            guest.__enter__()
+        self.assertFalse(guest.directory.exists())
+
+    def test_while_waiting(self):
+        """Wherever it is waited: none of these would end before its time, which is that of a boot."""
+        with stock_guest() as guest, guest.connect_agent() as agent:
+            guest.spawn("echo c > /proc/sysrq-trigger")
+            for wait in (lambda: guest.wait_until("false", timeout=90),
+                         lambda: guest.console.wait_for("never printed", timeout=90),
+                         lambda: guest.qmp.wait_event("NEVER", timeout=90),
+                         lambda: guest.wait_exit(timeout=90),
+                         lambda: agent.read_until(b"never", timeout=90)):
+                with self.assertRaisesRegex(GuestError, "Kernel panic - not syncing: sysrq"):
+                    wait()
+
+
+class Deadlines(unittest.TestCase):
+    def test_class_that_cannot_be_prepared_costs_others_no_time(self):
+        class Broken(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                raise GuestError
+
+            def test_nothing(self):
+                pass
+
+        with mock.patch.object(runner, "_set_deadline") as set_deadline, contextlib.redirect_stdout(io.StringIO()):
+            unittest.TestSuite([Broken("test_nothing")]).run(runner.Result())
+        set_deadline.assert_called_once_with(runner.DEADLINE)
 
 
 class PowerAndReset(unittest.TestCase):

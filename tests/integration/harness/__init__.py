@@ -3,7 +3,8 @@
 channels, a shell in the guest. Nothing here waits by sleeping, and everything that waits has a deadline."""
 
 from .agent import AgentChannel, AgentError
-from .guest import Guest, GuestError
+from .console import GuestError
+from .guest import Guest
 from .image import Image, check_filesystem, program
 from .proxy import Proxy, port_is_free
 from .qmp import Qmp, QmpError

@@ -41,8 +41,9 @@ class Control:
         self.numbers = itertools.count(1)
         self.tasks = {}
 
-    def attach(self, sock):
+    def attach(self, sock, alarm):
         self.stream = Stream(sock, "the guest's control channel")
+        self.stream.alarm = alarm
 
     def wait_ready(self, timeout):
         line = self.stream.read_line(timeout)

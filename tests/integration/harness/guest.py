@@ -28,10 +28,6 @@ KERNEL_ARGUMENTS = (
 TAIL = 60
 
 
-class GuestError(Exception):
-    pass
-
-
 class Guest:
     """Usage: with Guest() as guest: ...
 
@@ -46,17 +42,20 @@ class Guest:
       console      see Console
       process      QEMU's Popen
 
-    A guest that has ended can boot() again from the disks that it left, which is how a hibernated one resumes.
+    Whatever waits for the guest, here or on a connection that was made here, ends with GuestError when its kernel
+    panics. A guest that has ended can boot() again from the disks that it left, which is how a hibernated one resumes.
     """
 
     alive = []
 
-    def __init__(self, agent="qga-agent", method="virtio-serial", agent_options=(), memory=256, qemu_arguments=()):
+    def __init__(self, agent="qga-agent", method="virtio-serial", agent_options=(), memory=256, qemu_arguments=(),
+                 kernel_arguments=()):
         self.agent = agent
         self.method = method
         self.agent_options = list(agent_options)
         self.memory = memory
         self.qemu_arguments = list(qemu_arguments)
+        self.kernel_arguments = list(kernel_arguments)
         self.process = None
         self.exit_status = None
 
@@ -122,12 +121,14 @@ class Guest:
                 end.close()
         Guest.alive.append(self)
         self.console = Console(ours[0])
-        self.control.attach(ours[1])
+        self.control.attach(ours[1], self.console)
         self.qmp = Qmp(ours[2], "the harness's monitor")
+        self.qmp.alarm = self.console
         self.qmp.negotiate()
 
     def _command_line(self, console, control, monitor):
-        arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
+        arguments = " ".join([KERNEL_ARGUMENTS, *self.kernel_arguments])
+        arguments += f" qga.agent={self.agent} qga.method={self.method}"
         if self.agent_options:
             arguments += f" qga.options={','.join(self.agent_options)}"
         command = [
@@ -172,7 +173,7 @@ class Guest:
         """Waits for QEMU to end by itself; returns its exit status."""
         descriptor = os.pidfd_open(self.process.pid)
         try:
-            wait_readable(descriptor, timeout, "QEMU to end")
+            wait_readable(descriptor, timeout, "QEMU to end", self.console)
         finally:
             os.close(descriptor)
         self._ended()
@@ -211,12 +212,16 @@ class Guest:
 
     def connect_qmp(self):
         """A connection to the monitor meant for the program under test."""
-        return Qmp.connect(self.qmp_path, "qmp").negotiate()
+        return self._alarmed(Qmp.connect(self.qmp_path, "qmp")).negotiate()
 
     def connect_agent(self, method="virtio-serial"):
         """A connection to the agent's own channel; QEMU serves one at a time."""
         path = self.agent_path if method == "virtio-serial" else self.isa_path
-        return AgentChannel.connect(path, f"the agent on {method}")
+        return self._alarmed(AgentChannel.connect(path, f"the agent on {method}"))
+
+    def _alarmed(self, stream):
+        stream.alarm = self.console
+        return stream
 
     # Steps in the guest, without the agent
 

@@ -77,6 +77,9 @@ class Result(unittest.TestResult):
 
     def addError(self, test, error):
         self.addFailure(test, error)
+        # A class that could not be prepared: no test tells that the next one's time begins.
+        if not isinstance(test, unittest.TestCase):
+            _set_deadline(DEADLINE)
 
     def addSubTest(self, test, subtest, error):
         if error is not None:

@@ -31,15 +31,24 @@ class Deadline:
         return max(0.0, self.end - time.monotonic())
 
 
-def wait_readable(descriptor, timeout, what):
+def wait_readable(descriptor, timeout, what, alarm=None):
+    """alarm: what ends the waiting, too, and raises the reason in check()."""
     # poll, not select, which ends at descriptor 1023: tests open thousands.
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    if not poll.poll(Deadline(timeout).left() * 1000):
+    if alarm is not None:
+        poll.register(alarm, select.POLLIN)
+    ready = poll.poll(Deadline(timeout).left() * 1000)
+    if alarm is not None:
+        alarm.check()
+    if not ready:
         raise TimedOut(f"timed out waiting for {what}")
 
 
 class Stream:
+    # See wait_readable().
+    alarm = None
+
     def __init__(self, sock, name):
         self.sock = sock
         self.name = name
@@ -83,7 +92,7 @@ class Stream:
 
     def fill(self, timeout):
         """Waits for more bytes in the buffer."""
-        wait_readable(self.sock, timeout, f"{self.name}; so far: {bytes(self.buffer[-200:])!r}")
+        wait_readable(self.sock, timeout, f"{self.name}; so far: {bytes(self.buffer[-200:])!r}", self.alarm)
         try:
             data = self.sock.recv(READ_SIZE)
         except ConnectionResetError:
