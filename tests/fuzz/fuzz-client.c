@@ -152,9 +152,19 @@ static void sort_all(FuzzClient *client)
         Request *request = sort_said(client, said);
 
         request->fd = said->fd;
+        request->muddled = client->muddled;
         g_queue_push_tail(&client->asked, request);
         said_free(said);
     }
+}
+
+/* It left while it said that: the proxy has read it or not, and who knows how. */
+static void sort_rest(FuzzClient *client)
+{
+    client->muddled |= !client->negotiated;
+    client->oob |= !client->negotiated;
+    client->greeted = client->negotiated = TRUE;
+    sort_all(client);
 }
 
 void fuzz_client_set_room(FuzzClient *client, gsize room)
@@ -214,28 +224,39 @@ static gboolean has_id(const Request *request, JsonSpan id)
 static gboolean may_be(const Request *request, const EnvelopeReply *reply)
 {
     return has_id(request, reply->id) &&
-           (reply->kind == ENVELOPE_ERROR || request->kind == REQUEST_COMMAND ||
+           (request->muddled || reply->kind == ENVELOPE_ERROR || request->kind == REQUEST_COMMAND ||
             request->kind == REQUEST_EARLY);
 }
 
-/* The first in-band one, or any out of band. Where several would do, what each is told can
- * be told of none of them. */
+static void muddle(FuzzClient *client)
+{
+    client->muddled = TRUE;
+    for (GList *at = client->asked.head; at; at = at->next)
+        ((Request *)at->data)->muddled = TRUE;
+}
+
+/* The first in-band one, or any out of band. Where several would do, because they have the same id,
+ * nothing can be told from here on but how many answers come, and to which ids. */
 static Request *find_answered(FuzzClient *client, const EnvelopeReply *reply)
 {
+    Request *in_band = NULL, *oob = NULL;
     gboolean in_band_passed = FALSE;
-    Request *found = NULL;
 
     for (GList *at = client->asked.head; at; at = at->next) {
         Request *request = at->data;
 
-        if ((request->oob || !in_band_passed) && may_be(request, reply)) {
-            if (found)
-                found->muddled = request->muddled = TRUE;
-            found = found ? found : request;
-        }
+        if (!request->oob && !in_band_passed && may_be(request, reply))
+            in_band = request;
         in_band_passed |= !request->oob;
+        if (!request->oob || !may_be(request, reply))
+            continue;
+        if (oob)
+            muddle(client);
+        oob = request;
     }
-    return found;
+    if (oob && in_band)
+        muddle(client);
+    return in_band ? in_band : oob;
 }
 
 /* An answer has one form, around what was said. */
@@ -265,8 +286,7 @@ static void hear_answer(FuzzClient *client, JsonSpan message, const EnvelopeRepl
     if (!request)
         fuzz_fail("an answer came that client %u did not ask for: %.*s", client->number,
                   (int)message.len, message.text);
-    ledger_check(&client->stage->ledger, request, reply);
-    request->answered = TRUE;
+    ledger_take(&client->stage->ledger, request, reply);
     g_queue_remove(&client->asked, request);
     if (request->kind == REQUEST_EARLY && reply->kind == ENVELOPE_RETURN) {
         if (!g_str_equal(request->name, "qmp_capabilities"))
@@ -391,7 +411,9 @@ void fuzz_client_hear(FuzzClient *client)
         orphan_all(client); /* from the turn behind the one in which it went */
         return;
     }
-    if (!client->line->left)
+    if (client->line->left)
+        sort_rest(client);
+    else
         hear_all(client);
     if (client->line->closed)
         end(client);

@@ -38,6 +38,7 @@ void ledger_init(Ledger *ledger)
     *ledger = (Ledger){
         .requests = g_ptr_array_new_with_free_func(request_free),
         .questions = g_ptr_array_new_with_free_func(question_free),
+        .spoken = g_ptr_array_new_with_free_func(g_free),
     };
 }
 
@@ -45,6 +46,7 @@ void ledger_clear(Ledger *ledger)
 {
     g_ptr_array_unref(ledger->requests);
     g_ptr_array_unref(ledger->questions);
+    g_ptr_array_unref(ledger->spoken);
 }
 
 /* ---- Words ----------------------------------------------------------------------------------- */
@@ -114,6 +116,7 @@ Request *ledger_ask(Ledger *ledger, guint client, RequestKind kind, const Envelo
         request->name = g_strdup(command->name);
         request->words = words_of(command);
         request->route = route_of(command);
+        request->vague = is_own(command->name);
     }
     g_ptr_array_add(ledger->requests, request);
     return request;
@@ -121,33 +124,51 @@ Request *ledger_ask(Ledger *ledger, guint client, RequestKind kind, const Envelo
 
 /* ---- Up -------------------------------------------------------------------------------------- */
 
-static gboolean may_be_asked(const Request *request, gboolean to_agent, const char *words)
+typedef struct {
+    gboolean to_agent;
+    gboolean with_id;
+    gboolean prompt;
+    const char *words;
+} Sought;
+
+/* It may have gone up and failed in the same turn, or in an earlier one where it is read late. */
+static gboolean is_open(const Ledger *ledger, const Request *request, const Sought *sought)
 {
-    return request->kind == REQUEST_COMMAND && (!request->answered || request->muddled) &&
-           (request->route == ROUTE_AGENT) == to_agent && request->route != ROUTE_PROXY &&
-           g_str_equal(request->words, words);
+    return !request->answered || request->answered_at == ledger->turn || request->muddled ||
+           (!sought->prompt && !request->denied);
+}
+
+static gboolean may_be_asked(const Ledger *ledger, const Request *request, const Sought *sought)
+{
+    return request->kind == REQUEST_COMMAND && is_open(ledger, request, sought) &&
+           (request->route == ROUTE_AGENT) == sought->to_agent && request->route != ROUTE_PROXY &&
+           g_str_equal(request->words, sought->words);
 }
 
 /* An agent that refuses an id is asked again without. */
-static gboolean is_unsent(const Request *request)
+static gboolean is_unsent(const Request *request, gboolean with_id)
 {
+    const Question *last = request->question;
+
     return request->sent == 0 ||
-           (request->sent == 1 && request->question->with_id && request->question->said->len > 0);
+           (request->sent == 1 && !with_id && last && last->with_id && last->said->len > 0);
 }
 
-/* Of one client that asked the same twice, the first is meant: then it is not vague. */
-static Request *find_asked(Ledger *ledger, gboolean to_agent, const char *words)
+/* The first that is not sent, of those who wait for it; else of those who do not any more. Of one
+ * client that asks the same again and again, the first is meant: then it is not vague. */
+static Request *find_asked(const Ledger *ledger, const Sought *sought)
 {
     Request *found = NULL;
 
     for (guint i = 0; i < ledger->requests->len; i++) {
         Request *request = ledger->requests->pdata[i];
 
-        if (!may_be_asked(request, to_agent, words))
+        if (!may_be_asked(ledger, request, sought))
             continue;
-        if (found && (request->client != found->client || request->oob))
+        if (found && (request->client != found->client || request->oob || found->answered))
             found->vague = request->vague = TRUE;
-        if (!found && is_unsent(request))
+        if ((!found || (found->answered && !request->answered)) &&
+            is_unsent(request, sought->with_id))
             found = request;
     }
     return found;
@@ -161,7 +182,8 @@ static void check_order(const Ledger *ledger, const Request *request)
         if (other->client != request->client || other->oob || request->oob || other->vague ||
             request->vague || other->unsure || other->muddled)
             continue;
-        if (other->place > request->place && other->sent > 0)
+        if (other->place > request->place && other->sent > 0 &&
+            (other->sent_at < ledger->turn || other->route == request->route))
             fuzz_fail("%s went up behind a later command", request->words);
         if (other->place < request->place && other->kind == REQUEST_COMMAND && other->sent > 0 &&
             other->route != ROUTE_AGENT && !other->answered && !other->question->answered &&
@@ -190,15 +212,18 @@ Question *ledger_went_up(Ledger *ledger, gboolean to_agent, const EnvelopeComman
     *question = (Question){.words = words_of(command), .name = g_strdup(command->name)};
     question->said = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(ledger->questions, question);
-    request = find_asked(ledger, to_agent, question->words);
-    question->vague = is_own(command->name) || (request && request->vague);
+    request =
+        find_asked(ledger, &(Sought){to_agent, command->id.text != NULL, prompt, question->words});
+    question->vague = is_own(command->name) || (request && (request->vague || request->muddled));
     question->request = request;
     if (!request) {
         if (!is_own(command->name) && ledger->doubts == 0)
             fuzz_fail("nobody asked for %s, or it went up twice", question->words);
         return question;
     }
-    if (request->orphan && prompt && !question->vague)
+    if (request->denied && !question->vague)
+        fuzz_fail("%s was sent, and was said not to be", question->words);
+    if (request->orphan && request->sent == 0 && prompt && !question->vague)
         fuzz_fail("%s went up though its client had left", question->words);
     if (!question->vague && !request->unsure) {
         check_fd(request, fd);
@@ -207,6 +232,7 @@ Question *ledger_went_up(Ledger *ledger, gboolean to_agent, const EnvelopeComman
     request->vague |= question->vague;
     request->question = question;
     request->sent++;
+    request->sent_at = ledger->turn;
     return question;
 }
 
@@ -276,14 +302,15 @@ static gboolean swap_answer(Ledger *ledger, Request *request, const EnvelopeRepl
 }
 
 /* What the proxy says by itself. */
-static void check_own_error(const Request *request, const EnvelopeReply *reply)
+static void check_own_error(Request *request, const EnvelopeReply *reply)
 {
     g_autoptr(GError) error = NULL;
 
     if (reply->kind != ENVELOPE_ERROR)
         fuzz_fail("a return came for %s that nobody gave", request->words);
     error = envelope_error(reply, G_MAXSIZE);
-    if (strstr(error->message, "was not sent") && request->question && !request->vague)
+    request->denied = strstr(error->message, "was not sent") != NULL;
+    if (request->denied && request->question && !request->vague)
         fuzz_fail("%s was sent, and is said not to be", request->words);
 }
 
@@ -307,10 +334,12 @@ static void check_merged(Ledger *ledger, Request *request, const EnvelopeReply *
         fuzz_fail("%s brought no list", request->words);
 }
 
-/* An agent that takes no id is believed by order alone: anything that it has said since may be it.
- */
+/* An agent that takes no id is believed by order: anything that it has said may be it. */
 static gboolean was_said(const Ledger *ledger, const Request *request, const char *form)
 {
+    if ((request->question ? !request->question->with_id : ledger->by_order) &&
+        g_ptr_array_find_with_equal_func(ledger->spoken, form, g_str_equal, NULL))
+        return TRUE;
     for (guint i = 0; i < ledger->questions->len; i++) {
         const Question *question = ledger->questions->pdata[i];
 
@@ -337,8 +366,10 @@ static void check_from_agent(Ledger *ledger, Request *request, const EnvelopeRep
     check_own_error(request, reply);
 }
 
-void ledger_check(Ledger *ledger, Request *request, const EnvelopeReply *reply)
+void ledger_take(Ledger *ledger, Request *request, const EnvelopeReply *reply)
 {
+    request->answered = TRUE;
+    request->answered_at = ledger->turn;
     if (request->muddled)
         return;
     if (request->kind != REQUEST_COMMAND) {

@@ -57,17 +57,24 @@ struct Request {
     gint64 fd;          /* tag of the descriptor that came with it, or -1 */
     Question *question; /* (nullable): that went up for it last */
     guint sent;         /* how often that was */
+    guint sent_at;      /* the ledger's turn, of the last time */
     gboolean vague;     /* another asked the same */
     gboolean unsure;    /* QEMU has lied meanwhile: any answer will do */
     gboolean muddled;   /* its client cannot tell its answers from another's: any will do */
     gboolean answered;
-    gboolean orphan; /* its client has left, or was told that it is over */
+    guint answered_at; /* the ledger's turn */
+    gboolean denied;   /* it was said not to have been sent */
+    gboolean orphan;   /* its client has left, or was told that it is over */
 };
 
 typedef struct {
     GPtrArray *requests;  /* of Request */
     GPtrArray *questions; /* of Question */
-    guint doubts;         /* while there are any, nothing is sure of new requests either */
+    GPtrArray *spoken;    /* by the agent: all that looks like an answer, in ledger_said_form() */
+    gboolean by_order;    /* it takes no id, and is believed by order */
+    guint turn;   /* of looking at all: what goes up is looked at behind what comes down, and
+                     the agent's part of it behind QEMU's */
+    guint doubts; /* while there are any, nothing is sure of new requests either */
 } Ledger;
 
 void ledger_init(Ledger *ledger);
@@ -99,8 +106,9 @@ void ledger_trust(Ledger *ledger);
 /* Returns: (transfer full): how two answers of the agent are compared: by what they mean */
 char *ledger_said_form(EnvelopeKind kind, JsonSpan value);
 
-/* What came down for @request is what was said to it, or what the proxy may say instead. */
-void ledger_check(Ledger *ledger, Request *request, const EnvelopeReply *reply);
+/* @request is answered: what came down for it is what was said to it, or what the proxy may say
+ * instead. */
+void ledger_take(Ledger *ledger, Request *request, const EnvelopeReply *reply);
 
 /* Whether QEMU has answered @request, so that its client is to have heard of it. */
 gboolean ledger_is_owed(const Request *request);

@@ -174,7 +174,7 @@ static void trace(const MemoryLine *line, const char *way, const char *bytes, gs
     g_autofree char *text = NULL;
     guint number;
 
-    if (!world.trace || !g_ptr_array_find(world.lines, line, &number))
+    if (!world.trace || len == 0 || !g_ptr_array_find(world.lines, line, &number))
         return;
     text = g_strndup(bytes, len);
     g_printerr("%" G_GINT64_FORMAT " ms, line %u %s %s\n", world.now_us / 1000, number, way,
