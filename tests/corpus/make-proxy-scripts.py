@@ -94,8 +94,8 @@ def agent_answers(how=RETURN):
 
 
 def script(*steps, persist=False, tight=False, two=False, agent=True, monitor="dialled", abrupt=False, oob=True,
-           tcp=False, named=True, warm=True, ask_oob=False, reads=0):
-    proxy = persist | tight << 1 | two << 2 | (not agent) << 3 | abrupt << 6
+           tcp=False, named=True, dialled=False, warm=True, ask_oob=False, reads=0):
+    proxy = persist | tight << 1 | two << 2 | (not agent) << 3 | abrupt << 6 | dialled << 7
     proxy |= ["dialled", "inherited", "comes"].index(monitor) << 4
     peers = (not oob) | tcp << 1 | (not named) << 2 | warm << 3 | ask_oob << 4 | reads << 5
     return bytes([proxy, peers]) + b"".join(steps)
@@ -187,7 +187,7 @@ SCRIPTS = {
                                command(A, "guest-exec"), agent_answers(ERROR)),
     "agent-is-old": script(step("agent_comes", 2), COMES, serve(1), step("agent_syncs", 2), step("agent_syncs"),
                            connect(A), negotiate(A), command(A, "guest-ping"), serve(3), warm=False),
-    "agent-silent": script(command(A, "guest-shutdown"), command(A, "guest-ping"), step("agent_syncs"),
+    "agent-silent": script(hold(2), command(A, "guest-shutdown"), command(A, "guest-ping"), step("agent_syncs"),
                            agent_answers(), command(B, "guest-suspend-ram"), agent_answers(ERROR), serve(2)),
     "agent-silent-and-reset": script(command(A, "guest-shutdown"), event("SHUTDOWN"), event("RESET"), serve(3),
                                      command(A, "guest-suspend-ram"), event("SUSPEND"), command(B, "guest-ping"),
@@ -243,6 +243,15 @@ SCRIPTS = {
     "tight-all": script(*[command(A, "device_add", ident=1), command(B, "device_add", ident=1)] * 3,
                         *[command(A, "device_add", ident=1, oob=True)] * 4, command(B, "guest-exec"),
                         command(A, "guest-exec", ident=2), serve(8), tight=True, ask_oob=True),
+    "client-dialled": script(command(B, "device_add", ident=3), command(A, "guest-ping", ident=3), agent_answers(ODD),
+                             command(B, "guest-ping", ident=3), event("DEVICE_DELETED"), agent_answers(ODD),
+                             qemu_answers(), qemu_answers(True), command(B, "query-commands"), leave(B), passes(3000),
+                             negotiate(B), command(B, "quit"), serve(2), dialled=True),
+    "client-refused": script(leave(A), step("connect_client", 2), serve(), tight=True),
+    "client-many-faults": script(hold(3), client_says(A, "[]" * 120), client_says(B, "[]" * 50), command(A, "quit"),
+                                 serve(2)),
+    "client-fault-ahead": script(hold(3), command(A, "quit"), client_says(A, "[}"), command(A, "quit", fd=True),
+                                 serve(3), command(A, "quit"), command(A, "quit", fd=True), leave(A), ask_oob=True),
     # Descriptors
     "fds": script(command(A, "getfd", "f%u", fd=True), serve(), command(A, "getfd", "f%u"),
                   command(A, "getfd", '"f\\"}', fd=True), command(B, "getfd", '"f\\"}', fd=True), serve(),

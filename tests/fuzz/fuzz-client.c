@@ -153,6 +153,7 @@ static void sort_all(FuzzClient *client)
 
         request->fd = said->fd;
         request->muddled = client->muddled;
+        request->pretty = client->pretty;
         g_queue_push_tail(&client->asked, request);
         said_free(said);
     }
@@ -186,7 +187,7 @@ static void hear_greeting(FuzzClient *client, JsonSpan message)
                             (const char *)client->stage->versions->pdata[i],
                             client->stage->offers_oob ? "\"oob\"" : "");
 
-        if (strlen(expected) == message.len && memcmp(expected, message.text, message.len) == 0)
+        if (ledger_same(message, expected, client->pretty))
             return;
     }
     fuzz_fail("no greeting of QEMU's: %.*s", (int)message.len, message.text);
@@ -200,8 +201,7 @@ static void hear_event(FuzzClient *client, JsonSpan message)
     if (!client->negotiated)
         fuzz_fail("an event came before the negotiation");
     while ((expected = g_queue_pop_head(&client->events))) {
-        gboolean is_it = strlen(expected->text) == message.len &&
-                         memcmp(expected->text, message.text, message.len) == 0;
+        gboolean is_it = ledger_same(message, expected->text, client->pretty);
 
         if (is_it)
             client->monitor = (gint)expected->monitor;
@@ -218,7 +218,7 @@ static gboolean has_id(const Request *request, JsonSpan id)
 {
     if (!request->id || !id.text)
         return !request->id && !id.text;
-    return strlen(request->id) == id.len && memcmp(request->id, id.text, id.len) == 0;
+    return ledger_same(id, request->id, request->pretty);
 }
 
 static gboolean may_be(const Request *request, const EnvelopeReply *reply)
@@ -260,7 +260,7 @@ static Request *find_answered(FuzzClient *client, const EnvelopeReply *reply)
 }
 
 /* An answer has one form, around what was said. */
-static void check_form(JsonSpan message, const EnvelopeReply *reply)
+static void check_form(const FuzzClient *client, JsonSpan message, const EnvelopeReply *reply)
 {
     g_autofree char *value = g_strndup(reply->value.text, reply->value.len);
     g_autofree char *id = g_strndup(reply->id.text, reply->id.len);
@@ -272,7 +272,7 @@ static void check_form(JsonSpan message, const EnvelopeReply *reply)
     else
         form = g_strconcat("{", reply->id.text ? "\"id\": " : "", reply->id.text ? id : "",
                            reply->id.text ? ", " : "", "\"error\": ", value, "}", NULL);
-    if (strlen(form) != message.len || memcmp(form, message.text, message.len) != 0)
+    if (!ledger_same(message, form, client->pretty))
         fuzz_fail("an answer of another form came: %.*s", (int)message.len, message.text);
 }
 
@@ -281,7 +281,7 @@ static void hear_answer(FuzzClient *client, JsonSpan message, const EnvelopeRepl
     Request *request;
 
     sort_all(client);
-    check_form(message, reply);
+    check_form(client, message, reply);
     request = find_answered(client, reply);
     if (!request)
         fuzz_fail("an answer came that client %u did not ask for: %.*s", client->number,

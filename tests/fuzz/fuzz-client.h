@@ -20,6 +20,7 @@ typedef struct {
     Stage *stage;
     guint number;
     MemoryLine *line;
+    gboolean pretty; /* what it hears is spread over lines */
     Reader says;
     Reader hears;
     gboolean line_end_due; /* of what came last */

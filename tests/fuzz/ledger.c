@@ -65,9 +65,16 @@ static char *words_of(const EnvelopeCommand *command)
     return g_string_free(words, FALSE);
 }
 
-static gboolean same(JsonSpan value, const char *text)
+gboolean ledger_same(JsonSpan value, const char *text, gboolean pretty)
 {
-    return value.len == strlen(text) && memcmp(value.text, text, value.len) == 0;
+    g_autoptr(GString) a = g_string_new(NULL);
+    g_autoptr(GString) b = g_string_new(NULL);
+
+    if (!pretty)
+        return value.len == strlen(text) && memcmp(value.text, text, value.len) == 0;
+    json_read_compact(value, a);
+    json_read_compact((JsonSpan){text, strlen(text)}, b);
+    return g_string_equal(a, b);
 }
 
 /* What the proxy asks for itself, too. */
@@ -146,12 +153,12 @@ static gboolean may_be_asked(const Ledger *ledger, const Request *request, const
 }
 
 /* An agent that refuses an id is asked again without. */
-static gboolean is_unsent(const Request *request, gboolean with_id)
+static gboolean is_unsent(const Request *request, const Sought *sought)
 {
     const Question *last = request->question;
 
-    return request->sent == 0 ||
-           (request->sent == 1 && !with_id && last && last->with_id && last->said->len > 0);
+    return request->sent == 0 || (request->sent == 1 && !sought->with_id && last && last->with_id &&
+                                  (last->said->len > 0 || !sought->prompt));
 }
 
 /* The first that is not sent, of those who wait for it; else of those who do not any more. Of one
@@ -167,8 +174,7 @@ static Request *find_asked(const Ledger *ledger, const Sought *sought)
             continue;
         if (found && (request->client != found->client || request->oob || found->answered))
             found->vague = request->vague = TRUE;
-        if ((!found || (found->answered && !request->answered)) &&
-            is_unsent(request, sought->with_id))
+        if ((!found || (found->answered && !request->answered)) && is_unsent(request, sought))
             found = request;
     }
     return found;
@@ -274,10 +280,11 @@ char *ledger_said_form(EnvelopeKind kind, JsonSpan value)
 
 /* ---- Down again ------------------------------------------------------------------------------ */
 
-static gboolean answers(const Question *question, const EnvelopeReply *reply)
+static gboolean answers(const Question *question, const Request *request,
+                        const EnvelopeReply *reply)
 {
     return question && question->answered && question->kind == reply->kind &&
-           same(reply->value, question->value);
+           ledger_same(reply->value, question->value, request->pretty);
 }
 
 /* Gives @request what was said to another who asked the same. */
@@ -287,7 +294,7 @@ static gboolean swap_answer(Ledger *ledger, Request *request, const EnvelopeRepl
         Question *question = ledger->questions->pdata[i];
         Question *mine = request->question;
 
-        if (!question->vague || !answers(question, reply) ||
+        if (!question->vague || !answers(question, request, reply) ||
             !g_str_equal(question->words, request->words))
             continue;
         if (question->request)
@@ -318,7 +325,8 @@ static void check_from_qemu(Ledger *ledger, Request *request, const EnvelopeRepl
 {
     const Question *question = request->question;
 
-    if (answers(question, reply) || (request->vague && swap_answer(ledger, request, reply)))
+    if (answers(question, request, reply) ||
+        (request->vague && swap_answer(ledger, request, reply)))
         return;
     if (question && question->answered && !question->vague)
         fuzz_fail("for %s %s was said, and %.*s came", request->words, question->value,
@@ -356,12 +364,13 @@ static void check_from_agent(Ledger *ledger, Request *request, const EnvelopeRep
     const GuestCommand *schema = guest_schema_find(request->name);
     g_autofree char *form = ledger_said_form(reply->kind, reply->value);
 
-    for (gsize i = 0; i < reply->value.len; i++)
+    for (gsize i = 0; i < reply->value.len && !request->pretty; i++)
         if (!g_ascii_isprint(reply->value.text[i]))
             fuzz_fail("what the guest said came down as it stood");
     if (was_said(ledger, request, form))
         return;
-    if (schema && (schema->flags & GUEST_FLAG_SILENT) && same(reply->value, "{}"))
+    if (schema && (schema->flags & GUEST_FLAG_SILENT) &&
+        ledger_same(reply->value, "{}", request->pretty))
         return;
     check_own_error(request, reply);
 }

@@ -64,6 +64,7 @@ struct Request {
     gboolean answered;
     guint answered_at; /* the ledger's turn */
     gboolean denied;   /* it was said not to have been sent */
+    gboolean pretty;   /* its answer is spread over lines */
     gboolean orphan;   /* its client has left, or was told that it is over */
 };
 
@@ -109,6 +110,9 @@ char *ledger_said_form(EnvelopeKind kind, JsonSpan value);
 /* @request is answered: what came down for it is what was said to it, or what the proxy may say
  * instead. */
 void ledger_take(Ledger *ledger, Request *request, const EnvelopeReply *reply);
+
+/* Whether @value reads @text; where it is @pretty, but for the whitespace. */
+gboolean ledger_same(JsonSpan value, const char *text, gboolean pretty);
 
 /* Whether QEMU has answered @request, so that its client is to have heard of it. */
 gboolean ledger_is_owed(const Request *request);

@@ -44,6 +44,7 @@ typedef struct {
     FuzzAgent *agent;             /* (nullable): there is none */
     gboolean qemu_comes;          /* to us, where we would go to it */
     gboolean local;               /* clients are on this host */
+    gboolean dialled;             /* the last client is: by the proxy, and as one that is pretty */
     gsize read_max;
     guint hold; /* steps until something happens of what they are about */
     guint closed;
@@ -77,6 +78,13 @@ static const char *next_bytes(Run *run, gsize *ret_len)
 
 /* ---- Turning --------------------------------------------------------------------------------- */
 
+static void add_client(Run *run, guint number, MemoryLine *line)
+{
+    line->read_max = run->read_max;
+    run->clients[number] =
+        fuzz_client_new(&run->stage, line, run->stage.tight ? 4096 : LIMIT_CLIENT_REQUEST_BYTES);
+}
+
 static void accept_all(Run *run)
 {
     MemoryLine *line;
@@ -86,6 +94,10 @@ static void accept_all(Run *run)
             fuzz_qemu_connect(run->qemus[i], line);
             line->read_max = run->read_max;
         }
+    while ((line = memory_io_accept("client"))) { /* it may have been closed and dialled again */
+        add_client(run, CLIENTS - 1, line);
+        run->clients[CLIENTS - 1]->pretty = TRUE;
+    }
     if (run->agent && (line = memory_io_accept("agent"))) {
         fuzz_agent_connect(run->agent, line);
         line->read_max = run->read_max;
@@ -141,18 +153,17 @@ static FuzzClient *client_of(Run *run, guint how)
     return run->clients[how % CLIENTS];
 }
 
+/* Bit 1 of @how: as another user. */
 static void connect_client(Run *run, guint how)
 {
     MemoryLine *line;
 
     if (client_of(run, how))
         return;
-    line = memory_io_connect("clients", run->local, how % CLIENTS);
-    if (!line)
-        return;
-    line->read_max = run->read_max;
-    run->clients[how % CLIENTS] =
-        fuzz_client_new(&run->stage, line, run->stage.tight ? 4096 : LIMIT_CLIENT_REQUEST_BYTES);
+    if (run->dialled && how % CLIENTS == CLIENTS - 1)
+        memory_io_open("client", TRUE);
+    else if ((line = memory_io_connect("clients", run->local, (how + how / 2) % CLIENTS)))
+        add_client(run, how % CLIENTS, line);
 }
 
 static void say_text(FuzzClient *client, const char *text)
@@ -471,7 +482,9 @@ static void step_agent_room(Run *run, guint how)
 
 static void step_pass(Run *run, guint how)
 {
-    pass(run, MIN((guint64)next_byte(run) << (2 * how), MAX_PASS_MS));
+    guint64 ms = (guint64)next_byte(run) << (2 * how);
+
+    pass(run, MIN(ms, MAX_PASS_MS));
 }
 
 static void step_serve(Run *run, guint how)
@@ -565,6 +578,15 @@ static void set_limits(Run *run)
         run->qemus[i]->bound = 2;
 }
 
+static void add_dialled(Run *run)
+{
+    Address client = {
+        .kind = ADDRESS_UNIX, .path = (char *)"client", .reconnect = 1, .pretty = TRUE};
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(core_add_listener(run->core, &client, &error));
+}
+
 /* @kind: bits: 0 an inherited descriptor is the monitor, 1 QEMU comes to us */
 static void make_core(Run *run, guint kind)
 {
@@ -589,6 +611,8 @@ static void make_core(Run *run, guint kind)
         g_assert_true(core_add_monitor(run->core, &monitor, &error));
     }
     g_assert_true(core_add_listener(run->core, &clients, &error));
+    if (run->dialled)
+        add_dialled(run);
     core_set_persist(run->core, run->stage.persist);
     if (run->stage.tight)
         set_limits(run);
@@ -601,10 +625,11 @@ static void warm_up(Run *run, gboolean oob)
         qemu_comes(run, i);
     memory_io_open("agent", TRUE);
     pass(run, 1000);
-    for (guint i = 0; i < CLIENTS; i++)
-        connect_client(run, i);
     for (guint i = 0; i < 5; i++)
         serve(run);
+    for (guint i = 0; i < CLIENTS; i++)
+        connect_client(run, i);
+    pass(run, 1000);
     for (guint i = 0; i < CLIENTS; i++)
         negotiate(run, i + (oob ? 2 : 0));
     settle(run);
@@ -684,6 +709,7 @@ static void check_nothing_held(Run *run)
 {
     g_autofree char *status = NULL;
 
+    memory_io_open("client", FALSE);
     for (guint i = 0; i < CLIENTS; i++)
         if (run->clients[i])
             run->clients[i]->line->shut = run->clients[i]->line->left = TRUE;
@@ -730,6 +756,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     stage_init(&run.stage);
     run.stage.persist = proxy & 1;
     run.stage.tight = (proxy & 2) != 0;
+    run.dialled = (proxy & 128) != 0;
     run.stage.monitors = proxy & 4 ? 2 : 1;
     run.stage.offers_oob = !(peers & 1);
     run.local = !(peers & 2);
