@@ -60,17 +60,23 @@ void fuzz_agent_leave(FuzzAgent *agent, gboolean reset)
 
 /* ---- What it says ---------------------------------------------------------------------------- */
 
+/* Only what has its id is an answer to a command that was sent with one. */
 static void note_value(JsonSpan value, FuzzAgent *agent)
 {
+    Question *question = agent->question;
     EnvelopeReply reply;
+    guint64 id;
 
     if (!envelope_read_reply(value, &reply) ||
         (reply.kind != ENVELOPE_RETURN && reply.kind != ENVELOPE_ERROR))
         return;
     agent->busy = FALSE;
     g_ptr_array_add(agent->stage->ledger.spoken, ledger_said_form(reply.kind, reply.value));
-    if (agent->question)
-        g_ptr_array_add(agent->question->said, ledger_said_form(reply.kind, reply.value));
+    if (!question)
+        return;
+    question->refused |= reply.kind == ENVELOPE_ERROR && !reply.id.text;
+    if (!question->with_id || (json_read_uint64(reply.id, &id) && id == question->id))
+        g_ptr_array_add(question->said, ledger_said_form(reply.kind, reply.value));
 }
 
 /* Where the proxy has thrown away half a message, it reads on from any place: so whatever stands
@@ -232,7 +238,7 @@ static gboolean is_sent_again(const FuzzAgent *agent, const EnvelopeCommand *com
 {
     const Question *last = agent->question;
 
-    return last && last->with_id && last->said->len > 0 && !command->id.text &&
+    return last && last->with_id && last->refused && !command->id.text &&
            g_str_equal(last->name, command->name);
 }
 

@@ -280,6 +280,15 @@ static gint64 take_fd(FuzzQemu *qemu)
     return tag;
 }
 
+/* QEMU keeps the last descriptor that came, until a command takes it. */
+static void check_one_carries(const FuzzQemu *qemu, const Question *question)
+{
+    for (const GList *at = qemu->in_band.head; at && question->carries && !qemu->liar;
+         at = at->next)
+        if (((const Question *)at->data)->carries)
+            fuzz_fail("a second descriptor came before the first was taken");
+}
+
 static void hear_question(FuzzQemu *qemu, const EnvelopeCommand *command, gint64 fd)
 {
     Question *question = ledger_went_up(&qemu->stage->ledger, FALSE, command, fd, !qemu->was_slow);
@@ -296,6 +305,7 @@ static void hear_question(FuzzQemu *qemu, const EnvelopeCommand *command, gint64
         fuzz_fail("%s came %s id", question->words, question->with_id ? "with an" : "without");
     if (command->oob && !json_read_uint64(command->id, &question->id))
         fuzz_fail("%s has a strange id", question->words);
+    check_one_carries(qemu, question);
     g_queue_push_tail(command->oob ? &qemu->oob : &qemu->in_band, question);
     if (qemu->in_band.length > qemu->bound && !qemu->liar)
         fuzz_fail("more commands are under way than QEMU reads");

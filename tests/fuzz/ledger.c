@@ -158,7 +158,7 @@ static gboolean is_unsent(const Request *request, const Sought *sought)
     const Question *last = request->question;
 
     return request->sent == 0 || (request->sent == 1 && !sought->with_id && last && last->with_id &&
-                                  (last->said->len > 0 || !sought->prompt));
+                                  (last->refused || !sought->prompt));
 }
 
 /* The first that is not sent, of those who wait for it; else of those who do not any more. Of one
@@ -221,6 +221,7 @@ Question *ledger_went_up(Ledger *ledger, gboolean to_agent, const EnvelopeComman
     request =
         find_asked(ledger, &(Sought){to_agent, command->id.text != NULL, prompt, question->words});
     question->vague = is_own(command->name) || (request && (request->vague || request->muddled));
+    question->carries = fd >= 0;
     question->request = request;
     if (!request) {
         if (!is_own(command->name) && ledger->doubts == 0)

@@ -30,6 +30,8 @@ typedef struct {
     gboolean vague; /* it might be another's of the same words */
     gboolean with_id;
     guint64 id;        /* that the proxy gave it */
+    gboolean carries;  /* a descriptor came with it */
+    gboolean refused;  /* the agent may have said that it takes no id */
     gboolean lost;     /* the connection that it went up by has ended */
     gboolean answered; /* by QEMU: */
     EnvelopeKind kind;

@@ -708,14 +708,20 @@ static void check_all_answered(Run *run)
 static void check_nothing_held(Run *run)
 {
     g_autofree char *status = NULL;
+    gboolean all_ready = TRUE;
 
     memory_io_open("client", FALSE);
     for (guint i = 0; i < CLIENTS; i++)
         if (run->clients[i])
             run->clients[i]->line->shut = run->clients[i]->line->left = TRUE;
     settle(run);
+    for (guint i = 0; i < 3; i++)
+        serve(run);
+    for (guint i = 0; i < run->stage.monitors; i++)
+        all_ready &= fuzz_qemu_is_honest(run->qemus[i]) && run->qemus[i]->ready;
     status = core_status(run->core);
-    if (!strstr(status, "\"clients\": 0,") || !strstr(status, "\"memory\": 0,"))
+    if (!strstr(status, "\"clients\": 0,") || !strstr(status, "\"memory\": 0,") ||
+        (all_ready && !strstr(status, "\"descriptor-names\": 0,")))
         fuzz_fail("nobody is there, and something is held: %s", status);
 }
 
