@@ -196,6 +196,22 @@ static void test_waits_behind_silent(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "guest-shutdown {}\nsynced\nguest-ping {}\n");
 }
 
+static void on_done_go_on(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    lane_submit(pending->owner, "guest-ping");
+}
+
+/* The next command of a client is sent from within the answer to a silent one, and is not taken for
+ * it. */
+static void test_goes_on_behind_silent(LaneFixture *fixture, gconstpointer unused)
+{
+    agent_lane_submit(fixture->lane,
+                      pending_new_own("guest-shutdown", NULL, on_done_go_on, fixture));
+    fake_agent_answer_probe(&fixture->agent, lane_take_silent(fixture, "guest-shutdown", NULL));
+    lane_take_and_answer(fixture, "guest-ping", "{}");
+    lane_assert_log(fixture, "synced\nguest-ping {}\n");
+}
+
 /* ---- The port -------------------------------------------------------------------------------- */
 
 /* What is written to a closed port is carried out at the next boot. */
@@ -384,6 +400,7 @@ int main(int argc, char **argv)
     ADD("/agent-lane/time-limits", lane_set_up_ready, test_time_limits);
     ADD("/agent-lane/unread-probe", lane_set_up_ready, test_unread_probe);
     ADD("/agent-lane/waits-behind-silent", lane_set_up_ready, test_waits_behind_silent);
+    ADD("/agent-lane/goes-on-behind-silent", lane_set_up_ready, test_goes_on_behind_silent);
     ADD("/agent-lane/closed-port", lane_set_up, test_closed_port);
     ADD("/agent-lane/port-closes", lane_set_up_ready, test_port_closes);
     ADD("/agent-lane/must-ask", lane_set_up_ready, test_must_ask);

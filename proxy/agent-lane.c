@@ -466,9 +466,12 @@ static void deliver(AgentLane *lane, const EnvelopeReply *reply)
 static void on_synced(AgentLane *lane)
 {
     /* The agent works in order: a silent command that it left behind has succeeded. Any other was
-     * never there: another agent answers than the one that it was sent to. */
-    land_silent(lane);
-    land_failed(lane, "The guest agent was restarted");
+     * never there: another agent answers than the one that it was sent to. One of the two, since
+     * the answer may bring the next command, which takes off at once. */
+    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
+        land_silent(lane);
+    else
+        land_failed(lane, "The guest agent was restarted");
     lane->ops->synced(lane->owner);
 }
 

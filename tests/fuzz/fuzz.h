@@ -26,4 +26,10 @@ typedef void (*FuzzValueFunc)(JsonSpan value, gpointer data);
 /* Calls @func with each value that the scanner finds in @input; each is a block of exact size. */
 void fuzz_each_value(const char *input, gsize len, FuzzValueFunc func, gpointer data);
 
+/* A promise is broken. Not g_error(), which traps where libFuzzer does not look. */
+G_GNUC_NORETURN void fuzz_fail(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* Writes down the values that @value is made of, in whatever form they are written. */
+void fuzz_append_meaning(JsonSpan value, GString *meaning);
+
 G_END_DECLS

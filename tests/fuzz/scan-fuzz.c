@@ -19,36 +19,6 @@
 
 static const char fresh[] = "\xff{\"execute\":\"x\"}";
 
-/* Writes down the values that @value is made of, in whatever form they are written. */
-static void append_meaning(JsonSpan value, GString *meaning)
-{
-    JsonKind kind = json_read_kind(value);
-    JsonWalk walk = json_read_walk(value);
-    g_autofree char *string = json_read_string(value);
-    JsonSpan key, child;
-
-    if (string) {
-        g_assert_cmpuint(strlen(string), <=, value.len);
-        g_assert_true(json_read_is(value, string) || strchr(string, '\\'));
-        g_string_append_printf(meaning, "\"%s", string);
-    } else if (kind == JSON_KIND_OBJECT) {
-        while (json_read_member(&walk, &key, &child)) {
-            g_assert_true(key.text > value.text && child.text + child.len < value.text + value.len);
-            append_meaning(key, meaning);
-            append_meaning(child, meaning);
-        }
-    } else if (kind == JSON_KIND_ARRAY) {
-        while (json_read_element(&walk, &child)) {
-            g_assert_true(child.text > value.text &&
-                          child.text + child.len < value.text + value.len);
-            append_meaning(child, meaning);
-        }
-    } else {
-        g_string_append_len(meaning, value.text, (gssize)value.len);
-    }
-    g_string_append_printf(meaning, "%d.", kind);
-}
-
 /* @text, which was made of @value, is one value and means the same. */
 static void assert_same(GString *text, JsonSpan value)
 {
@@ -57,8 +27,8 @@ static void assert_same(GString *text, JsonSpan value)
     g_autofree char *log = NULL;
     g_autofree char *whole = g_strdup_printf("= %s\n", text->str);
 
-    append_meaning(value, expected);
-    append_meaning((JsonSpan){text->str, text->len}, meaning);
+    fuzz_append_meaning(value, expected);
+    fuzz_append_meaning((JsonSpan){text->str, text->len}, meaning);
     g_assert_cmpstr(meaning->str, ==, expected->str);
     g_string_append_c(text, '\n');
     log = cut_nowhere(&scan_log_subject, &(ScanLogSetup){.limits = scan_log_limits}, text->str,
