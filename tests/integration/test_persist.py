@@ -10,7 +10,7 @@ import unittest
 
 from bare import NAME, Bare
 from descriptors import held, identity
-from harness import Deadline, Proxy, Qmp, QmpError, TimedOut
+from harness import Deadline, Proxy, Qmp, QmpError
 
 # What QEMU calls the chardev of the monitor at qmp_path, the second that its command line makes.
 OURS = {"instances": [{"type": "chardev", "id": "compat_monitor1"}]}
@@ -52,13 +52,13 @@ class Case(unittest.TestCase):
         self.qemu.start()
         self.qemu.qmp.negotiate()
 
-    def until(self, client, connected, timeout=30):
+    def until(self, client, connected):
         """Asks one who has negotiated for the status until QEMU is there, or away."""
-        deadline = Deadline(timeout)
-        while (status := client.command("qga-proxy-status"))["qemu"]["connected"] != connected:
-            if not deadline.left():
-                raise TimedOut(f"timed out waiting for QEMU, with {status}")
-        return status
+        return self.proxy.wait_status("QEMU", lambda status: status["qemu"]["connected"] == connected, client=client)
+
+    def until_count(self, client, name, count):
+        """Of clients, or of names."""
+        self.proxy.wait_status(f"{count} {name}", lambda status: status[name] == count, client=client)
 
     def nodes(self):
         return {node["node-name"] for node in self.qemu.qmp.command("query-named-block-nodes", flat=True)}
@@ -168,9 +168,8 @@ class Away(Case):
             client.send(b"]")
             self.assertIn("JSON parse error", client.read_reply(30)["error"]["desc"])
         # There is none before the first attempt.
-        while not (trouble := self.until(clients[0], False)["qemu"].get("trouble")):
-            pass
-        self.assertIn("cannot connect to", trouble)
+        status = self.proxy.wait_status("an attempt", lambda status: "trouble" in status["qemu"], client=clients[0])
+        self.assertIn("cannot connect to", status["qemu"]["trouble"])
 
     def check_back(self, *clients):
         """Nobody is greeted again; the events of the new QEMU come to all, and in front of what they belong to."""
@@ -248,11 +247,9 @@ class Away(Case):
         newcomers = [self.enterContext(self.proxy.connect(transport)) for transport in ("unix", "tcp", "unix")]
         newcomers[0].send(b'{"execute": "qmp_capabilities"}{"execute": "query-name", "id": 1}')
         leaving = self.enterContext(self.proxy.connect())
-        while client.command("qga-proxy-status")["clients"] < 5:
-            pass
+        self.until_count(client, "clients", 5)
         leaving.close()
-        while client.command("qga-proxy-status")["clients"] == 5:
-            pass
+        self.until_count(client, "clients", 4)
         self.assertFalse(any(newcomer.readable() for newcomer in newcomers))
         self.restart()
         for newcomer in newcomers:
@@ -310,8 +307,7 @@ class Away(Case):
         with self.assertRaisesRegex(QmpError, "in use by another client"):
             other.execute("getfd", {"fdname": "x"}, fds=[ends[0]])
         client.close()
-        while other.command("qga-proxy-status")["descriptor-names"]:
-            pass
+        self.until_count(other, "descriptor-names", 0)
         other.execute("getfd", {"fdname": "x"}, fds=[ends[0]])
         other.execute("getfd", {"fdname": "y"}, fds=[ends[0]])
 
@@ -325,12 +321,10 @@ class Away(Case):
         self.qemu.kill()
         self.check_away(other)
         client.close()
-        while other.command("qga-proxy-status")["clients"] > 1:
-            pass
+        self.until_count(other, "clients", 1)
         self.restart()
         self.until(other, True)
-        while other.command("qga-proxy-status")["descriptor-names"]:
-            pass
+        self.until_count(other, "descriptor-names", 0)
         other.execute("getfd", {"fdname": "x"}, fds=[ends[0]])
 
 
@@ -417,15 +411,14 @@ class Yank(Case):
         self.assertEqual(asking.read_reply(30)["error"]["desc"], UNKNOWN)
         self.assertEqual(other.read_reply(30)["error"]["desc"], UNKNOWN)
         leaving.close()
-        while other.command("qga-proxy-status")["clients"] > 3:
-            pass
+        self.until_count(other, "clients", 3)
         slow.release()
         self.until(other, True)
-        while other.command("qga-proxy-status")["descriptor-names"] > 2:
-            pass
+        self.until_count(other, "descriptor-names", 2)
+        asking.execute("getfd", {"fdname": "z"}, fds=[ends[2][0]])
+        self.assertEqual([held(self.qemu.process).count(pipe) for pipe in pipes], [0, 1, 1])
         asking.close()
-        while other.command("qga-proxy-status")["descriptor-names"] > 1:
-            pass
+        self.until_count(other, "descriptor-names", 1)
         self.assertEqual([held(self.qemu.process).count(pipe) for pipe in pipes], [0, 1, 0])
         with self.assertRaisesRegex(QmpError, "in use by another client"):
             other.execute("getfd", {"fdname": "y"}, fds=[ends[0][0]])

@@ -114,12 +114,14 @@ class Proxy:
         with self.client() as client:
             return client.execute("qga-proxy-status")
 
-    def wait_status(self, what, holds, timeout=30):
-        """Waits until a condition holds for the proxy's status, in which this waiting counts as a client too."""
+    def wait_status(self, what, holds, timeout=30, client=None):
+        """Waits until a condition holds for the proxy's status, and returns that. Where no client is given, this waiting
+        counts as one too."""
         deadline = Deadline(timeout)
-        with self.client(name="the harness's client") as client:
-            while not holds(status := client.execute("qga-proxy-status", timeout=deadline)):
+        with contextlib.nullcontext(client) if client else self.client(name="the harness's client") as asking:
+            while not holds(status := asking.execute("qga-proxy-status", timeout=deadline)):
                 self._pause(deadline, f"{what}, not {status}")
+            return status
 
     def wait_agent_state(self, state, timeout=30):
         """Waits until the way to the agent is ready, busy, closed..."""
