@@ -19,7 +19,7 @@ import tty
 import unittest
 from pathlib import Path
 
-AGENT = sys.argv.pop(1)
+AGENT = os.path.abspath(sys.argv.pop(1))
 TIMEOUT = 20
 
 # In a file that is none of the agent's: it would be answered by {"return": {}}.
