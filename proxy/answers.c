@@ -4,14 +4,21 @@
 
 #include "common/message.h"
 
+#include <string.h>
+
 /* Made pretty at a time: at the deepest nesting 64 bytes become 256 KiB, for which there may be no
  * room. */
 enum { PIECE = 64 };
 
-void answers_init(Answers *answers, Stream *stream, gboolean pretty)
+void answers_init(Answers *answers, Stream *stream, AnswersForm form)
 {
-    *answers = (Answers){.stream = stream, .pretty = pretty};
-    json_pretty_init(&answers->form);
+    *answers = (Answers){.stream = stream, .form = form};
+    json_pretty_init(&answers->pretty);
+}
+
+static MessageDialect dialect(const Answers *answers)
+{
+    return answers->form == ANSWERS_AGENT ? MESSAGE_AGENT : MESSAGE_QMP;
 }
 
 static gboolean send_pretty(Answers *answers, const char *text, gsize len)
@@ -20,7 +27,7 @@ static gboolean send_pretty(Answers *answers, const char *text, gsize len)
 
     for (gsize at = 0; at < len; at += PIECE) {
         g_string_truncate(out, 0);
-        json_pretty_feed(&answers->form, text + at, MIN(PIECE, len - at), out);
+        json_pretty_feed(&answers->pretty, text + at, MIN(PIECE, len - at), out);
         if (!stream_send(answers->stream, out->str, out->len))
             return FALSE;
     }
@@ -29,8 +36,8 @@ static gboolean send_pretty(Answers *answers, const char *text, gsize len)
 
 static gboolean send_text(Answers *answers, const char *text, gsize len)
 {
-    return answers->pretty ? send_pretty(answers, text, len)
-                           : stream_send(answers->stream, text, len);
+    return answers->form == ANSWERS_PRETTY ? send_pretty(answers, text, len)
+                                           : stream_send(answers->stream, text, len);
 }
 
 static gboolean send_return(Answers *answers, JsonSpan id, JsonSpan value)
@@ -39,7 +46,7 @@ static gboolean send_return(Answers *answers, JsonSpan id, JsonSpan value)
     g_autoptr(GString) back = g_string_new(NULL);
 
     message_open(front, "return");
-    message_close(back, MESSAGE_QMP, id);
+    message_close(back, dialect(answers), id);
     return send_text(answers, front->str, front->len) &&
            send_text(answers, value.text, value.len) && send_text(answers, back->str, back->len);
 }
@@ -51,7 +58,7 @@ gboolean answers_reply(Answers *answers, JsonSpan id, const EnvelopeReply *reply
     if (reply->kind == ENVELOPE_RETURN)
         return send_return(answers, id, reply->value);
     text = g_string_new(NULL);
-    message_error_span(text, MESSAGE_QMP, reply->value, id);
+    message_error_span(text, dialect(answers), reply->value, id);
     return send_text(answers, text->str, text->len);
 }
 
@@ -59,7 +66,16 @@ gboolean answers_error(Answers *answers, JsonSpan id, const GError *error)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    message_error(text, MESSAGE_QMP, error, id);
+    message_error(text, dialect(answers), error, id);
+    return send_text(answers, text->str, text->len);
+}
+
+gboolean answers_sync(Answers *answers, JsonSpan id, gboolean delimited, gint64 token)
+{
+    g_autofree char *value = g_strdup_printf("%" G_GINT64_FORMAT, token);
+    g_autoptr(GString) text = g_string_new(delimited ? "\xFF" : NULL);
+
+    message_return(text, dialect(answers), (JsonSpan){value, strlen(value)}, id);
     return send_text(answers, text->str, text->len);
 }
 
@@ -76,6 +92,6 @@ gboolean answers_event(Answers *answers, GBytes *line)
     gsize len;
     const char *text = g_bytes_get_data(line, &len);
 
-    return answers->pretty ? send_pretty(answers, text, len)
-                           : stream_send_bytes(answers->stream, line);
+    return answers->form == ANSWERS_PRETTY ? send_pretty(answers, text, len)
+                                           : stream_send_bytes(answers->stream, line);
 }

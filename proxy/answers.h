@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * answers: what a client is sent, in its form: compact, or pretty where a person reads it.
+ * answers: what a client is sent, in its form: QMP, compact or pretty, or the agent's own.
  *
  * Owns putting whole messages into the client's stream. Leaves their parts to common/message.h, and
  * what becomes of a client that does not read to client.h. Every function returns FALSE where the
@@ -16,13 +16,19 @@
 
 G_BEGIN_DECLS
 
+typedef enum {
+    ANSWERS_QMP,
+    ANSWERS_PRETTY, /* for people to read */
+    ANSWERS_AGENT,  /* as the guest agent answers */
+} AnswersForm;
+
 typedef struct {
     Stream *stream; /* not owned */
-    gboolean pretty;
-    JsonPretty form;
+    AnswersForm form;
+    JsonPretty pretty;
 } Answers;
 
-void answers_init(Answers *answers, Stream *stream, gboolean pretty);
+void answers_init(Answers *answers, Stream *stream, AnswersForm form);
 
 gboolean answers_greeting(Answers *answers, JsonSpan version,
                           gboolean oob) G_GNUC_WARN_UNUSED_RESULT;
@@ -32,6 +38,11 @@ gboolean answers_reply(Answers *answers, JsonSpan id,
                        const EnvelopeReply *reply) G_GNUC_WARN_UNUSED_RESULT;
 gboolean answers_error(Answers *answers, JsonSpan id,
                        const GError *error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* To guest-sync or guest-sync-delimited, as the agent answers them: the latter with 0xFF in front.
+ */
+gboolean answers_sync(Answers *answers, JsonSpan id, gboolean delimited,
+                      gint64 token) G_GNUC_WARN_UNUSED_RESULT;
 
 /* @line: shared by all who hear of it */
 gboolean answers_event(Answers *answers, GBytes *line) G_GNUC_WARN_UNUSED_RESULT;

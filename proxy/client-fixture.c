@@ -87,7 +87,7 @@ static void open_with(Desk *desk, int type, gsize memory)
     world_init(&desk->world);
     desk->reaper = io_timer_new(desk->world.loop, reap, desk);
     desk->client = client_new(desk->world.loop, peer_init_pair(&desk->peer, type), "the client",
-                              FALSE, &ops, desk, &desk->common);
+                              ANSWERS_QMP, &ops, desk, &desk->common);
 }
 
 void desk_open(Desk *desk, int type)

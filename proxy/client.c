@@ -2,7 +2,6 @@
 
 #include "client.h"
 
-#include "answers.h"
 #include "fd-marks.h"
 #include "negotiation.h"
 #include "socket.h"
@@ -169,7 +168,8 @@ static void hand_out(Client *client, const EnvelopeCommand *command, int fd)
 {
     g_autoptr(GError) error = NULL;
 
-    if (g_str_equal(command->name, "qmp_capabilities") && !command->oob) {
+    if (client->answers.form != ANSWERS_AGENT && !command->oob &&
+        g_str_equal(command->name, "qmp_capabilities")) {
         gboolean ignored;
 
         if (negotiation_read(command->arguments, client->oob_offered, &ignored, &error))
@@ -415,7 +415,7 @@ static void set_deadline(Client *client, guint64 us)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, const ClientOps *ops,
+Client *client_new(IoLoop *loop, int fd, const char *peer, AnswersForm form, const ClientOps *ops,
                    gpointer owner, ClientCommon *common)
 {
     const Bounds *bounds = common->bounds;
@@ -435,7 +435,9 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, cons
     client->again = io_timer_new(loop, on_again, client);
     stream_init(&client->stream, &io_stream, client->io, &JSON_SCAN_LIMITS(bounds->request_bytes),
                 &limits, &client->charge);
-    answers_init(&client->answers, &client->stream, pretty);
+    answers_init(&client->answers, &client->stream, form);
+    if (form == ANSWERS_AGENT)
+        client->state = CLIENT_COMMANDING;
     return client;
 }
 
@@ -454,6 +456,7 @@ void client_free(Client *client)
                    fd_marks_take(&client->marks, G_MAXUINT64, &client->common->dropped_fds));
     io_timer_free(client->deadline);
     io_timer_free(client->again);
+    g_clear_pointer(&client->session.sync_id, g_bytes_unref);
     charge_clear(&client->charge);
     g_free(client->peer);
     g_free(client);
@@ -496,9 +499,33 @@ void client_error(Client *client, gboolean oob, JsonSpan id, const GError *error
     answered(client, oob);
 }
 
+void client_ignore(Client *client)
+{
+    answered(client, FALSE);
+}
+
+void client_reply_sync(Client *client, JsonSpan id, gboolean delimited, gint64 token)
+{
+    client_send_sync(client, id, delimited, token);
+    answered(client, FALSE);
+}
+
+void client_send_sync(Client *client, JsonSpan id, gboolean delimited, gint64 token)
+{
+    if (client->state == CLIENT_GONE)
+        return;
+    check_sent(client, answers_sync(&client->answers, id, delimited, token));
+    turn(client);
+}
+
+AnswersForm client_form(const Client *client)
+{
+    return client->answers.form;
+}
+
 void client_event(Client *client, GBytes *text)
 {
-    if (client->state != CLIENT_COMMANDING)
+    if (client->state != CLIENT_COMMANDING || client->answers.form == ANSWERS_AGENT)
         return;
     if (!answers_event(&client->answers, text))
         leave(client, "it does not read its events");

@@ -17,6 +17,7 @@
 
 #pragma once
 
+#include "answers.h"
 #include "bounds.h"
 #include "io.h"
 #include "pending.h"
@@ -46,12 +47,13 @@ typedef struct {
  * client_new:
  * @fd: (transfer full)
  * @peer: who it is, for logs and status
- * @pretty: what it is sent is for people to read
+ * @form: in which it is answered; with ANSWERS_AGENT there is no greeting, no negotiation and no
+ *   event, as on the agent's own channel
  * @common: must outlive the client
  *
  * The client hears nothing before client_greet().
  */
-Client *client_new(IoLoop *loop, int fd, const char *peer, gboolean pretty, const ClientOps *ops,
+Client *client_new(IoLoop *loop, int fd, const char *peer, AnswersForm form, const ClientOps *ops,
                    gpointer owner, ClientCommon *common);
 void client_free(Client *client);
 
@@ -66,6 +68,11 @@ void client_greet(Client *client, JsonSpan version, gboolean oob);
 typedef struct {
     gboolean thaw_on_disconnect;
     guint timeout_seconds; /* for each guest command; 0 for the limit of its class */
+    /* Of one that speaks as to an agent: its last sync, if no agent was there to answer it. */
+    gboolean awaits_sync;
+    gboolean sync_delimited;
+    gint64 sync_token;
+    GBytes *sync_id; /* (nullable) */
 } ClientSession;
 
 ClientSession *client_session(Client *client);
@@ -80,6 +87,15 @@ gpointer client_data(const Client *client);
 /* Answers a command that request() handed out; @id as it was there, @oob likewise. */
 void client_reply(Client *client, gboolean oob, JsonSpan id, const EnvelopeReply *reply);
 void client_error(Client *client, gboolean oob, JsonSpan id, const GError *error);
+
+/* Answers an in-band command with silence, or with what guest-sync returns. */
+void client_ignore(Client *client);
+void client_reply_sync(Client *client, JsonSpan id, gboolean delimited, gint64 token);
+
+/* The same out of turn, for one that was answered with silence. */
+void client_send_sync(Client *client, JsonSpan id, gboolean delimited, gint64 token);
+
+AnswersForm client_form(const Client *client);
 
 /* Passes on an event, if the client has negotiated. @text: the whole line. */
 void client_event(Client *client, GBytes *text);

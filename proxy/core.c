@@ -17,6 +17,7 @@
 #include "introspect.h"
 #include "local.h"
 #include "monitor.h"
+#include "raw-client.h"
 #include "router.h"
 #include "status.h"
 #include "watch.h"
@@ -41,6 +42,7 @@ struct Core {
     Local local;
     Watch watch;
     Introspect introspect;
+    gboolean agent_known; /* it has answered since it was last lost */
     gboolean persist;
     gboolean started;
 
@@ -75,6 +77,11 @@ static gboolean has_thawed(const Pending *pending, const EnvelopeReply *reply)
            reply->kind == ENVELOPE_RETURN;
 }
 
+static gboolean is_silent(const Pending *pending)
+{
+    return pending->guest && (pending->guest->flags & GUEST_FLAG_SILENT);
+}
+
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
     Core *core = pending->owner;
@@ -91,7 +98,9 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
     if (!client)
         return;
     /* 4 back, under the id that was asked with */
-    if (reply)
+    if (reply && is_silent(pending) && client_form(client) == ANSWERS_AGENT)
+        client_ignore(client);
+    else if (reply)
         client_reply(client, pending->oob, pending_id(pending), reply);
     else
         client_error(client, pending->oob, pending_id(pending), error);
@@ -212,6 +221,15 @@ static void ask_agent(Core *core, Client *client, Pending *pending)
         pending_fail(pending, "There is no guest agent's channel; %s was not sent", pending->name);
 }
 
+/* Brought into step again, it is still the same. */
+static gboolean agent_is_up(const Core *core)
+{
+    AgentState state = core->lane ? agent_lane_state(core->lane) : AGENT_OFFLINE;
+
+    return state == AGENT_READY || state == AGENT_BUSY || state == AGENT_FROZEN ||
+           (state == AGENT_SYNCING && core->agent_known);
+}
+
 static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command, int fd)
 {
     Core *core = owner;
@@ -219,6 +237,12 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
     PendingDone done = route == ROUTE_MERGE ? core_reply_merged : core_reply;
     Pending *pending;
 
+    /* 0 what a client that takes us for the agent is answered here */
+    if (client_form(client) == ANSWERS_AGENT &&
+        raw_client_request(client, command, agent_is_up(core))) {
+        client_drop_fd(&core->crowd.common, fd);
+        return;
+    }
     /* 1 the asker pays for what is kept of it */
     pending = pending_new(command, client_charge(client), done, core, client);
     if (!pending) {
@@ -402,7 +426,7 @@ static void greet(Client *client, gpointer data)
 {
     Core *core = data;
 
-    if (client_data(client))
+    if (client_data(client) || client_form(client) == ANSWERS_AGENT)
         return;
     client_set_data(client, least_used(core));
     client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
@@ -450,6 +474,7 @@ static void on_agent_synced(gpointer owner)
 {
     Core *core = owner;
 
+    core->agent_known = TRUE;
     freeze_agent_synced(&core->freeze);
     ask_guest_info(core);
 }
@@ -458,7 +483,14 @@ static void on_agent_lost(gpointer owner)
 {
     Core *core = owner;
 
+    core->agent_known = FALSE;
     introspect_forget_agent(&core->introspect);
+}
+
+static void wake_raw_client(Client *client, gpointer unused)
+{
+    if (client_form(client) == ANSWERS_AGENT)
+        raw_client_agent_is_up(client);
 }
 
 /* Of our own making: nothing in it comes from the guest. */
@@ -472,6 +504,8 @@ static void on_agent_changed(gpointer owner, const char *state)
     message_event(line, "GUEST_AGENT_STATE", (JsonSpan){data->str, data->len}, g_get_real_time());
     tell(core, NULL, line->str, line->len);
     local_agent_changed(&core->local);
+    if (agent_is_up(core))
+        crowd_foreach(&core->crowd, wake_raw_client, NULL);
 }
 
 static void on_freeze_changed(gpointer owner, const char *data)
@@ -553,7 +587,13 @@ gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 
 gboolean core_add_listener(Core *core, const Address *address, GError **error)
 {
-    return crowd_add_entrance(&core->crowd, address, error);
+    return crowd_add_entrance(&core->crowd, address, address->pretty ? ANSWERS_PRETTY : ANSWERS_QMP,
+                              error);
+}
+
+gboolean core_add_agent_listener(Core *core, const Address *address, GError **error)
+{
+    return crowd_add_entrance(&core->crowd, address, ANSWERS_AGENT, error);
 }
 
 void core_set_freeze_lease(Core *core, guint seconds)

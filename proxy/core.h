@@ -39,6 +39,10 @@ void core_free(Core *core);
 gboolean core_add_listener(Core *core, const Address *address,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* For clients that speak the guest agent's own protocol. */
+gboolean core_add_agent_listener(Core *core, const Address *address,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Another monitor of the same QEMU, for clients to be spread over. */
 gboolean core_add_monitor(Core *core, const Address *address,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -59,19 +59,20 @@ static void on_came(gpointer data, Entrance *entrance, int fd, const char *peer)
         return;
     }
     socket_keep_alive(fd, (guint)crowd->common.bounds->keepalive_seconds);
-    client = client_new(crowd->loop, fd, peer, entrance_address(entrance)->pretty,
+    client = client_new(crowd->loop, fd, peer, (AnswersForm)entrance_kind(entrance),
                         &crowd->ops->client, crowd->owner, &crowd->common);
     g_queue_push_tail(&crowd->clients, client);
     entrance_let_in(entrance, client);
     crowd->ops->came(crowd->owner, client);
 }
 
-gboolean crowd_add_entrance(Crowd *crowd, const Address *address, GError **error)
+gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form, GError **error)
 {
     Entrance *entrance = entrance_new(crowd->loop, address, on_came, crowd, error);
 
     if (!entrance)
         return FALSE;
+    entrance_set_kind(entrance, form);
     g_ptr_array_add(crowd->entrances, entrance);
     return TRUE;
 }

@@ -50,7 +50,8 @@ void crowd_clear(Crowd *crowd);
 /* The account of all together has another limit from now on. */
 void crowd_set_total(Crowd *crowd, gsize bytes);
 
-gboolean crowd_add_entrance(Crowd *crowd, const Address *address,
+/* @form: in which clients from there are answered */
+gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Whether an entrance waits for its first client. */

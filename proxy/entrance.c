@@ -19,6 +19,7 @@ struct Entrance {
     Link *link;           /* (nullable): where we go to one */
     gconstpointer client; /* (nullable): the last one, until it has left */
     gboolean visited;     /* somebody was let in */
+    int kind;             /* the owner's */
 };
 
 static void on_accepted(gpointer data, int fd, const char *peer)
@@ -119,6 +120,16 @@ void entrance_left(Entrance *entrance, gconstpointer client)
 gboolean entrance_is_awaited(const Entrance *entrance)
 {
     return entrance->address->wait && !entrance->visited;
+}
+
+void entrance_set_kind(Entrance *entrance, int kind)
+{
+    entrance->kind = kind;
+}
+
+int entrance_kind(const Entrance *entrance)
+{
+    return entrance->kind;
 }
 
 const Address *entrance_address(const Entrance *entrance)

@@ -56,4 +56,8 @@ gboolean entrance_is_awaited(const Entrance *entrance);
 /* As it was given. */
 const Address *entrance_address(const Entrance *entrance);
 
+/* For the owner: what kind of clients come from there; 0 until it is set. */
+void entrance_set_kind(Entrance *entrance, int kind);
+int entrance_kind(const Entrance *entrance);
+
 G_END_DECLS

@@ -148,24 +148,38 @@ QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
     return g_steal_pointer(&self);
 }
 
-gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error)
-{
-    g_autoptr(Address) parsed = NULL;
-    GError *cause = NULL;
+typedef gboolean (*AddAddress)(Core *core, const Address *address, GError **error);
 
-    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
-    g_return_val_if_fail(address != NULL, FALSE);
+static gboolean add_listener(QgaProxy *self, const char *text, AddAddress add, GError **error)
+{
+    g_autoptr(Address) address = NULL;
+    GError *cause = NULL;
 
     if (has_stopped(self, error))
         return FALSE;
-    parsed = parse(address, TRUE, error);
-    if (!parsed)
+    address = parse(text, TRUE, error);
+    if (!address)
         return FALSE;
-    if (!core_add_listener(self->core, parsed, &cause)) {
-        pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
-        return FALSE;
-    }
-    return TRUE;
+    if (add(self->core, address, &cause))
+        return TRUE;
+    pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
+    return FALSE;
+}
+
+gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(address != NULL, FALSE);
+
+    return add_listener(self, address, core_add_listener, error);
+}
+
+gboolean qga_proxy_add_agent_listener(QgaProxy *self, const char *address, GError **error)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(address != NULL, FALSE);
+
+    return add_listener(self, address, core_add_agent_listener, error);
 }
 
 gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)

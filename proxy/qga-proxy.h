@@ -85,6 +85,18 @@ QGA_PROXY_API QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GE
 QGA_PROXY_API gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error);
 
 /**
+ * qga_proxy_add_agent_listener:
+ * @address: where clients come from that speak the guest agent's own protocol
+ *
+ * Each finds what looks like an agent's channel of its own: no greeting, its syncs are answered,
+ * its commands go to the agent like everybody's, and where no agent is there it hears nothing.
+ *
+ * Returns: %FALSE, with @error set, where the address is not usable
+ */
+QGA_PROXY_API gboolean qga_proxy_add_agent_listener(QgaProxy *self, const char *address,
+                                                    GError **error);
+
+/**
  * qga_proxy_add_monitor:
  * @monitor: address of another QMP socket of the same QEMU
  *

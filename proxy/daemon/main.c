@@ -22,6 +22,7 @@ typedef struct {
     char **monitors;
     char *agent;
     char **listeners;
+    char **agent_listeners;
     char *name;
     char *log_level;
     char *state_directory;
@@ -35,6 +36,7 @@ static void options_clear(Options *options)
 {
     g_strfreev(options->monitors);
     g_strfreev(options->listeners);
+    g_strfreev(options->agent_listeners);
     g_strfreev(options->limits);
     g_free(options->state_directory);
     g_free(options->freeze_lease);
@@ -115,6 +117,8 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "ADDR"},
         {"listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->listeners,
          "Where QMP clients come from; may be given several times", "ADDR"},
+        {"agent-listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->agent_listeners,
+         "Where clients of the agent's own protocol come from", "ADDR"},
         {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_directory,
          "Where a freeze is put on record, to be thawed after a crash", "DIR"},
         {"freeze-lease", 0, 0, G_OPTION_ARG_STRING, &options->freeze_lease,
@@ -147,7 +151,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
     }
     if (options->version)
         return TRUE;
-    if (!options->monitors || !options->listeners) {
+    if (!options->monitors || (!options->listeners && !options->agent_listeners)) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
                     "--qmp and --listen are needed: where QEMU is, and where clients connect");
         return FALSE;
@@ -191,8 +195,11 @@ static QgaProxy *start(const Options *options, GError **error)
     for (char **limit = options->limits; limit && *limit; limit++)
         if (!qga_proxy_set_limit(proxy, *limit, error))
             return NULL;
-    for (char **listener = options->listeners; *listener; listener++)
+    for (char **listener = options->listeners; listener && *listener; listener++)
         if (!qga_proxy_add_listener(proxy, *listener, error))
+            return NULL;
+    for (char **listener = options->agent_listeners; listener && *listener; listener++)
+        if (!qga_proxy_add_agent_listener(proxy, *listener, error))
             return NULL;
     qga_proxy_start(proxy);
     return g_steal_pointer(&proxy);

@@ -6,7 +6,7 @@ import functools
 import json
 import unittest
 
-from harness import Deadline, Guest, Proxy, port_is_free
+from harness import AgentChannel, Deadline, Guest, Proxy, port_is_free
 
 HELLO = b"hello world!\n"
 HELLO_BASE64 = "aGVsbG8gd29ybGQhCg=="
@@ -262,6 +262,18 @@ class Direct:
         self.says('{"execute":"guest-ping"}', '{"return": {}}')
 
 
+class Private(Direct):
+    """An agent's channel as the proxy offers it, which cannot be told from the agent's own."""
+
+    @classmethod
+    def connect(cls):
+        path = str(cls.guest.directory / "raw.sock")
+        cls.proxy = cls.enterClassContext(Proxy(cls.guest, cls.method, arguments=["--agent-listen", f"unix:{path}"]))
+        client = cls.enterClassContext(AgentChannel.connect(path, "the proxy's agent"))
+        client.sync()
+        return client
+
+
 class Proxied:
     """As commands of a QMP server."""
 
@@ -305,6 +317,15 @@ class ProxiedVirtioSerial(Proxied, Transcripts, unittest.TestCase):
 
 
 class ProxiedIsaSerial(Proxied, Transcripts, unittest.TestCase):
+    method = "isa-serial"
+
+
+class PrivateVirtioSerial(Private, Transcripts, unittest.TestCase):
+    pass
+
+
+class PrivateStockIsaSerial(Private, Transcripts, unittest.TestCase):
+    agent = "qemu-ga"
     method = "isa-serial"
 
 

@@ -21,9 +21,9 @@ MAX_FUNCTION_LINES = 80
 
 # ---- Areas ---------------------------------------------------------------------------------------
 
-ENDPOINTS = {"client", "upstream", "agent-lane", "listener", "raw-client"}
+ENDPOINTS = {"client", "upstream", "agent-lane", "listener"}
 PLUMBING = {"io", "dial", "entrance", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
-CORE = {"core", "crowd", "freeze", "local", "monitor", "watch"}  # what knows several endpoints
+CORE = {"core", "crowd", "freeze", "local", "monitor", "raw-client", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {

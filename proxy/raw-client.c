@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "raw-client.h"
+
+#include "common/qmp-error.h"
+
+/* Returns: whether it is a sync that can be answered: one that cannot is for the agent to refuse */
+static gboolean read_sync(const EnvelopeCommand *command, gboolean *ret_delimited,
+                          gint64 *ret_token)
+{
+    JsonWalk walk = json_read_walk(command->arguments);
+    JsonSpan key, value;
+
+    *ret_delimited = g_str_equal(command->name, "guest-sync-delimited");
+    return (*ret_delimited || g_str_equal(command->name, "guest-sync")) &&
+           json_read_member(&walk, &key, &value) && json_read_is(key, "id") &&
+           json_read_int64(value, ret_token) && !json_read_member(&walk, &key, &value);
+}
+
+static void refuse(Client *client, const EnvelopeCommand *command)
+{
+    g_autoptr(GError) error = g_error_new(QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
+                                          "The command %s has not been found", command->name);
+
+    client_error(client, FALSE, command->id, error);
+}
+
+gboolean raw_client_request(Client *client, const EnvelopeCommand *command, gboolean up)
+{
+    ClientSession *session = client_session(client);
+    gboolean delimited;
+    gint64 token;
+
+    if (read_sync(command, &delimited, &token)) {
+        g_clear_pointer(&session->sync_id, g_bytes_unref);
+        session->awaits_sync = !up;
+        session->sync_delimited = delimited;
+        session->sync_token = token;
+        if (up)
+            client_reply_sync(client, command->id, delimited, token);
+        else if (command->id.text)
+            session->sync_id = g_bytes_new(command->id.text, command->id.len);
+    } else if (up && g_str_has_prefix(command->name, "guest-")) {
+        return FALSE;
+    } else if (up) {
+        refuse(client, command);
+    }
+    if (!up)
+        client_ignore(client);
+    return TRUE;
+}
+
+void raw_client_agent_is_up(Client *client)
+{
+    ClientSession *session = client_session(client);
+    g_autoptr(GBytes) kept = g_steal_pointer(&session->sync_id);
+    JsonSpan id = JSON_SPAN_NONE;
+
+    if (!session->awaits_sync)
+        return;
+    session->awaits_sync = FALSE;
+    if (kept)
+        id = (JsonSpan){g_bytes_get_data(kept, NULL), g_bytes_get_size(kept)};
+    client_send_sync(client, id, session->sync_delimited, session->sync_token);
+}
