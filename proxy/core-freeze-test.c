@@ -344,6 +344,26 @@ static void test_agent_restarts(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&owner);
 }
 
+/* Whoever answers behind a doubt may be another, of a guest that was booted meanwhile. */
+static void test_found_thawed(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer owner;
+
+    freeze_by(fixture, &owner);
+    core_send(fixture, &fixture->agent, "]");
+    sync_agent(fixture);
+    agent_does(fixture, STATUS, "\"frozen\"");
+    agent_does(fixture, "{\"execute\":\"guest-info\"}", "{}");
+    assert_freeze(fixture, "frozen");
+    core_send(fixture, &fixture->agent, "]");
+    sync_agent(fixture);
+    agent_does(fixture, STATUS, "\"thawed\"");
+    assert_freeze(fixture, "thawed");
+    core_send(fixture, &owner, THAW);
+    assert_heard(&owner, "the guest was reset or thawed itself");
+    peer_clear(&owner);
+}
+
 /* Nothing of it is left after a reset. */
 static void test_reset(CoreFixture *fixture, gconstpointer unused)
 {
@@ -508,6 +528,7 @@ int main(int argc, char **argv)
     ADD("/core-freeze/freeze-unanswered", set_up, test_freeze_unanswered);
     ADD("/core-freeze/thaw-unanswered", set_up, test_thaw_unanswered);
     ADD("/core-freeze/agent-restarts", set_up, test_agent_restarts);
+    ADD("/core-freeze/found-thawed", set_up, test_found_thawed);
     ADD("/core-freeze/reset", set_up, test_reset);
     ADD("/core-freeze/refused", set_up, test_refused);
     ADD("/core-freeze/nothing-frozen", set_up, test_nothing_frozen);

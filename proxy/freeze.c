@@ -449,11 +449,24 @@ void freeze_guest_started(Freeze *freeze)
         become_thawed(freeze, THAW_GUEST);
 }
 
+/* Another agent, or another boot of the guest, need not know of the freeze. */
+static void on_status_seen(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Freeze *freeze = pending->owner;
+
+    freeze->asking = FALSE;
+    status_was_answered(freeze, reply);
+    if (freeze->state == FREEZE_THAWING)
+        try_thaw(freeze);
+}
+
 void freeze_agent_synced(Freeze *freeze)
 {
     freeze->needs_sync = FALSE;
     if (freeze->state == FREEZE_THAWING)
         try_thaw(freeze);
+    else if (freeze->state == FREEZE_FROZEN && !freeze->asking)
+        ask(freeze, "guest-fsfreeze-status", on_status_seen);
 }
 
 gboolean freeze_renew(Freeze *freeze, guint seconds)
