@@ -115,6 +115,30 @@ static void test_owned(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&other);
 }
 
+/* Freezes that are refused while one is under way, by whichever check, leave that one as it is. */
+static void test_second_while_freezing(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *id = NULL;
+    Peer owner, other;
+
+    core_connect_negotiated(fixture, &other, TRUE);
+    core_connect_negotiated(fixture, &owner, FALSE);
+    core_send(fixture, &owner, FREEZE);
+    id = fake_agent_take(&fixture->agent, FREEZE);
+    core_send(fixture, &other, FREEZE);
+    assert_heard(&other, "has been disabled: the guest is freezing by unix:");
+    assert_freeze(fixture, "freezing");
+    core_send(fixture, &other, "{\"exec-oob\":\"guest-fsfreeze-freeze\"}");
+    assert_heard(&other, "does not support OOB");
+    assert_freeze(fixture, "freezing");
+    fake_agent_return(&fixture->agent, id, "2");
+    world_settle(&fixture->world);
+    assert_heard(&owner, "{\"return\": 2}");
+    assert_freeze(fixture, "frozen");
+    peer_clear(&owner);
+    peer_clear(&other);
+}
+
 /* Clients that connect for each command cannot be told apart: the freeze stays without its owner,
  * and anybody may thaw it. */
 static void test_owner_leaves(CoreFixture *fixture, gconstpointer unused)
@@ -474,6 +498,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("/core-freeze/owned", set_up, test_owned);
+    ADD("/core-freeze/second-while-freezing", set_up, test_second_while_freezing);
     ADD("/core-freeze/owner-leaves", set_up, test_owner_leaves);
     ADD("/core-freeze/thaw-on-disconnect", set_up, test_thaw_on_disconnect);
     ADD("/core-freeze/left-freezing", set_up, test_left_freezing);

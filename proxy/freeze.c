@@ -297,6 +297,7 @@ static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
         return;
     }
     freeze->state = FREEZE_FREEZING;
+    freeze->let_in = pending;
     own(freeze, pending->asker, by);
     if (!freeze->record) {
         send_freeze(freeze, pending);
@@ -365,12 +366,14 @@ static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, cons
     }
 }
 
+/* One that was refused here was none: it says nothing of the one that is under way. */
 static void freeze_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
     gint64 count = 0;
 
-    if (freeze->state != FREEZE_FREEZING || freeze->asking)
+    if (pending != freeze->let_in)
         return;
+    freeze->let_in = NULL;
     if (!pending->sent) {
         become_thawed(freeze, THAW_ASKED);
     } else if (!pending->answered) {

@@ -52,6 +52,7 @@ typedef struct {
 
     FreezeState state;
     Pending *held;         /* (nullable): the freeze that waits for its record */
+    const Pending *let_in; /* (nullable): the freeze that is FREEZING, not one that was refused */
     gboolean thaw_at_once; /* the owner left before the freeze was answered, and wants it thawed */
     gboolean stopped;      /* the proxy ends: what fails now says nothing of the guest */
     gpointer client;       /* (nullable): the owner, while it is connected */
