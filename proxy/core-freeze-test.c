@@ -41,6 +41,15 @@ static void assert_heard(Peer *client, const char *needle)
         g_error("'%s' is not in '%s'", needle, came);
 }
 
+static void assert_thaws(CoreFixture *fixture, guint count)
+{
+    g_autofree char *status = core_status(fixture->core);
+    g_autofree char *part = g_strdup_printf("\"thaws\": %u}", count);
+
+    if (!strstr(status, part))
+        g_error("'%s' is not in '%s'", part, status);
+}
+
 static void assert_freeze(CoreFixture *fixture, const char *state)
 {
     g_autofree char *status = core_status(fixture->core);
@@ -482,6 +491,7 @@ static void test_found(CoreFixture *fixture, gconstpointer unused)
     agent_does(fixture, THAW, "2");
     agent_does(fixture, STATUS, "\"thawed\"");
     assert_freeze(fixture, "thawed");
+    assert_thaws(fixture, 1);
     core_send(fixture, &client, THAW);
     assert_heard(&client, "the proxy was started anew");
     while (g_file_test(file, G_FILE_TEST_EXISTS))

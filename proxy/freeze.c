@@ -510,6 +510,7 @@ void freeze_set_record(Freeze *freeze, Record *record)
         return;
     freeze->state = FREEZE_THAWING;
     freeze->reason = THAW_RESTART;
+    freeze->thaws++;
     freeze->since_us = g_get_real_time();
     g_free(freeze->by);
     freeze->by = g_strdup("a client of a former proxy");

@@ -8,6 +8,8 @@
 #include "record.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 typedef struct {
     char *folder;
@@ -101,6 +103,56 @@ static void test_no_directory(Fixture *fixture, gconstpointer unused)
     g_assert_cmpstr(error->message, ==, "'/nonexistent' is no directory");
 }
 
+/* That there is one counts: who wrote it may have been killed in the middle. */
+static void test_begun(Fixture *fixture, gconstpointer unused)
+{
+    g_autofree char *path = g_build_filename(fixture->folder, "vm-vm%2F1%20%C3%A4.frozen", NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_file_set_contents(path, "", 0, &error));
+    assert_found(fixture, "");
+    record_erase(fixture->record);
+    g_clear_pointer(&fixture->record, record_free);
+    assert_found(fixture, NULL);
+}
+
+/* While it is written there is no other file, which nobody would remove if the proxy were killed.
+ */
+static void test_alone(Fixture *fixture, gconstpointer unused)
+{
+    guint seen = 0;
+
+    record_write(fixture->record, "x", on_done, fixture);
+    while (fixture->log->len == 0) {
+        g_autoptr(GDir) dir = g_dir_open(fixture->folder, 0, NULL);
+        const char *name;
+
+        while ((name = g_dir_read_name(dir)) != NULL) {
+            g_assert_cmpstr(name, ==, "vm-vm%2F1%20%C3%A4.frozen");
+            seen++;
+        }
+        g_main_context_iteration(NULL, FALSE);
+    }
+    g_test_message("seen %u times", seen);
+    record_erase(fixture->record);
+}
+
+/* What does not fit is not left there in part. */
+static void test_full(Fixture *fixture, gconstpointer unused)
+{
+    struct rlimit before;
+
+    signal(SIGXFSZ, SIG_IGN);
+    g_assert_no_errno(getrlimit(RLIMIT_FSIZE, &before));
+    g_assert_no_errno(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1, before.rlim_max}));
+    record_write(fixture->record, "xyz", on_done, fixture);
+    while (fixture->log->len == 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_no_errno(setrlimit(RLIMIT_FSIZE, &before));
+    g_assert_true(g_str_has_suffix(fixture->log->str, ".frozen': File too large"));
+    assert_found(fixture, NULL);
+}
+
 /* The disk is full, or the directory gone: said, and the freeze is not sent then. */
 static void test_cannot_write(Fixture *fixture, gconstpointer unused)
 {
@@ -120,6 +172,9 @@ int main(int argc, char **argv)
     ADD("/record/life", test_life);
     ADD("/record/order", test_order);
     ADD("/record/no-directory", test_no_directory);
+    ADD("/record/begun", test_begun);
+    ADD("/record/alone", test_alone);
+    ADD("/record/full", test_full);
     ADD("/record/cannot-write", test_cannot_write);
     return g_test_run();
 }
