@@ -3,7 +3,7 @@
 
 import unittest
 
-from harness import Guest
+from harness import Guest, TimedOut
 from harness.agent import AgentError
 
 HOOK = r"""printf '#!/bin/sh\necho $1 >> /run/hook.log\nsleep 1000 &\n' > /run/hook; chmod +x /run/hook"""
@@ -14,7 +14,7 @@ class Idle:
 
     @classmethod
     def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(method=cls.method))
+        cls.guest = cls.enterClassContext(Guest(method=cls.method, agent_options=["-v", "-l/run/agent.log"]))
 
     def connect(self):
         agent = self.enterContext(self.guest.connect_agent(self.method))
@@ -45,6 +45,32 @@ class Idle:
 
 class IdleVirtioSerial(Idle, unittest.TestCase):
     method = "virtio-serial"
+
+    def close(self, agent):
+        """Closes the port and waits until the agent knows."""
+        self.guest.shell("> /run/agent.log")
+        agent.close()
+        self.guest.wait_until("grep -q 'connection ends' /run/agent.log")
+
+    def test_first_request_is_answered(self):
+        """Nobody has to ask twice, though a host's first bytes may be there before the news that it has come."""
+        for number in range(10):
+            with self.guest.connect_agent() as agent:
+                agent.send_command("guest-sync-delimited", {"id": number})
+                self.assertEqual(agent.read_line(30), b'\xff{"return": %d}' % number)
+                self.close(agent)
+
+    def test_unread_replies_are_not_for_the_next_host(self):
+        """They go with the host that did not read them, which the agent notices though it waits to be read."""
+        agent = self.connect()
+        request = b'{"execute": "guest-info", "id": "%s"}' % (4000 * b"x")  # the longer, the fewer fit into the port
+        with self.assertRaises(TimedOut):
+            agent.send(request * 10000, timeout=5)
+        self.guest.wait_until("n=$(wc -l < /run/agent.log); sleep 1; [ $n = $(wc -l < /run/agent.log) ]")
+        self.close(agent)
+        with self.guest.connect_agent() as agent:
+            agent.send_command("guest-sync-delimited", {"id": 5})
+            self.assertEqual(agent.read_line(30), b'\xff{"return": 5}')
 
 
 class IdleIsaSerial(Idle, unittest.TestCase):
