@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes scripts for tests/fuzz/proxy-fuzz.c, one for each thing that can happen: make-proxy-scripts.py [--check] FOLDER
+"""Writes scripts for tests/fuzz/proxy-fuzz, one for each thing that can happen: make-proxy-scripts.py [--check] FOLDER
 
 The files are committed, among those that the fuzzer has found, whose names are 40 hexadecimal digits; --check tells
-whether they are what this script says. The numbers of steps and commands are read from proxy-fuzz.c itself."""
+whether they are what this script says. The numbers of steps and commands are read from fuzz-script.c."""
 
 import re
 import sys
 from pathlib import Path
 
-SOURCE = (Path(__file__).resolve().parent.parent / "fuzz" / "proxy-fuzz.c").read_text()
+SOURCE = (Path(__file__).resolve().parent.parent / "fuzz" / "fuzz-script.c").read_text()
 
 
 def table(begin, entry):
@@ -51,7 +51,7 @@ def event(name, part="", monitor=0):
 
 
 def connect(who):
-    return step("connect_client", who)
+    return step("connect", who)
 
 
 def negotiate(who, oob=False):
@@ -250,7 +250,7 @@ SCRIPTS = {
                              command(B, "guest-ping", ident=3), event("DEVICE_DELETED"), agent_answers(ODD),
                              qemu_answers(), qemu_answers(True), command(B, "query-commands"), leave(B), passes(3000),
                              negotiate(B), command(B, "quit"), serve(2), dialled=True),
-    "client-refused": script(leave(A), step("connect_client", 2), serve(), tight=True),
+    "client-refused": script(leave(A), step("connect", 2), serve(), tight=True),
     "client-many-faults": script(hold(3), client_says(A, "[]" * 120), client_says(B, "[]" * 50), command(A, "quit"),
                                  serve(2)),
     "client-fault-ahead": script(hold(3), command(A, "quit"), client_says(A, "[}"), command(A, "quit", fd=True),

@@ -238,7 +238,7 @@ static gboolean is_sent_again(const FuzzAgent *agent, const EnvelopeCommand *com
 {
     const Question *last = agent->question;
 
-    return last && last->with_id && last->refused && !command->id.text &&
+    return last && last->with_id && (last->refused || agent->was_slow) && !command->id.text &&
            g_str_equal(last->name, command->name);
 }
 
