@@ -343,19 +343,26 @@ static void check_merged(Ledger *ledger, Request *request, const EnvelopeReply *
         fuzz_fail("%s brought no list", request->words);
 }
 
+static gboolean has_form(GPtrArray *forms, const char *form)
+{
+    return g_ptr_array_find_with_equal_func(forms, form, g_str_equal, NULL);
+}
+
 /* An agent that takes no id is believed by order: anything that it has said may be it. */
 static gboolean was_said(const Ledger *ledger, const Request *request, const char *form)
 {
-    if ((request->question ? !request->question->with_id : ledger->by_order) &&
-        g_ptr_array_find_with_equal_func(ledger->spoken, form, g_str_equal, NULL))
-        return TRUE;
-    for (guint i = 0; i < ledger->questions->len; i++) {
-        const Question *question = ledger->questions->pdata[i];
+    const Question *mine = request->question;
 
-        if (question == request->question ||
-            (question->vague && request->vague && g_str_equal(question->words, request->words)))
-            if (g_ptr_array_find_with_equal_func(question->said, form, g_str_equal, NULL))
-                return TRUE;
+    if ((mine ? !mine->with_id : ledger->by_order) && has_form(ledger->spoken, form))
+        return TRUE;
+    if (mine && has_form(mine->said, form))
+        return TRUE;
+    for (guint i = 0; i < ledger->questions->len && request->vague; i++) {
+        const Question *other = ledger->questions->pdata[i];
+
+        if (other->vague && g_str_equal(other->words, request->words) &&
+            has_form(other->said, form))
+            return TRUE;
     }
     return FALSE;
 }

@@ -83,21 +83,21 @@ void memory_net_close(int fd)
         descriptor->line->closed = TRUE;
 }
 
-int __real_close(int fd);
-gboolean __real_g_close(gint fd, GError **error);
+int real_close(int fd) __asm__("__real_close");
+gboolean real_g_close(gint fd, GError **error) __asm__("__real_g_close");
 
-int __wrap_close(int fd)
+int memory_net_wrap_close(int fd)
 {
     if (fd < FIRST_FD)
-        return __real_close(fd);
+        return real_close(fd);
     memory_net_close(fd);
     return 0;
 }
 
-gboolean __wrap_g_close(gint fd, GError **error)
+gboolean memory_net_wrap_g_close(gint fd, GError **error)
 {
     if (fd < FIRST_FD)
-        return __real_g_close(fd, error);
+        return real_g_close(fd, error);
     memory_net_close(fd);
     return TRUE;
 }

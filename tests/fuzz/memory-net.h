@@ -83,7 +83,8 @@ gsize memory_line_read(MemoryLine *line, gpointer buffer, gsize size, int *ret_f
 gsize memory_line_write(MemoryLine *line, const char *bytes, gsize len, int fd);
 
 /* For the linker's --wrap, which looks at shared libraries too. */
-__attribute__((visibility("default"))) int __wrap_close(int fd);
-__attribute__((visibility("default"))) gboolean __wrap_g_close(gint fd, GError **error);
+#define MEMORY_NET_WRAP(name) __asm__("__wrap_" name) __attribute__((visibility("default")))
+int memory_net_wrap_close(int fd) MEMORY_NET_WRAP("close");
+gboolean memory_net_wrap_g_close(gint fd, GError **error) MEMORY_NET_WRAP("g_close");
 
 G_END_DECLS
