@@ -188,6 +188,10 @@ void fuzz_agent_answer(FuzzAgent *agent, FuzzAgentAnswer answer, const char *val
         answer != FUZZ_AGENT_NO_ID && answer != FUZZ_AGENT_REFUSED_ID)
         agent->owed = question;
     agent->busy = FALSE;
+    if (g_str_has_prefix(question->name, "guest-fsfreeze-freeze"))
+        agent->frozen = TRUE;
+    if (g_str_equal(question->name, "guest-fsfreeze-thaw"))
+        agent->frozen = FALSE;
     fuzz_agent_say(agent, text->str, text->len);
     if (answer == FUZZ_AGENT_TWICE)
         fuzz_agent_say(agent, text->str, text->len);
@@ -200,13 +204,22 @@ static gboolean is_silent(const Question *question)
     return command && (command->flags & GUEST_FLAG_SILENT);
 }
 
+static void serve_command(FuzzAgent *agent)
+{
+    const char *name = agent->question->name;
+
+    if (g_str_equal(name, "guest-info"))
+        fuzz_agent_answer(agent, FUZZ_AGENT_INFO, NULL);
+    else if (g_str_equal(name, "guest-fsfreeze-status"))
+        fuzz_agent_answer(agent, FUZZ_AGENT_RETURN, agent->frozen ? "\"frozen\"" : "\"thawed\"");
+    else
+        fuzz_agent_answer(agent, FUZZ_AGENT_RETURN, NULL);
+}
+
 void fuzz_agent_serve(FuzzAgent *agent)
 {
     if (agent->question && agent->busy && !is_silent(agent->question))
-        fuzz_agent_answer(agent,
-                          g_str_equal(agent->question->name, "guest-info") ? FUZZ_AGENT_INFO
-                                                                           : FUZZ_AGENT_RETURN,
-                          NULL);
+        serve_command(agent);
     if (!agent->synced)
         fuzz_agent_sync(agent);
 }

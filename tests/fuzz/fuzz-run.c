@@ -268,11 +268,13 @@ static void make_honest(FuzzRun *run)
     fuzz_run_pass_ms(run, 1000);
 }
 
-/* A machine that was paused runs again: as long as it is, commands for the guest wait. */
+/* A machine that was paused runs again, and a guest that slept is there: until then, commands for
+ * it wait. */
 static void resume(FuzzRun *run)
 {
     static const char text[] =
-        "{\"timestamp\": {\"seconds\": 0, \"microseconds\": 0}, \"event\": \"RESUME\"}\r\n";
+        "{\"timestamp\": {\"seconds\": 0, \"microseconds\": 0}, \"event\": \"RESUME\"}\r\n"
+        "{\"timestamp\": {\"seconds\": 0, \"microseconds\": 0}, \"event\": \"RESET\"}\r\n";
 
     for (guint i = 0; i < run->stage.monitors; i++)
         if (run->qemus[i]->ready)

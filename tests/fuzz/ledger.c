@@ -77,15 +77,19 @@ gboolean ledger_same(JsonSpan value, const char *text, gboolean pretty)
     return g_string_equal(a, b);
 }
 
-/* What the proxy asks for itself, too. */
-static gboolean is_own(const char *name)
+/* What the proxy asks for itself, too; a blank stands in front of arguments. */
+static gboolean is_own(const char *words)
 {
-    static const char *const names[] = {"query-status",     "query-chardev", "qom-list",
-                                        "qom-get",          "closefd",       "query-commands",
-                                        "query-qmp-schema", "guest-info"};
+    static const char *const whole[] = {
+        "query-status ", "query-chardev ",       "query-commands ",       "query-qmp-schema ",
+        "guest-info ",   "guest-fsfreeze-thaw ", "guest-fsfreeze-status "};
+    static const char *const fronts[] = {"qom-list ", "qom-get ", "closefd "};
 
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        if (g_str_equal(name, names[i]))
+    for (guint i = 0; i < G_N_ELEMENTS(whole); i++)
+        if (g_str_equal(words, whole[i]))
+            return TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(fronts); i++)
+        if (g_str_has_prefix(words, fronts[i]))
             return TRUE;
     return FALSE;
 }
@@ -123,7 +127,7 @@ Request *ledger_ask(Ledger *ledger, guint client, RequestKind kind, const Envelo
         request->name = g_strdup(command->name);
         request->words = words_of(command);
         request->route = route_of(command);
-        request->vague = is_own(command->name);
+        request->vague = is_own(request->words);
     }
     g_ptr_array_add(ledger->requests, request);
     return request;
@@ -220,11 +224,11 @@ Question *ledger_went_up(Ledger *ledger, gboolean to_agent, const EnvelopeComman
     g_ptr_array_add(ledger->questions, question);
     request =
         find_asked(ledger, &(Sought){to_agent, command->id.text != NULL, prompt, question->words});
-    question->vague = is_own(command->name) || (request && (request->vague || request->muddled));
+    question->vague = is_own(question->words) || (request && (request->vague || request->muddled));
     question->carries = fd >= 0;
     question->request = request;
     if (!request) {
-        if (!is_own(command->name) && ledger->doubts == 0)
+        if (!is_own(question->words) && ledger->doubts == 0)
             fuzz_fail("nobody asked for %s, or it went up twice", question->words);
         return question;
     }
