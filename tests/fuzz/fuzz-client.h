@@ -34,8 +34,9 @@ typedef struct {
     gboolean negotiated;
     gboolean wants_oob; /* was asked for with the negotiation that is under way */
     gboolean oob;
-    gboolean muddled;  /* it has used an id twice: who is answered cannot be told */
-    gboolean was_slow; /* it did not always read at once */
+    gboolean muddled;   /* it has used an id twice: who is answered cannot be told */
+    gboolean finishing; /* its monitor was lost */
+    gboolean was_slow;  /* it did not always read at once */
     gboolean gone;
 } FuzzClient;
 

@@ -166,7 +166,8 @@ static gboolean is_unsent(const Request *request, const Sought *sought)
 }
 
 /* The first that is not sent, of those who wait for it; else of those who do not any more. Of one
- * client that asks the same again and again, the first is meant: then it is not vague. */
+ * client that asks the same again and again, the first is meant: then it is not vague, unless
+ * that may have been answered. */
 static Request *find_asked(const Ledger *ledger, const Sought *sought)
 {
     Request *found = NULL;
@@ -176,7 +177,8 @@ static Request *find_asked(const Ledger *ledger, const Sought *sought)
 
         if (!may_be_asked(ledger, request, sought))
             continue;
-        if (found && (request->client != found->client || request->oob || found->answered))
+        if (found &&
+            (request->client != found->client || request->oob || found->answered || found->late))
             found->vague = request->vague = TRUE;
         if ((!found || (found->answered && !request->answered)) && is_unsent(request, sought))
             found = request;
@@ -238,7 +240,8 @@ Question *ledger_went_up(Ledger *ledger, gboolean to_agent, const EnvelopeComman
         fuzz_fail("%s went up though its client had left", question->words);
     if (!question->vague && !request->unsure) {
         check_fd(request, fd);
-        check_order(ledger, request);
+        if (prompt)
+            check_order(ledger, request);
     }
     request->vague |= question->vague;
     request->question = question;
@@ -292,22 +295,33 @@ static gboolean answers(const Question *question, const Request *request,
            ledger_same(reply->value, question->value, request->pretty);
 }
 
+static void swap_questions(Request *request, Question *question)
+{
+    Question *mine = request->question;
+    Request *other = question->request;
+    guint sent = request->sent;
+
+    request->question = question;
+    request->sent = other ? other->sent : 1;
+    question->request = request;
+    if (other) {
+        other->question = mine;
+        other->sent = sent;
+    }
+    if (mine)
+        mine->request = other;
+}
+
 /* Gives @request what was said to another who asked the same. */
 static gboolean swap_answer(Ledger *ledger, Request *request, const EnvelopeReply *reply)
 {
     for (guint i = 0; i < ledger->questions->len; i++) {
         Question *question = ledger->questions->pdata[i];
-        Question *mine = request->question;
 
         if (!question->vague || !answers(question, request, reply) ||
             !g_str_equal(question->words, request->words))
             continue;
-        if (question->request)
-            question->request->question = mine;
-        if (mine)
-            mine->request = question->request;
-        question->request = request;
-        request->question = question;
+        swap_questions(request, question);
         return TRUE;
     }
     return FALSE;
