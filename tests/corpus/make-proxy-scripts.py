@@ -231,6 +231,12 @@ SCRIPTS = {
                            command(B, "guest-fsfreeze-thaw", "tag"), agent_answers(OTHER_ID), passes(31000), serve(4)),
     "freeze-persist": script(command(A, "guest-fsfreeze-freeze"), serve(), ENDS, command(A, "guest-fsfreeze-thaw"),
                              step("agent_goes", 2), passes(1000), COMES, serve(6), persist=True),
+    "freeze-on-record": script(command(A, "guest-fsfreeze-freeze"), passes(10), serve(),
+                               command(A, "guest-fsfreeze-thaw", "tag"), serve(), hold(2),
+                               command(A, "guest-fsfreeze-freeze"), leave(A), serve(2), passes(10), connect(A),
+                               negotiate(A), command(A, "guest-fsfreeze-freeze"), passes(10), serve(2),
+                               command(B, "guest-fsfreeze-freeze"), reads=6),
+    "freeze-left-on-record": script(serve(4), command(A, "guest-fsfreeze-thaw", "tag"), serve(2), reads=7),
     "freeze-abruptly": script(command(A, "guest-fsfreeze-freeze"), serve(), passes(300000), abrupt=True),
     "wait-for-agent": script(command(A, "qga-proxy-wait-agent", "timeout"), command(B, "qga-proxy-wait-agent", "states"),
                              command(A, "guest-fsfreeze-freeze"), serve(), event("VSERPORT_CHANGE", "false"),
@@ -240,6 +246,9 @@ SCRIPTS = {
     "wait-in-vain": script(event("STOP"), command(A, "qga-proxy-wait-agent", "timeout"),
                            command(B, "qga-proxy-wait-agent", "timeout"), leave(B, left=False), passes(31000), ENDS,
                            passes(3000)),
+    "arguments-out-of-range": script(*[client_says(A, '{"execute":"qga-proxy-%s","arguments":{"%s":-1}}' % x) for x in (
+                                         ("wait-agent", "timeout"), ("session-set", "timeout"),
+                                         ("freeze-renew", "seconds"), ("status", "x"), ("wait-agent", "states"))]),
     # Clients
     "client-faults": script(client_says(A, '{"execute": tru}{"execute":"quit"}\n'), client_says(B, b'{"a"\xff"x"'),
                             client_says(A, '[]{"execute":1}{"exec-oob":"x","execute":"y"}{"id":7,"x":1}'), serve(2)),

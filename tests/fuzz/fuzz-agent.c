@@ -11,6 +11,7 @@
 #include "common/guest-schema/guest-schema.h"
 #include "common/limits.h"
 #include "fuzz.h"
+#include "memory-record.h"
 
 #include <string.h>
 
@@ -269,6 +270,9 @@ static void hear_message(FuzzAgent *agent, JsonSpan message)
     if (agent->busy && !agent->stage->ledger.by_order && !agent->was_slow)
         fuzz_fail("%s came while another was under way", command.name);
     agent->question = ledger_went_up(&agent->stage->ledger, TRUE, &command, -1, !agent->was_slow);
+    if (agent->stage->records && g_str_has_prefix(command.name, "guest-fsfreeze-freeze") &&
+        !agent->was_slow && !memory_record_is_written())
+        fuzz_fail("a freeze was sent before it was on record");
     agent->question->with_id = command.id.text != NULL;
     agent->stage->ledger.by_order |= !command.id.text;
     if (command.id.text && !json_read_uint64(command.id, &agent->question->id))

@@ -199,6 +199,8 @@ static void make_core(FuzzRun *run)
     g_assert_true(core_add_listener(run->core, &clients, &error));
     if (run->setup.dialled)
         add_dialled(run);
+    if (run->setup.record)
+        g_assert_true(core_set_state_directory(run->core, "state", run->setup.record, &error));
     core_set_persist(run->core, run->setup.persist);
     if (run->setup.tight)
         set_limits(run);
@@ -211,6 +213,7 @@ void fuzz_run_begin(FuzzRun *run, const FuzzSetup *setup)
     stage_init(&run->stage);
     run->stage.persist = setup->persist;
     run->stage.tight = setup->tight;
+    run->stage.records = setup->record != NULL;
     run->stage.monitors = setup->two_monitors ? 2 : 1;
     run->stage.offers_oob = !setup->no_oob;
     run->agent = setup->no_agent ? NULL : fuzz_agent_new(&run->stage);

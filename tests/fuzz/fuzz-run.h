@@ -32,11 +32,12 @@ typedef struct {
     gboolean two_monitors;
     gboolean no_agent;
     FuzzMonitor monitor;
-    gboolean dialled; /* the last client is: by the proxy, and as one that is pretty */
-    gboolean no_oob;  /* is offered */
-    gboolean tcp;     /* clients are on other hosts */
-    gboolean unnamed; /* the agent's port has no id */
-    gsize read_max;   /* bytes of one read */
+    gboolean dialled;   /* the last client is: by the proxy, and as one that is pretty */
+    gboolean no_oob;    /* is offered */
+    gboolean tcp;       /* clients are on other hosts */
+    gboolean unnamed;   /* the agent's port has no id */
+    gsize read_max;     /* bytes of one read */
+    const char *record; /* (nullable): the machine's name, where a freeze is put on record */
 } FuzzSetup;
 
 typedef struct {

@@ -16,6 +16,7 @@
 
 #include "fuzz-script.h"
 #include "fuzz.h"
+#include "memory-record.h"
 
 /* FNV-1a: the numbers that nobody can guess are the same each time, and others for each input. */
 static guint32 seed_of(const guint8 *data, gsize size)
@@ -30,6 +31,7 @@ static guint32 seed_of(const guint8 *data, gsize size)
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
     static const gsize read_max[] = {G_MAXSIZE, 1, 2, 7, 100, G_MAXSIZE, G_MAXSIZE, G_MAXSIZE};
+    static const char *const records[8] = {[6] = "none", [7] = MEMORY_RECORD_FOUND};
     guint8 proxy = size > 0 ? data[0] : 0, peers = size > 1 ? data[1] : 0;
     const FuzzSetup setup = {
         .persist = proxy & 1,
@@ -42,6 +44,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
         .tcp = (peers & 2) != 0,
         .unnamed = (peers & 4) != 0,
         .read_max = read_max[peers >> 5],
+        .record = records[peers >> 5],
     };
     FuzzRun run;
 
