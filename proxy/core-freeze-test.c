@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "support/sockets.h"
 
 #define FREEZE "{\"execute\":\"guest-fsfreeze-freeze\"}"
 #define THAW   "{\"execute\":\"guest-fsfreeze-thaw\"}"
@@ -489,6 +490,28 @@ static void test_found(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+/* A former proxy knew the way to the agent, this one does not: the record stays for one that does.
+ */
+static void test_found_without_agent(CoreFixture *fixture, gconstpointer unused)
+{
+    static const CoreOps ops = {NULL};
+    const Address monitor = {.kind = ADDRESS_UNIX, .path = fixture->monitor};
+    g_autofree char *file = g_build_filename(fixture->folder, "vm-vm.frozen", NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_file_set_contents(file, "by somebody\n", -1, &error));
+    core_free(fixture->core);
+    fixture->core = core_new(fixture->world.context, &monitor, NULL, &ops, NULL, &error);
+    g_assert_no_error(error);
+    use_record(fixture);
+    core_start(fixture->core);
+    fixture->listening[0] = sockets_listen_unix(fixture->monitor, 1);
+    core_accept_qemu(fixture);
+    fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
+    core_send(fixture, &fixture->qemu, EVENT("RESET"));
+    g_assert_no_errno(g_unlink(file));
+}
+
 /* A disk that is full: no freeze that could be forgotten. */
 static void test_no_record(CoreFixture *fixture, gconstpointer unused)
 {
@@ -535,6 +558,7 @@ int main(int argc, char **argv)
     ADD("/core-freeze/fresh-sync", set_up, test_fresh_sync);
     ADD("/core-freeze/recorded", set_up, test_recorded);
     ADD("/core-freeze/found", core_set_up_alone, test_found);
+    ADD("/core-freeze/found-without-agent", core_set_up_new, test_found_without_agent);
     ADD("/core-freeze/no-record", set_up, test_no_record);
     return g_test_run();
 }

@@ -307,7 +307,7 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
     if (monitor != core->leader)
         return;
     watch_event(&core->watch, event);
-    if (json_read_is(event->value, "RESET"))
+    if (core->lane && json_read_is(event->value, "RESET"))
         freeze_guest_started(&core->freeze);
 }
 
