@@ -8,6 +8,7 @@
 
 #include "common/limits.h"
 #include "fuzz.h"
+#include "memory-record.h"
 
 #include <string.h>
 
@@ -67,6 +68,7 @@ static void look(FuzzRun *run)
         fuzz_qemu_hear(run->qemus[i]);
     if (run->agent)
         fuzz_agent_hear(run->agent);
+    memory_record_turn();
     for (guint i = 0; i < FUZZ_CLIENTS; i++)
         if (run->clients[i] && run->clients[i]->gone)
             run->clients[i] = NULL;

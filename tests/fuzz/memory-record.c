@@ -21,6 +21,7 @@ struct Record {
 };
 
 static gboolean is_written;
+static gboolean was_written;
 
 static void on_timer(gpointer data, gint64 unused_now)
 {
@@ -30,6 +31,7 @@ static void on_timer(gpointer data, gint64 unused_now)
     if (++record->writes % 3 == 0)
         error = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOSPC, "the disk is full");
     is_written = !error && !record->erase;
+    was_written |= !error;
     record->done(record->owner, error);
 }
 
@@ -40,6 +42,7 @@ Record *record_new(GMainContext *unused_context, const char *unused_directory, c
     g_autoptr(IoLoop) loop = io_loop_get(NULL);
 
     record->timer = io_timer_new(loop, on_timer, record);
+    was_written = FALSE;
     record->found = is_written = g_str_equal(name, MEMORY_RECORD_FOUND);
     return record;
 }
@@ -68,10 +71,16 @@ void record_write(Record *record, const char *unused_text, RecordDone done, gpoi
 void record_erase(Record *record)
 {
     record->erase = TRUE;
+    was_written |= is_written;
     is_written = FALSE;
 }
 
 gboolean memory_record_is_written(void)
 {
-    return is_written;
+    return is_written || was_written;
+}
+
+void memory_record_turn(void)
+{
+    was_written = FALSE;
 }
