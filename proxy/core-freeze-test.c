@@ -512,6 +512,21 @@ static void test_found_without_agent(CoreFixture *fixture, gconstpointer unused)
     g_assert_no_errno(g_unlink(file));
 }
 
+/* Nobody would be there to thaw it. */
+static void test_qemu_goes_meanwhile(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    use_record(fixture);
+    core_connect_negotiated(fixture, &client, FALSE);
+    peer_send(&client, FREEZE);
+    peer_close(&fixture->qemu); /* in the same turn: the record cannot be done in between */
+    world_settle(&fixture->world);
+    assert_heard(&client, "QEMU has gone; the freeze was not sent");
+    peer_expect(&fixture->agent, "");
+    peer_clear(&client);
+}
+
 /* A disk that is full: no freeze that could be forgotten. */
 static void test_no_record(CoreFixture *fixture, gconstpointer unused)
 {
@@ -559,6 +574,7 @@ int main(int argc, char **argv)
     ADD("/core-freeze/recorded", set_up, test_recorded);
     ADD("/core-freeze/found", core_set_up_alone, test_found);
     ADD("/core-freeze/found-without-agent", core_set_up_new, test_found_without_agent);
+    ADD("/core-freeze/qemu-goes-meanwhile", set_up, test_qemu_goes_meanwhile);
     ADD("/core-freeze/no-record", set_up, test_no_record);
     return g_test_run();
 }

@@ -366,6 +366,7 @@ static void close_all(Core *core, const char *why)
     /* 1 as QEMU itself would: what is written is still read, then the connections close */
     crowd_close(&core->crowd);
     /* 2 what was under way in the guest has no answer */
+    freeze_abandon(&core->freeze, "QEMU has gone");
     if (core->lane)
         agent_lane_abandon(core->lane, "QEMU has gone");
 }
