@@ -379,6 +379,25 @@ static void test_channel_lost(LaneFixture *fixture, gconstpointer unused)
     world_pass_ms(&fixture->world, 3000);
 }
 
+/* The guest may live on without QEMU's monitor: what comes next goes behind a sync, as after any
+ * command of which nobody knows what became. */
+static void test_abandoned(LaneFixture *fixture, gconstpointer unused)
+{
+    gint64 token;
+
+    lane_submit(fixture, "guest-fsfreeze-freeze");
+    g_free(lane_take(fixture, "guest-fsfreeze-freeze"));
+    agent_lane_abandon(fixture->lane, "QEMU has gone");
+    lane_assert_log(fixture,
+                    "guest-fsfreeze-freeze: QEMU has gone; guest-fsfreeze-freeze " OUTCOME);
+    lane_submit(fixture, "guest-fsfreeze-thaw");
+    world_settle(&fixture->world);
+    token = fake_agent_take_probe(&fixture->agent, "guest-sync-delimited");
+    fake_agent_answer_probe(&fixture->agent, token);
+    lane_take_and_answer(fixture, "guest-fsfreeze-thaw", "1");
+    lane_assert_log(fixture, "synced\nguest-fsfreeze-thaw 1\n");
+}
+
 static void test_freed(LaneFixture *fixture, gconstpointer unused)
 {
     lane_submit(fixture, "guest-info");
@@ -409,6 +428,7 @@ int main(int argc, char **argv)
     ADD("/agent-lane/interrupt", lane_set_up_ready, test_interrupt);
     ADD("/agent-lane/probe", lane_set_up_ready, test_probe);
     ADD("/agent-lane/channel-lost", lane_set_up_ready, test_channel_lost);
+    ADD("/agent-lane/abandoned", lane_set_up_ready, test_abandoned);
     ADD("/agent-lane/freed", lane_set_up_ready, test_freed);
     return g_test_run();
 }

@@ -653,6 +653,8 @@ void agent_lane_set_blind(AgentLane *lane, gboolean blind)
 
 void agent_lane_abandon(AgentLane *lane, const char *why)
 {
+    if (lane->io)
+        doubt(lane);
     land_failed(lane, why);
     refuse_waiting(lane, why);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "support/sockets.h"
 
 #define FREEZE "{\"execute\":\"guest-fsfreeze-freeze\"}"
 #define THAW   "{\"execute\":\"guest-fsfreeze-thaw\"}"
@@ -499,6 +500,43 @@ static void test_found(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+/* A former proxy knew the way to the agent, this one does not: the record stays for one that does.
+ */
+static void test_found_without_agent(CoreFixture *fixture, gconstpointer unused)
+{
+    static const CoreOps ops = {NULL};
+    const Address monitor = {.kind = ADDRESS_UNIX, .path = fixture->monitor};
+    g_autofree char *file = g_build_filename(fixture->folder, "vm-vm.frozen", NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_file_set_contents(file, "by somebody\n", -1, &error));
+    core_free(fixture->core);
+    fixture->core = core_new(fixture->world.context, &monitor, NULL, &ops, NULL, &error);
+    g_assert_no_error(error);
+    use_record(fixture);
+    core_start(fixture->core);
+    fixture->listening[0] = sockets_listen_unix(fixture->monitor, 1);
+    core_accept_qemu(fixture);
+    fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
+    core_send(fixture, &fixture->qemu, EVENT("RESET"));
+    g_assert_no_errno(g_unlink(file));
+}
+
+/* Nobody would be there to thaw it. */
+static void test_qemu_goes_meanwhile(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    use_record(fixture);
+    core_connect_negotiated(fixture, &client, FALSE);
+    peer_send(&client, FREEZE);
+    peer_close(&fixture->qemu); /* in the same turn: the record cannot be done in between */
+    world_settle(&fixture->world);
+    assert_heard(&client, "QEMU has gone; the freeze was not sent");
+    peer_expect(&fixture->agent, "");
+    peer_clear(&client);
+}
+
 /* A disk that is full: no freeze that could be forgotten. */
 static void test_no_record(CoreFixture *fixture, gconstpointer unused)
 {
@@ -545,6 +583,8 @@ int main(int argc, char **argv)
     ADD("/core-freeze/fresh-sync", set_up, test_fresh_sync);
     ADD("/core-freeze/recorded", set_up, test_recorded);
     ADD("/core-freeze/found", core_set_up_alone, test_found);
+    ADD("/core-freeze/found-without-agent", core_set_up_new, test_found_without_agent);
+    ADD("/core-freeze/qemu-goes-meanwhile", set_up, test_qemu_goes_meanwhile);
     ADD("/core-freeze/no-record", set_up, test_no_record);
     return g_test_run();
 }

@@ -307,7 +307,7 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
     if (monitor != core->leader)
         return;
     watch_event(&core->watch, event);
-    if (json_read_is(event->value, "RESET"))
+    if (core->lane && json_read_is(event->value, "RESET"))
         freeze_guest_started(&core->freeze);
 }
 
@@ -366,6 +366,7 @@ static void close_all(Core *core, const char *why)
     /* 1 as QEMU itself would: what is written is still read, then the connections close */
     crowd_close(&core->crowd);
     /* 2 what was under way in the guest has no answer */
+    freeze_abandon(&core->freeze, "QEMU has gone");
     if (core->lane)
         agent_lane_abandon(core->lane, "QEMU has gone");
 }

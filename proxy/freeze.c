@@ -487,11 +487,16 @@ void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps 
     freeze->timer = io_timer_new(loop, on_timer, freeze);
 }
 
+void freeze_abandon(Freeze *freeze, const char *why)
+{
+    if (freeze->held)
+        pending_fail(g_steal_pointer(&freeze->held), "%s; the freeze was not sent", why);
+}
+
 void freeze_stop(Freeze *freeze)
 {
     freeze->stopped = TRUE;
-    if (freeze->held)
-        pending_fail(g_steal_pointer(&freeze->held), "The proxy ended; the freeze was not sent");
+    freeze_abandon(freeze, "The proxy ended");
 }
 
 void freeze_clear(Freeze *freeze)

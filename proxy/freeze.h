@@ -71,6 +71,9 @@ void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps 
                  gpointer owner);
 void freeze_clear(Freeze *freeze);
 
+/* QEMU has gone: a freeze that waits for its record must not be sent any more. */
+void freeze_abandon(Freeze *freeze, const char *why);
+
 /* The proxy ends: what is on record stays. */
 void freeze_stop(Freeze *freeze);
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes scripts for tests/fuzz/proxy-fuzz.c, one for each thing that can happen: make-proxy-scripts.py [--check] FOLDER
+"""Writes scripts for tests/fuzz/proxy-fuzz, one for each thing that can happen: make-proxy-scripts.py [--check] FOLDER
 
 The files are committed, among those that the fuzzer has found, whose names are 40 hexadecimal digits; --check tells
-whether they are what this script says. The numbers of steps and commands are read from proxy-fuzz.c itself."""
+whether they are what this script says. The numbers of steps and commands are read from fuzz-script.c."""
 
 import re
 import sys
 from pathlib import Path
 
-SOURCE = (Path(__file__).resolve().parent.parent / "fuzz" / "proxy-fuzz.c").read_text()
+SOURCE = (Path(__file__).resolve().parent.parent / "fuzz" / "fuzz-script.c").read_text()
 
 
 def table(begin, entry):
@@ -51,7 +51,7 @@ def event(name, part="", monitor=0):
 
 
 def connect(who):
-    return step("connect_client", who)
+    return step("connect", who)
 
 
 def negotiate(who, oob=False):
@@ -216,6 +216,39 @@ SCRIPTS = {
     "agent-slow": script(step("agent_room", 0, 3), command(A, "guest-exec"), passes(61000), command(B, "guest-ping"),
                          step("agent_room", 0, 6), passes(9000), step("agent_room", 0, ALL), serve(3)),
     "agent-none": script(command(A, "guest-ping", ident=1), command(A, "quit"), serve(), agent=False),
+    # Freezes
+    "freeze-and-thaw": script(command(A, "guest-fsfreeze-freeze", ident=1), serve(), command(B, "guest-ping"),
+                              command(B, "guest-fsfreeze-freeze"), command(B, "guest-fsfreeze-status"), serve(),
+                              command(A, "qga-proxy-freeze-renew"), command(A, "guest-fsfreeze-thaw", "{}"), serve(2)),
+    "freeze-lease": script(command(A, "guest-fsfreeze-freeze"), serve(), passes(300000), serve(3), passes(2000),
+                           serve(2), command(A, "guest-fsfreeze-thaw", "tag"),
+                           command(A, "guest-fsfreeze-thaw", "tag"), serve()),
+    "freeze-owner-leaves": script(command(A, "qga-proxy-session-set"), command(A, "guest-fsfreeze-freeze"), serve(),
+                                  leave(A), serve(3), connect(A), negotiate(A), command(A, "qga-proxy-session-set"),
+                                  command(A, "guest-fsfreeze-freeze"), leave(A), serve(4)),
+    "freeze-doubt": script(command(A, "guest-fsfreeze-freeze"), event("RESET"), serve(4), passes(1000), serve(2),
+                           command(A, "guest-fsfreeze-freeze"), agent_answers(ERROR), serve(2),
+                           command(B, "guest-fsfreeze-thaw", "tag"), agent_answers(OTHER_ID), passes(31000), serve(4)),
+    "freeze-persist": script(command(A, "guest-fsfreeze-freeze"), serve(), ENDS, command(A, "guest-fsfreeze-thaw"),
+                             step("agent_goes", 2), passes(1000), COMES, serve(6), persist=True),
+    "freeze-on-record": script(command(A, "guest-fsfreeze-freeze"), passes(10), serve(),
+                               command(A, "guest-fsfreeze-thaw", "tag"), serve(), hold(2),
+                               command(A, "guest-fsfreeze-freeze"), leave(A), serve(2), passes(10), connect(A),
+                               negotiate(A), command(A, "guest-fsfreeze-freeze"), passes(10), serve(2),
+                               command(B, "guest-fsfreeze-freeze"), reads=6),
+    "freeze-left-on-record": script(serve(4), command(A, "guest-fsfreeze-thaw", "tag"), serve(2), reads=7),
+    "freeze-abruptly": script(command(A, "guest-fsfreeze-freeze"), serve(), passes(300000), abrupt=True),
+    "wait-for-agent": script(command(A, "qga-proxy-wait-agent", "timeout"), command(B, "qga-proxy-wait-agent", "states"),
+                             command(A, "guest-fsfreeze-freeze"), serve(), event("VSERPORT_CHANGE", "false"),
+                             hold(3), command(A, "qga-proxy-wait-agent", "timeout"), command(A, "guest-ping"),
+                             command(B, "qga-proxy-wait-agent", "timeout"), leave(B), passes(20000),
+                             event("VSERPORT_CHANGE", "true"), serve(4)),
+    "wait-in-vain": script(event("STOP"), command(A, "qga-proxy-wait-agent", "timeout"),
+                           command(B, "qga-proxy-wait-agent", "timeout"), leave(B, left=False), passes(31000), ENDS,
+                           passes(3000)),
+    "arguments-out-of-range": script(*[client_says(A, '{"execute":"qga-proxy-%s","arguments":{"%s":-1}}' % x) for x in (
+                                         ("wait-agent", "timeout"), ("session-set", "timeout"),
+                                         ("freeze-renew", "seconds"), ("status", "x"), ("wait-agent", "states"))]),
     # Clients
     "client-faults": script(client_says(A, '{"execute": tru}{"execute":"quit"}\n'), client_says(B, b'{"a"\xff"x"'),
                             client_says(A, '[]{"execute":1}{"exec-oob":"x","execute":"y"}{"id":7,"x":1}'), serve(2)),
@@ -250,7 +283,7 @@ SCRIPTS = {
                              command(B, "guest-ping", ident=3), event("DEVICE_DELETED"), agent_answers(ODD),
                              qemu_answers(), qemu_answers(True), command(B, "query-commands"), leave(B), passes(3000),
                              negotiate(B), command(B, "quit"), serve(2), dialled=True),
-    "client-refused": script(leave(A), step("connect_client", 2), serve(), tight=True),
+    "client-refused": script(leave(A), step("connect", 2), serve(), tight=True),
     "client-many-faults": script(hold(3), client_says(A, "[]" * 120), client_says(B, "[]" * 50), command(A, "quit"),
                                  serve(2)),
     "client-fault-ahead": script(hold(3), command(A, "quit"), client_says(A, "[}"), command(A, "quit", fd=True),

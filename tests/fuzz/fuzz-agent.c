@@ -11,6 +11,7 @@
 #include "common/guest-schema/guest-schema.h"
 #include "common/limits.h"
 #include "fuzz.h"
+#include "memory-record.h"
 
 #include <string.h>
 
@@ -188,6 +189,10 @@ void fuzz_agent_answer(FuzzAgent *agent, FuzzAgentAnswer answer, const char *val
         answer != FUZZ_AGENT_NO_ID && answer != FUZZ_AGENT_REFUSED_ID)
         agent->owed = question;
     agent->busy = FALSE;
+    if (g_str_has_prefix(question->name, "guest-fsfreeze-freeze"))
+        agent->frozen = TRUE;
+    if (g_str_equal(question->name, "guest-fsfreeze-thaw"))
+        agent->frozen = FALSE;
     fuzz_agent_say(agent, text->str, text->len);
     if (answer == FUZZ_AGENT_TWICE)
         fuzz_agent_say(agent, text->str, text->len);
@@ -200,13 +205,22 @@ static gboolean is_silent(const Question *question)
     return command && (command->flags & GUEST_FLAG_SILENT);
 }
 
+static void serve_command(FuzzAgent *agent)
+{
+    const char *name = agent->question->name;
+
+    if (g_str_equal(name, "guest-info"))
+        fuzz_agent_answer(agent, FUZZ_AGENT_INFO, NULL);
+    else if (g_str_equal(name, "guest-fsfreeze-status"))
+        fuzz_agent_answer(agent, FUZZ_AGENT_RETURN, agent->frozen ? "\"frozen\"" : "\"thawed\"");
+    else
+        fuzz_agent_answer(agent, FUZZ_AGENT_RETURN, NULL);
+}
+
 void fuzz_agent_serve(FuzzAgent *agent)
 {
     if (agent->question && agent->busy && !is_silent(agent->question))
-        fuzz_agent_answer(agent,
-                          g_str_equal(agent->question->name, "guest-info") ? FUZZ_AGENT_INFO
-                                                                           : FUZZ_AGENT_RETURN,
-                          NULL);
+        serve_command(agent);
     if (!agent->synced)
         fuzz_agent_sync(agent);
 }
@@ -238,7 +252,7 @@ static gboolean is_sent_again(const FuzzAgent *agent, const EnvelopeCommand *com
 {
     const Question *last = agent->question;
 
-    return last && last->with_id && last->refused && !command->id.text &&
+    return last && last->with_id && (last->refused || agent->was_slow) && !command->id.text &&
            g_str_equal(last->name, command->name);
 }
 
@@ -256,6 +270,9 @@ static void hear_message(FuzzAgent *agent, JsonSpan message)
     if (agent->busy && !agent->stage->ledger.by_order && !agent->was_slow)
         fuzz_fail("%s came while another was under way", command.name);
     agent->question = ledger_went_up(&agent->stage->ledger, TRUE, &command, -1, !agent->was_slow);
+    if (agent->stage->records && g_str_has_prefix(command.name, "guest-fsfreeze-freeze") &&
+        !agent->was_slow && !memory_record_is_written())
+        fuzz_fail("a freeze was sent before it was on record");
     agent->question->with_id = command.id.text != NULL;
     agent->stage->ledger.by_order |= !command.id.text;
     if (command.id.text && !json_read_uint64(command.id, &agent->question->id))

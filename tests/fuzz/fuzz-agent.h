@@ -20,11 +20,12 @@ typedef struct {
     MemoryLine *line; /* (nullable): while connected */
     Reader says;
     Reader hears;
-    gint64 probe;       /* the last one's number, or -1 */
-    gboolean plain;     /* which was in the words of old agents */
-    gboolean synced;    /* it was answered */
-    gboolean busy;      /* a command came since, and is not answered */
-    gboolean unclear;   /* the proxy may have thrown away half of a message */
+    gint64 probe;     /* the last one's number, or -1 */
+    gboolean plain;   /* which was in the words of old agents */
+    gboolean synced;  /* it was answered */
+    gboolean busy;    /* a command came since, and is not answered */
+    gboolean unclear; /* the proxy may have thrown away half of a message */
+    gboolean frozen;
     gboolean reset;     /* 0xFF came last */
     gboolean was_slow;  /* it did not always read at once */
     Question *question; /* (nullable): that command */

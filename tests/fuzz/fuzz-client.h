@@ -23,18 +23,20 @@ typedef struct {
     gboolean pretty; /* what it hears is spread over lines */
     Reader says;
     Reader hears;
-    gboolean line_end_due; /* of what came last */
-    GQueue unsorted;       /* of Said: what cannot be told yet what it is */
-    GQueue fds;            /* of MemoryMark: sent, and not yet with one of these */
-    GQueue asked;          /* of Request: not answered, in their order */
-    GQueue events;         /* of Expected */
-    gint monitor;          /* the one whose events it gets; -1 where that is not known */
+    gboolean line_end_due;   /* of what came last */
+    GQueue unsorted;         /* of Said: what cannot be told yet what it is */
+    GQueue fds;              /* of MemoryMark: sent, and not yet with one of these */
+    GQueue asked;            /* of Request: not answered, in their order */
+    GQueue events;           /* of Expected */
+    const char *agent_state; /* (nullable): that it was told of last */
+    gint monitor;            /* the one whose events it gets; -1 where that is not known */
     gboolean greeted;
     gboolean negotiated;
     gboolean wants_oob; /* was asked for with the negotiation that is under way */
     gboolean oob;
-    gboolean muddled;  /* it has used an id twice: who is answered cannot be told */
-    gboolean was_slow; /* it did not always read at once */
+    gboolean muddled;   /* it has used an id twice: who is answered cannot be told */
+    gboolean finishing; /* its monitor was lost */
+    gboolean was_slow;  /* it did not always read at once */
     gboolean gone;
 } FuzzClient;
 

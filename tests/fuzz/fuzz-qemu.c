@@ -24,8 +24,20 @@ FuzzQemu *fuzz_qemu_new(Stage *stage, guint number)
     return qemu;
 }
 
+/* Without --persist its clients go with it. */
+static void finish_clients(FuzzQemu *qemu)
+{
+    for (guint i = 0; i < qemu->stage->clients->len; i++) {
+        FuzzClient *client = qemu->stage->clients->pdata[i];
+
+        client->finishing |= client->monitor == (gint)qemu->number && !qemu->stage->persist;
+    }
+}
+
 static void end(FuzzQemu *qemu)
 {
+    if (qemu->ready)
+        finish_clients(qemu);
     if (qemu->liar)
         ledger_trust(&qemu->stage->ledger);
     for (GList *at = qemu->in_band.head; at; at = at->next)
@@ -42,6 +54,7 @@ void fuzz_qemu_free(FuzzQemu *qemu)
 {
     if (!qemu)
         return;
+    qemu->ready = FALSE;
     end(qemu);
     reader_clear(&qemu->says);
     reader_clear(&qemu->hears);

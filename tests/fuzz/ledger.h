@@ -66,6 +66,7 @@ struct Request {
     gboolean answered;
     guint answered_at; /* the ledger's turn */
     gboolean denied;   /* it was said not to have been sent */
+    gboolean late;     /* its answer may be read late: it may have been answered already */
     gboolean pretty;   /* its answer is spread over lines */
     gboolean orphan;   /* its client has left, or was told that it is over */
 };

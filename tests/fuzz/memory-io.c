@@ -6,39 +6,21 @@
 
 #include "memory-io.h"
 
-#include "proxy/dial.h"
 #include "proxy/io.h"
-#include "proxy/listener.h"
-#include "proxy/socket.h"
 
 #include "fuzz.h"
 
-#include <string.h>
-
-/* FIRST_FD: above what the kernel hands out. RESTLESS: turns after which something spins: reading
- * some kB byte by byte takes thousands. */
-enum { FIRST_FD = 1 << 30, RESTLESS = 200000 };
+/* Turns after which something spins: reading some kB byte by byte takes thousands. */
+enum { RESTLESS = 200000 };
 
 struct IoLoop {
     guint users;
     gint64 now_us;
     guint rotate;
-    GPtrArray *ios;       /* of Io, in the order in which they were made */
-    GPtrArray *timers;    /* of IoTimer */
-    GPtrArray *listeners; /* of Listener */
-    guint dials;
-    GArray *descriptors; /* of Descriptor; FIRST_FD is the first one's number */
-    GPtrArray *lines;    /* of MemoryLine */
-    GHashTable *doors;   /* path → GQueue of MemoryLine: who has connected there */
-    gboolean trace;
-    GArray *batch; /* of Found: what this turn serves */
+    GPtrArray *ios;    /* of Io, in the order in which they were made */
+    GPtrArray *timers; /* of IoTimer */
+    GArray *batch;     /* of Found: what this turn serves */
 };
-
-typedef struct {
-    MemoryLine *line; /* (nullable) */
-    gint64 tag;
-    gboolean open;
-} Descriptor;
 
 struct Io {
     IoLoop *loop;
@@ -60,146 +42,12 @@ struct IoTimer {
     gpointer owner;
 };
 
-struct Listener {
-    Address *address;
-    ListenerCallback callback;
-    gpointer owner;
-    gboolean paused;
-};
-
-struct Dial {
-    Address *address;
-    IoTimer *timer;
-    DialCallback callback;
-    gpointer owner;
-};
-
 typedef struct {
     Io *io;
     guint ready;
 } Found;
 
 static IoLoop world;
-
-/* ---- Descriptors ----------------------------------------------------------------------------- */
-
-static int add_descriptor(MemoryLine *line, gint64 tag)
-{
-    Descriptor descriptor = {line, tag, TRUE};
-
-    g_array_append_val(world.descriptors, descriptor);
-    return FIRST_FD + (int)world.descriptors->len - 1;
-}
-
-static Descriptor *descriptor_of(int fd)
-{
-    Descriptor *descriptor;
-
-    g_assert_cmpint(fd, >=, FIRST_FD);
-    g_assert_cmpuint(fd - FIRST_FD, <, world.descriptors->len);
-    descriptor = &g_array_index(world.descriptors, Descriptor, fd - FIRST_FD);
-    if (!descriptor->open)
-        fuzz_fail("a descriptor is used that was closed");
-    return descriptor;
-}
-
-static void close_descriptor(int fd)
-{
-    Descriptor *descriptor = descriptor_of(fd);
-
-    descriptor->open = FALSE;
-    if (descriptor->line)
-        descriptor->line->closed = TRUE;
-}
-
-int __real_close(int fd);
-gboolean __real_g_close(gint fd, GError **error);
-
-int __wrap_close(int fd)
-{
-    if (fd < FIRST_FD)
-        return __real_close(fd);
-    close_descriptor(fd);
-    return 0;
-}
-
-gboolean __wrap_g_close(gint fd, GError **error)
-{
-    if (fd < FIRST_FD)
-        return __real_g_close(fd, error);
-    close_descriptor(fd);
-    return TRUE;
-}
-
-static MemoryLine *line_new(gboolean local, gint64 user)
-{
-    MemoryLine *line = g_new(MemoryLine, 1);
-
-    *line = (MemoryLine){
-        .sent = g_string_new(NULL),
-        .got = g_string_new(NULL),
-        .room = G_MAXSIZE,
-        .read_max = G_MAXSIZE,
-        .local = local,
-        .user = user,
-    };
-    g_queue_init(&line->sent_fds);
-    g_queue_init(&line->got_fds);
-    g_ptr_array_add(world.lines, line);
-    return line;
-}
-
-static void line_free(gpointer data)
-{
-    MemoryLine *line = data;
-
-    g_queue_clear_full(&line->sent_fds, g_free);
-    g_queue_clear_full(&line->got_fds, g_free);
-    g_string_free(line->sent, TRUE);
-    g_string_free(line->got, TRUE);
-    g_free(line);
-}
-
-static void add_mark(GQueue *marks, guint64 at, gint64 tag)
-{
-    MemoryMark *mark = g_new(MemoryMark, 1);
-
-    *mark = (MemoryMark){at, tag};
-    g_queue_push_tail(marks, mark);
-}
-
-/* To see what came to pass: FUZZ_TRACE=1 proxy-fuzz FILE */
-static void trace(const MemoryLine *line, const char *way, const char *bytes, gsize len)
-{
-    g_autofree char *text = NULL;
-    guint number;
-
-    if (!world.trace || len == 0 || !g_ptr_array_find(world.lines, line, &number))
-        return;
-    text = g_strndup(bytes, len);
-    g_printerr("%" G_GINT64_FORMAT " ms, line %u %s %s\n", world.now_us / 1000, number, way,
-               g_strchomp(text));
-}
-
-void memory_line_send(MemoryLine *line, const char *bytes, gsize len, gint64 tag)
-{
-    trace(line, "->", bytes, len);
-    if (tag >= 0 && len > 0)
-        add_mark(&line->sent_fds, line->sent_before + line->sent->len, tag);
-    g_string_append_len(line->sent, bytes, (gssize)len);
-}
-
-gint64 memory_line_take_fd(MemoryLine *line, guint64 end, guint64 *ret_at)
-{
-    const MemoryMark *first = g_queue_peek_head(&line->got_fds);
-    g_autofree MemoryMark *mark = NULL;
-
-    if (!first || first->at >= end)
-        return -1;
-    mark = g_queue_pop_head(&line->got_fds);
-    *ret_at = mark->at;
-    return mark->tag;
-}
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
@@ -306,7 +154,7 @@ Io *io_new(IoLoop *loop, int fd, IoCallback callback, gpointer owner)
     *io = (Io){
         .loop = io_loop_ref(loop),
         .fd = fd,
-        .line = descriptor_of(fd)->line,
+        .line = memory_net_line(fd),
         .arrived = -1,
         .callback = callback,
         .owner = owner,
@@ -319,7 +167,7 @@ Io *io_new(IoLoop *loop, int fd, IoCallback callback, gpointer owner)
 static void drop_arrived(Io *io)
 {
     if (io->arrived >= 0)
-        close_descriptor(io->arrived);
+        memory_net_close(io->arrived);
     io->arrived = -1;
 }
 
@@ -340,7 +188,7 @@ int io_steal_fd(Io *io)
 void io_free(Io *io)
 {
     if (io)
-        close_descriptor(io_steal_fd(io));
+        memory_net_close(io_steal_fd(io));
 }
 
 int io_fd(const Io *io)
@@ -379,77 +227,40 @@ static gssize fail(GError **error)
     return STREAM_IO_FAILED;
 }
 
-/* A read ends with the byte that a descriptor came with. */
-static gsize readable_bytes(const Io *io)
-{
-    const MemoryMark *mark = g_queue_peek_head(&io->line->sent_fds);
-
-    if (!mark || !io->accepts_fds)
-        return io->line->sent->len;
-    return mark->at + 1 - io->line->sent_before;
-}
-
 static gssize read_some(gpointer data, gpointer buffer, gsize size, GError **error)
 {
     Io *io = data;
-    MemoryLine *line = io->line;
-    gsize n = MIN(MIN(size, line->read_max), readable_bytes(io));
-    const MemoryMark *mark;
+    gsize n;
 
     drop_arrived(io);
-    if (n == 0)
-        return line->reset ? fail(error) : line->shut ? 0 : STREAM_IO_AGAIN;
-    memcpy(buffer, line->sent->str, n);
-    g_string_erase(line->sent, 0, (gssize)n);
-    line->sent_before += n;
-    while ((mark = g_queue_peek_head(&line->sent_fds)) && mark->at < line->sent_before) {
-        g_autofree MemoryMark *taken = g_queue_pop_head(&line->sent_fds);
-
-        if (io->accepts_fds)
-            io->arrived = add_descriptor(NULL, taken->tag);
-        io->arrived_at = n - 1;
-    }
-    return (gssize)n;
-}
-
-static void take_written(MemoryLine *line, const char *bytes, gsize len)
-{
-    trace(line, "<-", bytes, len);
-    g_string_append_len(line->got, bytes, (gssize)len);
-    line->got_before += len;
-    if (line->room != G_MAXSIZE)
-        line->room -= len;
+    n = memory_line_read(io->line, buffer, size, io->accepts_fds ? &io->arrived : NULL);
+    io->arrived_at = n - 1;
+    if (n > 0)
+        return (gssize)n;
+    return io->line->reset ? fail(error) : io->line->shut ? 0 : STREAM_IO_AGAIN;
 }
 
 static gssize write_some(gpointer data, const QueuePiece *pieces, guint n_pieces, GError **error)
 {
     Io *io = data;
-    gssize put = 0;
+    gsize put = 0;
 
     if (io->line->left)
         return fail(error);
-    for (guint i = 0; i < n_pieces; i++) {
-        gsize n = MIN(pieces[i].len, io->line->room);
-
-        take_written(io->line, pieces[i].data, n);
-        put += (gssize)n;
-    }
-    return put == 0 ? STREAM_IO_AGAIN : put;
+    for (guint i = 0; i < n_pieces; i++)
+        put += memory_line_write(io->line, pieces[i].data, pieces[i].len, -1);
+    return put == 0 ? STREAM_IO_AGAIN : (gssize)put;
 }
 
 gssize io_write_with_fd(Io *io, const char *text, gsize len, int fd, GError **error)
 {
-    const Descriptor *descriptor = descriptor_of(fd);
-    gsize n = MIN(len, io->line->room);
+    gsize put;
 
-    g_assert_true(io->line->local && !descriptor->line);
+    g_assert_true(io->line->local && !memory_net_line(fd));
     if (io->line->left)
         return fail(error);
-    if (n == 0)
-        return STREAM_IO_AGAIN;
-    add_mark(&io->line->got_fds, io->line->got_before, descriptor->tag);
-    take_written(io->line, text, n);
-    return (gssize)n;
+    put = memory_line_write(io->line, text, len, fd);
+    return put == 0 ? STREAM_IO_AGAIN : (gssize)put;
 }
 
 static void want(gpointer data, gboolean read, gboolean write)
@@ -536,142 +347,15 @@ void memory_io_rotate(guint by)
     world.rotate = by;
 }
 
-/* ---- Listening and connecting ---------------------------------------------------------------- */
-
-Listener *listener_new(IoLoop *loop, const Address *address, ListenerCallback callback,
-                       gpointer owner, GError **unused_error)
-{
-    Listener *listener = g_new(Listener, 1);
-
-    *listener = (Listener){.address = address_copy(address), .callback = callback, .owner = owner};
-    g_ptr_array_add(loop->listeners, listener);
-    return listener;
-}
-
-void listener_free(Listener *listener)
-{
-    if (!listener)
-        return;
-    g_assert_true(g_ptr_array_remove(world.listeners, listener));
-    address_free(listener->address);
-    g_free(listener);
-}
-
-void listener_pause(Listener *listener, gboolean paused)
-{
-    listener->paused = paused;
-}
-
-const Address *listener_address(const Listener *listener)
-{
-    return listener->address;
-}
-
-MemoryLine *memory_io_connect(const char *path, gboolean local, gint64 user)
-{
-    for (guint i = 0; i < world.listeners->len; i++) {
-        const Listener *listener = world.listeners->pdata[i];
-        MemoryLine *line;
-
-        if (listener->paused || !g_str_equal(listener->address->path, path))
-            continue;
-        line = line_new(local, user);
-        listener->callback(listener->owner, add_descriptor(line, -1), "memory");
-        return line;
-    }
-    return NULL;
-}
-
-static void on_dial(gpointer owner, gint64 unused_now)
-{
-    Dial *dial = owner;
-    g_autoptr(GError) error = NULL;
-    MemoryLine *line;
-    GQueue *door;
-
-    if (dial->address->kind == ADDRESS_FD) {
-        dial->callback(dial->owner, (int)dial->address->number, NULL);
-        return;
-    }
-    door = g_hash_table_lookup(world.doors, dial->address->path);
-    if (!door) {
-        error = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOENT, "nobody listens there");
-        dial->callback(dial->owner, -1, error);
-        return;
-    }
-    line = line_new(TRUE, -1);
-    g_queue_push_tail(door, line);
-    dial->callback(dial->owner, add_descriptor(line, -1), NULL);
-}
-
-Dial *dial_new(IoLoop *loop, const Address *address, DialCallback callback, gpointer owner)
-{
-    Dial *dial = g_new(Dial, 1);
-
-    *dial = (Dial){.address = address_copy(address), .callback = callback, .owner = owner};
-    dial->timer = io_timer_new(loop, on_dial, dial);
-    io_timer_set(dial->timer, 0);
-    loop->dials++;
-    return dial;
-}
-
-void dial_free(Dial *dial)
-{
-    if (!dial)
-        return;
-    world.dials--;
-    io_timer_free(dial->timer);
-    address_free(dial->address);
-    g_free(dial);
-}
-
-void memory_io_open(const char *path, gboolean open)
-{
-    if (!open)
-        g_hash_table_remove(world.doors, path);
-    else if (!g_hash_table_contains(world.doors, path))
-        g_hash_table_insert(world.doors, g_strdup(path), g_queue_new());
-}
-
-MemoryLine *memory_io_accept(const char *path)
-{
-    GQueue *door = g_hash_table_lookup(world.doors, path);
-
-    return door ? g_queue_pop_head(door) : NULL;
-}
-
-MemoryLine *memory_io_inherit(int *ret_fd)
-{
-    MemoryLine *line = line_new(TRUE, -1);
-
-    *ret_fd = add_descriptor(line, -1);
-    return line;
-}
-
-gint64 socket_peer_user(int fd)
-{
-    return descriptor_of(fd)->line->user;
-}
-
-void socket_keep_alive(int fd, guint unused_seconds)
-{
-    descriptor_of(fd);
-}
-
-/* ---- The world ------------------------------------------------------------------------------- */
+/* ---- Beginning and end ----------------------------------------------------------------------- */
 
 void memory_io_begin(void)
 {
+    memory_net_begin();
     world = (IoLoop){
-        .trace = g_getenv("FUZZ_TRACE") != NULL,
         .now_us = 1000 * G_USEC_PER_SEC,
         .ios = g_ptr_array_new(),
         .timers = g_ptr_array_new(),
-        .listeners = g_ptr_array_new(),
-        .descriptors = g_array_new(FALSE, FALSE, sizeof(Descriptor)),
-        .lines = g_ptr_array_new_with_free_func(line_free),
-        .doors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                       (GDestroyNotify)(void (*)(void))g_queue_free),
         .batch = g_array_new(FALSE, FALSE, sizeof(Found)),
     };
 }
@@ -680,17 +364,9 @@ void memory_io_end(void)
 {
     g_assert_cmpuint(world.ios->len, ==, 0);
     g_assert_cmpuint(world.timers->len, ==, 0);
-    g_assert_cmpuint(world.listeners->len, ==, 0);
-    g_assert_cmpuint(world.dials, ==, 0);
     g_assert_cmpuint(world.users, ==, 0);
-    for (guint i = 0; i < world.descriptors->len; i++)
-        if (g_array_index(world.descriptors, Descriptor, i).open)
-            fuzz_fail("a descriptor was left open");
     g_ptr_array_unref(world.ios);
     g_ptr_array_unref(world.timers);
-    g_ptr_array_unref(world.listeners);
-    g_array_unref(world.descriptors);
-    g_ptr_array_unref(world.lines);
-    g_hash_table_unref(world.doors);
     g_array_unref(world.batch);
+    memory_net_end();
 }

@@ -17,9 +17,10 @@ typedef struct {
     guint monitors;
     gboolean offers_oob;
     gboolean persist;
-    gboolean tight;  /* clients may be dropped for what they send or leave unread */
-    gboolean lost;   /* a monitor that was ready has ended */
-    guint last_said; /* number in what was said last: each is another */
+    gboolean records; /* a freeze is put on record first */
+    gboolean tight;   /* clients may be dropped for what they send or leave unread */
+    gboolean lost;    /* a monitor that was ready has ended */
+    guint last_said;  /* number in what was said last: each is another */
 } Stage;
 
 void stage_init(Stage *stage);
