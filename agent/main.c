@@ -15,6 +15,7 @@
 
 typedef struct {
     const Config *config;
+    const char *pidfile;
     State *state;
     GMainLoop *loop;
     Agent *agent;
@@ -70,7 +71,7 @@ static gboolean claim_files(Program *program, GError **error)
     const Config *config = program->config;
 
     program->files_claimed = TRUE;
-    if (config->daemonize && !service_lock_pidfile(config->pidfile, error))
+    if (config->daemonize && !service_lock_pidfile(program->pidfile, error))
         return FALSE;
     return state_check(program->state, error) && log_open(config->logfile, config->verbose, error);
 }
@@ -85,11 +86,22 @@ static void on_thawed(gpointer user)
         g_warning("%s", error->message);
 }
 
+/* Relative to where the agent was started, which the background is not. As with qemu-ga, the other
+ * paths are relative to where it runs. */
+static char *find_pidfile(const Config *config)
+{
+    g_autofree char *directory = g_get_current_dir();
+
+    return g_path_is_absolute(config->pidfile) ? g_strdup(config->pidfile)
+                                               : g_build_filename(directory, config->pidfile, NULL);
+}
+
 static gboolean run(const Config *config, Policy *policy, State *state, GError **error)
 {
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(Agent) agent = NULL;
-    Program program = {.config = config, .state = state, .loop = loop};
+    g_autofree char *pidfile = find_pidfile(config);
+    Program program = {.config = config, .pidfile = pidfile, .state = state, .loop = loop};
     ChannelAddress address;
 
     if (!find_channel(config, &address, error))
@@ -124,6 +136,8 @@ static gboolean run_configured(const Config *config, GError **error)
     policy_init(&policy, config->allowed, config->blocked);
     state_init(&state, config->statedir);
     ok = run(config, &policy, &state, error);
+    if (!policy.frozen) /* or it would wait for the thaw that has just failed */
+        service_remove_pidfile();
     state_clear(&state);
     policy_clear(&policy);
     return ok;

@@ -4,6 +4,7 @@
 
 Usage: program-test.py QGA-AGENT. Nothing is frozen, suspended or shut down here."""
 
+import contextlib
 import json
 import os
 import pty
@@ -18,7 +19,7 @@ import tty
 import unittest
 from pathlib import Path
 
-AGENT = sys.argv.pop(1)
+AGENT = str(Path(sys.argv.pop(1)).resolve())  # tests have it start elsewhere, too
 TIMEOUT = 20
 
 # In a file that is none of the agent's: it would be answered by {"return": {}}.
@@ -187,21 +188,27 @@ class Background(Program):
         super().setUp()
         self.pidfile = self.directory / "pid"
 
-    def daemonize(self, path):
-        return self.run_agent("-d", "-m", "unix-listen", "-p", path, "-t", self.directory,
-                              "-f", self.pidfile, "-l", self.directory / "log")
+    def daemonize(self, path, pidfile=None, log=None, **options):
+        return self.run_agent("-d", "-m", "unix-listen", "-p", path, "-t", self.directory, "-f",
+                              pidfile or self.pidfile, "-l", log or self.directory / "log", **options)
 
-    def end_daemon(self):
+    def start_daemon(self, **options):
+        """Returns a descriptor of the process, which is ended with the test."""
+        done = self.daemonize(self.socket, **options)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         pid = int(self.pidfile.read_text())
         descriptor = os.pidfd_open(pid)
-        os.kill(pid, signal.SIGTERM)
+        self.addCleanup(os.close, descriptor)
+        self.addCleanup(self.end_daemon, descriptor)
+        return descriptor
+
+    def end_daemon(self, descriptor, number=signal.SIGTERM):
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, number)
         self.assertTrue(select.select([descriptor], [], [], TIMEOUT)[0])
-        os.close(descriptor)
 
     def test_daemon(self):
-        done = self.daemonize(self.socket)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.addCleanup(self.end_daemon)
+        self.start_daemon()
         # It is ready by now: no waiting here.
         client = Client.connect(self.socket)
         self.addCleanup(client.close)
@@ -217,9 +224,33 @@ class Background(Program):
         self.assertEqual(client.ask("guest-ping"), {"return": {}})
 
     def test_daemon_that_cannot_start(self):
-        done = self.daemonize("/nonexistent/socket")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("/nonexistent/socket", done.stderr)
+        for path, log in ("/nonexistent/socket", None), (self.socket, "/nonexistent/log"):
+            done = self.daemonize(path, log=log)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("/nonexistent/", done.stderr)
+            self.assertFalse(self.pidfile.exists())
+
+    def test_pid_file_goes_with_the_agent(self):
+        """Also one that is told relative to where the agent was started, and one left behind by a killed one."""
+        for number in signal.SIGKILL, signal.SIGTERM, signal.SIGINT:
+            daemon = self.start_daemon(pidfile="pid", cwd=self.directory)
+            self.assertTrue(self.pidfile.exists())
+            self.end_daemon(daemon, number)
+            self.assertEqual(self.pidfile.exists(), number == signal.SIGKILL)
+
+    def test_pid_file_that_is_no_file_stays(self):
+        """It could be /dev/null."""
+        os.mkfifo(self.pidfile)
+        done = self.daemonize(self.socket)
+        self.assertEqual((done.returncode, done.stderr), (1, "Cannot lock pid file: Invalid argument\n"))
+        self.assertTrue(self.pidfile.is_fifo())
+
+    def test_pid_file_of_another_stays(self):
+        daemon = self.start_daemon()
+        self.pidfile.unlink()
+        self.pidfile.write_text("precious")
+        self.end_daemon(daemon)
+        self.assertEqual(self.pidfile.read_text(), "precious")
 
 
 class Activation(Program):

@@ -13,8 +13,12 @@
 
 #include "common/qmp-error.h"
 
-/* Belongs to the process, like what it is about. */
+/* Both belong to the process, like what they are about. */
 static int ready_pipe = -1;
+static struct {
+    char *path; /* (nullable): no file is ours */
+    int fd;
+} pidfile;
 
 static gboolean fail(const char *what, GError **error)
 {
@@ -140,23 +144,73 @@ void service_ready(void)
     ready_pipe = -1;
 }
 
-gboolean service_lock_pidfile(const char *path, GError **error)
+/* ---- Pid file -------------------------------------------------------------------------------- */
+
+/* Whether the file is still to be found where it was opened. */
+static gboolean is_at(const char *path, int fd)
+{
+    struct stat there, here;
+
+    return stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
+           there.st_ino == here.st_ino;
+}
+
+/* Nothing else: at the end it is removed, which /dev/null must not be. */
+static gboolean lock_regular(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    struct stat found;
+
+    if (fstat(fd, &found) != 0)
+        return FALSE;
+    if (!S_ISREG(found.st_mode)) {
+        errno = EINVAL;
+        return FALSE;
+    }
+    return fcntl(fd, F_SETLK, &lock) == 0;
+}
+
+/* Returns: -1, with *error */
+static int open_locked(const char *path, GError **error)
+{
+    for (;;) {
+        int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+
+        if (fd < 0) {
+            fail("Cannot open pid file", error);
+            return -1;
+        }
+        if (!lock_regular(fd)) {
+            fail("Cannot lock pid file", error);
+            close(fd);
+            return -1;
+        }
+        if (is_at(path, fd))
+            return fd;
+        close(fd); /* a former agent has removed it since, as its last deed */
+    }
+}
+
+gboolean service_lock_pidfile(const char *path, GError **error)
+{
     g_autofree char *text = g_strdup_printf("%d\n", getpid());
+    int fd = open_locked(path, error);
 
     if (fd < 0)
-        return fail("Cannot open pid file", error);
-    if (fcntl(fd, F_SETLK, &lock) != 0) {
-        fail("Cannot lock pid file", error);
-        close(fd);
         return FALSE;
-    }
-    if (ftruncate(fd, 0) != 0 || write(fd, text, strlen(text)) != (gssize)strlen(text)) {
-        fail("Failed to write pid file", error);
-        close(fd);
-        return FALSE;
-    }
-    return TRUE; /* stays open, or the lock would go */
+    pidfile.path = g_strdup(path);
+    pidfile.fd = fd; /* stays open, or the lock would go */
+    if (ftruncate(fd, 0) != 0 || write(fd, text, strlen(text)) != (gssize)strlen(text))
+        return fail("Failed to write pid file", error);
+    return TRUE;
+}
+
+void service_remove_pidfile(void)
+{
+    if (pidfile.path == NULL)
+        return;
+    if (is_at(pidfile.path, pidfile.fd) && unlink(pidfile.path) != 0)
+        g_warning("cannot remove '%s': %s", pidfile.path, g_strerror(errno));
+    close(pidfile.fd);
+    g_clear_pointer(&pidfile.path, g_free);
 }

@@ -38,7 +38,11 @@ void service_ready(void);
 
 /**
  * service_lock_pidfile:
+ * @path: to be absolute, since the background is elsewhere
  *
- * Locks and fills the file, for as long as this process lives.
+ * Locks and fills the file, once, for as long as this process lives.
  */
 gboolean service_lock_pidfile(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* At the end: does nothing where no file was locked, or where another one stands by now. */
+void service_remove_pidfile(void);
