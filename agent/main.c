@@ -16,6 +16,7 @@
 typedef struct {
     const Config *config;
     const char *pidfile;
+    Policy *policy;
     State *state;
     GMainLoop *loop;
     Agent *agent;
@@ -96,31 +97,27 @@ static char *find_pidfile(const Config *config)
                                                : g_build_filename(directory, config->pidfile, NULL);
 }
 
-static gboolean run(const Config *config, Policy *policy, State *state, GError **error)
+/* From here on paths count from where the agent runs. */
+static gboolean run(Program *program, const ChannelAddress *address, GError **error)
 {
+    const Config *config = program->config;
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(Agent) agent = NULL;
-    g_autofree char *pidfile = find_pidfile(config);
-    Program program = {.config = config, .pidfile = pidfile, .state = state, .loop = loop};
-    ChannelAddress address;
 
-    if (!find_channel(config, &address, error))
-        return FALSE;
-    if (config->daemonize && !service_detach(error))
-        return FALSE;
-    if (!state_is_marked_frozen(state) && !claim_files(&program, error))
+    if (!state_is_marked_frozen(program->state) && !claim_files(program, error))
         return FALSE;
     agent = agent_new(&(AgentOptions){
         .hook = config->hook,
         .freeze_timeout_ms = (guint)config->freeze_timeout * 1000,
-        .policy = policy,
-        .state = state,
+        .policy = program->policy,
+        .state = program->state,
         .thawed = on_thawed,
-        .user = &program,
+        .user = program,
     });
-    program.agent = agent;
-    service_watch_signals(on_stop, &program);
-    if (!agent_open(agent, &address, error))
+    program->loop = loop;
+    program->agent = agent;
+    service_watch_signals(on_stop, program);
+    if (!agent_open(agent, address, error))
         return FALSE;
     service_ready();
     g_main_loop_run(loop);
@@ -129,13 +126,20 @@ static gboolean run(const Config *config, Policy *policy, State *state, GError *
 
 static gboolean run_configured(const Config *config, GError **error)
 {
+    g_autofree char *pidfile = find_pidfile(config);
     Policy policy;
     State state;
+    Program program = {.config = config, .pidfile = pidfile, .policy = &policy, .state = &state};
+    ChannelAddress address;
     gboolean ok;
 
+    if (!find_channel(config, &address, error))
+        return FALSE;
+    if (config->daemonize && !service_detach(error))
+        return FALSE;
     policy_init(&policy, config->allowed, config->blocked);
     state_init(&state, config->statedir);
-    ok = run(config, &policy, &state, error);
+    ok = run(&program, &address, error);
     if (!policy.frozen) /* or it would wait for the thaw that has just failed */
         service_remove_pidfile();
     state_clear(&state);

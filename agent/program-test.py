@@ -188,9 +188,10 @@ class Background(Program):
         super().setUp()
         self.pidfile = self.directory / "pid"
 
-    def daemonize(self, path, pidfile=None, log=None, **options):
-        return self.run_agent("-d", "-m", "unix-listen", "-p", path, "-t", self.directory, "-f",
-                              pidfile or self.pidfile, "-l", log or self.directory / "log", **options)
+    def daemonize(self, path, pidfile=None, log=None, statedir=None, **options):
+        return self.run_agent("-d", "-m", "unix-listen", "-p", path, "-t", statedir or self.directory,
+                              "-f", pidfile or self.pidfile, "-l", log or self.directory / "log",
+                              **options)
 
     def start_daemon(self, **options):
         """Returns a descriptor of the process, which is ended with the test."""
@@ -229,6 +230,18 @@ class Background(Program):
             self.assertEqual(done.returncode, 1)
             self.assertIn("/nonexistent/", done.stderr)
             self.assertFalse(self.pidfile.exists())
+
+    def test_relative_state_directory(self):
+        """It is where the background runs that counts, for what is read there as for what is written."""
+        handles = []
+        for _ in range(2):
+            daemon = self.start_daemon(statedir=os.path.relpath(self.directory, "/"), cwd=self.directory)
+            client = Client.connect(self.socket)
+            handles.append(client.ask("guest-file-open", path="/dev/null")["return"])
+            client.close()
+            self.end_daemon(daemon)
+        self.assertNotEqual(*handles)
+        self.assertTrue((self.directory / "qga.state").exists())
 
     def test_pid_file_goes_with_the_agent(self):
         """Also one that is told relative to where the agent was started, and one left behind by a killed one."""
