@@ -57,6 +57,7 @@ struct Channel {
     int fd;       /* -1: none */
     gboolean is_terminal;
     ChannelState state;
+    gboolean met;    /* somebody is on the other side of the connection, as its reading has shown */
     gboolean failed; /* the connection ends since a call failed */
     gboolean can_read;
     gboolean can_write;
@@ -266,17 +267,27 @@ static gssize fail_call(Channel *channel, const char *what, GError **error)
     return STREAM_IO_FAILED;
 }
 
+static void meet(Channel *channel)
+{
+    if (!channel->met)
+        g_debug("a connection begins");
+    channel->met = TRUE;
+}
+
 static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
 {
     Channel *channel = io;
     gssize got = TEMP_FAILURE_RETRY(read(channel->fd, buffer, size));
 
-    if (got > 0)
-        channel->retry_ms = 0; /* it works */
-    if (got >= 0)
-        return got;
-    if (errno != EAGAIN)
+    if (got == 0)
+        return 0;
+    if (got < 0 && errno != EAGAIN)
         return fail_call(channel, "error reading", error);
+    meet(channel);
+    if (got > 0) {
+        channel->retry_ms = 0; /* it works */
+        return got;
+    }
     channel->can_read = FALSE;
     return STREAM_IO_AGAIN;
 }
@@ -319,6 +330,9 @@ static void io_close(gpointer io)
     Channel *channel = io;
 
     channel->want_read = channel->want_write = FALSE;
+    if (channel->met)
+        g_debug("the connection ends");
+    channel->met = FALSE;
     /* The end of a terminal, which may stand for the port, is final: it must be opened again. */
     if (channel->method == CHANNEL_VIRTIO_SERIAL && !channel->failed && !channel->is_terminal) {
         channel->state = STATE_AWAY; /* until the next edge, which may be due already */

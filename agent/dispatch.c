@@ -110,6 +110,7 @@ static gboolean run_handler(Dispatch *dispatch, Call *call, JsonSpan arguments, 
         return FALSE;
     if (!guest_struct_read(handler->arguments, arguments, args, error))
         return FALSE;
+    g_debug("%s is called", call->command->name);
     if ((call->command->flags & GUEST_FLAG_LOGGED) != 0)
         log_account(call->command->name);
     call->in_handler = TRUE;

@@ -45,22 +45,23 @@ static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields
     return G_LOG_WRITER_HANDLED;
 }
 
-gboolean log_open(const char *path, gboolean verbose, GError **error)
+void log_init(gboolean verbose)
 {
     sink.verbose = verbose;
-    if (path != NULL) {
-        FILE *file = fopen(path, "ae");
-
-        if (file == NULL) {
-            qmp_error_set(error, "unable to open specified log file: %s: %s", path,
-                          g_strerror(errno));
-            return FALSE;
-        }
-        if (sink.file != NULL)
-            fclose(sink.file);
-        sink.file = file;
-    }
     g_log_set_writer_func(write_line, NULL, NULL);
+}
+
+gboolean log_open(const char *path, GError **error)
+{
+    FILE *file = fopen(path, "ae");
+
+    if (file == NULL) {
+        qmp_error_set(error, "unable to open specified log file: %s: %s", path, g_strerror(errno));
+        return FALSE;
+    }
+    if (sink.file != NULL)
+        fclose(sink.file);
+    sink.file = file;
     return TRUE;
 }
 

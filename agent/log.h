@@ -12,11 +12,15 @@
 #include <glib.h>
 
 /**
- * log_open:
- * @path: (nullable): appended to; NULL is standard error
+ * log_init:
  * @verbose: also what is ordinary
+ *
+ * To be called once. What comes goes to standard error, until there is a file.
  */
-gboolean log_open(const char *path, gboolean verbose, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void log_init(gboolean verbose);
+
+/* Appends to @path from now on. */
+gboolean log_open(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* While frozen nothing may be written: it would wait for the thaw. What comes meanwhile is dropped.
  */

@@ -38,6 +38,7 @@ static void on_stop(gpointer user)
 {
     Program *program = user;
 
+    g_debug("told to end");
     agent_quit(program->agent, on_quit, program->loop);
 }
 
@@ -74,7 +75,8 @@ static gboolean claim_files(Program *program, GError **error)
     program->files_claimed = TRUE;
     if (config->daemonize && !service_lock_pidfile(program->pidfile, error))
         return FALSE;
-    return state_check(program->state, error) && log_open(config->logfile, config->verbose, error);
+    return state_check(program->state, error) &&
+           (config->logfile == NULL || log_open(config->logfile, error));
 }
 
 /* Claims what had to wait, where a former agent has left filesystems frozen. */
@@ -117,6 +119,7 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
     program->loop = loop;
     program->agent = agent;
     service_watch_signals(on_stop, program);
+    g_debug("qga-agent " QGA_PROXY_VERSION " starts");
     if (!agent_open(agent, address, error))
         return FALSE;
     service_ready();
@@ -133,6 +136,7 @@ static gboolean run_configured(const Config *config, GError **error)
     ChannelAddress address;
     gboolean ok;
 
+    log_init(config->verbose);
     if (!find_channel(config, &address, error))
         return FALSE;
     if (config->daemonize && !service_detach(error))
@@ -140,6 +144,8 @@ static gboolean run_configured(const Config *config, GError **error)
     policy_init(&policy, config->allowed, config->blocked);
     state_init(&state, config->statedir);
     ok = run(&program, &address, error);
+    if (ok)
+        g_debug("qga-agent ends");
     if (!policy.frozen) /* or it would wait for the thaw that has just failed */
         service_remove_pidfile();
     state_clear(&state);

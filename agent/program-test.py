@@ -383,6 +383,39 @@ class Devices(Program):
 
 
 class Log(Program):
+    def ask_something(self, *options):
+        """Returns the lines of the log, without their times, of an agent that lives for a few commands."""
+        log = self.directory / "log"
+        log.unlink(missing_ok=True)
+        process = self.start("-l", log, *options)
+        client = self.connect()
+        client.ask("guest-ping")
+        client.ask("guest-nonsense")
+        client.ask("guest-file-open", path="/dev/null")
+        client.close()
+        client = self.connect()
+        client.ask("guest-file-close", handle="none")
+        client.ask("guest-sync", id=7)
+        process.terminate()
+        self.assertEqual(process.wait(TIMEOUT), 0)
+        self.assertEqual(process.stderr.read(), "")
+        lines = [line.partition(": ") for line in log.read_text().splitlines()]
+        for seconds, _, _ in lines:
+            self.assertRegex(seconds, r"^\d+\.\d{6}$")
+        return [line for _, _, line in lines]
+
+    def test_verbose(self):
+        lines = self.ask_something("-v")
+        self.assertRegex(lines.pop(0), r"^debug: qga-agent [\d.]+ starts$")
+        self.assertEqual(lines, [
+            "debug: a connection begins", "debug: guest-ping is called",
+            "debug: guest-file-open is called", "debug: the connection ends",
+            "debug: a connection begins", "debug: guest-sync is called",
+            "debug: told to end", "debug: the connection ends", "debug: qga-agent ends"])
+
+    def test_not_verbose(self):
+        self.assertEqual(self.ask_something(), [])
+
     def test_no_secrets(self):
         log = self.directory / "log"
         process = self.start("-v", "-l", log)

@@ -36,6 +36,7 @@ struct Freezer {
     guint timeout_ms;
     guint timer;
     FreezerState state;
+    guint frozen;     /* how many filesystems it froze itself, for the log */
     gboolean expired; /* the last freeze ended by its time, and no thaw was told yet */
     Call *call;       /* (nullable): who waits for the hook */
     GStrv wanted;     /* (nullable): while PREPARING: which to freeze; NULL: all */
@@ -202,6 +203,8 @@ static guint thaw_mounts(Freezer *freezer, const GPtrArray *mounts)
     guint count = thaw_all(freezer, mounts);
 
     set_frozen(freezer, FALSE);
+    g_debug("froze %u filesystems, thawed %u", freezer->frozen, count);
+    freezer->frozen = 0;
     state_unmark_frozen(freezer->commands->state);
     if (freezer->commands->thawed != NULL)
         freezer->commands->thawed(freezer->commands->thawed_user);
@@ -251,9 +254,12 @@ static guint freeze_now(Freezer *freezer, GError **error)
 
     if (mounts == NULL || !state_mark_frozen(state, error))
         return 0;
-    set_frozen(freezer, TRUE);
-    if (freeze_all(freezer, mounts, &count, error) && count > 0)
+    g_debug("freezes");
+    set_frozen(freezer, TRUE); /* nothing is logged from here to the thaw, which tells how many */
+    if (freeze_all(freezer, mounts, &count, error) && count > 0) {
+        freezer->frozen = count;
         return count;
+    }
     thaw_mounts(freezer, mounts);
     return 0;
 }

@@ -52,11 +52,13 @@ class IdleIsaSerial(Idle, unittest.TestCase):
 
 
 class Freeze(unittest.TestCase):
-    """Freezes that nobody thaws. The hook leaves a process behind that holds its output open for good."""
+    """Freezes that nobody thaws. The hook leaves a process behind that holds its output open for good. The log is
+    verbose, and on a filesystem that is frozen: whoever wrote to it meanwhile would never come back."""
 
     @classmethod
     def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(agent_options=["--freeze-timeout=10", "-F/run/hook"]))
+        options = ["--freeze-timeout=10", "-F/run/hook", "-v", "-l/mnt/ext4/agent.log"]
+        cls.guest = cls.enterClassContext(Guest(agent_options=options))
         cls.guest.shell(HOOK)
 
     def setUp(self):
@@ -109,6 +111,17 @@ class Freeze(unittest.TestCase):
         self.assertEqual(self.agent.execute("guest-fsfreeze-thaw"), 2)
         self.check_hooks("freeze", "thaw")
         self.check_writable()
+
+    def test_log(self):
+        """It tells of a freeze before and after, and of nothing in between."""
+        self.guest.shell("> /mnt/ext4/agent.log")
+        self.assertEqual(self.agent.execute("guest-fsfreeze-freeze"), 2)
+        self.assertEqual(self.agent.execute("guest-fsfreeze-status"), "frozen")
+        self.assertEqual(self.agent.execute("guest-fsfreeze-thaw"), 2)
+        self.assertEqual(self.agent.execute("guest-ping"), {})
+        self.assertEqual(self.guest.shell("cut -d' ' -f2- /mnt/ext4/agent.log").splitlines(), [
+            "debug: guest-fsfreeze-freeze is called", "debug: freezes", "debug: froze 2 filesystems, thawed 2",
+            "debug: guest-ping is called"])
 
     def test_bind_mount_names_its_filesystem(self):
         self.guest.shell("mkdir -p /run/bind; mount --bind /mnt/ext4 /run/bind")
