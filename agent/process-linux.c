@@ -256,6 +256,8 @@ static void watch_children(void)
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    /* Whoever started us may have ignored it, which we inherit: then children are reaped unseen. */
+    signal(SIGCHLD, SIG_DFL);
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     g_assert(fd >= 0);
     g_unix_fd_add(fd, G_IO_IN, on_sigchld, NULL);

@@ -169,18 +169,31 @@ class Life(Program):
         self.assertEqual(self.start().wait(TIMEOUT), 1)
         self.assertEqual(self.socket.read_text(), "precious")
 
+    def run_program(self, client, path, *arg):
+        """Returns what guest-exec-status says in the end."""
+        pid = client.ask("guest-exec", path=path, arg=arg, **{"capture-output": True})["return"]["pid"]
+        status = {"exited": False}
+
+        def has_ended():
+            nonlocal status
+            status = client.ask("guest-exec-status", pid=pid)["return"]
+            return status["exited"]
+
+        wait_for(has_ended, "the end of a program")
+        return status
+
+    def test_ignored_sigchld(self):
+        """A starter that does not care how its children end passes that on to them."""
+        self.start(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual(self.run_program(self.connect(), "true"), {"exited": True, "exitcode": 0})
+
     def test_closed_standard_streams(self):
         """What is opened first must not become a standard stream, into which others write."""
         process = subprocess.Popen(
             ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", AGENT, "-m", "unix-listen", "-p",
              self.socket, "-t", self.directory], stderr=subprocess.PIPE)
         self.addCleanup(self.end, process)
-        client = self.connect()
-        pid = client.ask("guest-exec", path="echo", arg=["x"], **{"capture-output": True})
-        status = {"exited": False}
-        while not status["exited"]:
-            status = client.ask("guest-exec-status", pid=pid["return"]["pid"])["return"]
-        self.assertEqual(status["out-data"], "eAo=")
+        self.assertEqual(self.run_program(self.connect(), "echo", "x")["out-data"], "eAo=")
 
 
 class Background(Program):
