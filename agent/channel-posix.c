@@ -35,6 +35,14 @@
 /* A device that went away may be back at once (a driver is loaded again) or never. */
 enum { RETRY_FIRST_MS = 100, RETRY_LAST_MS = 5000 };
 
+/*
+ * The first bytes of a host may be there before the news that it has opened the port, since they
+ * come by another queue of the device: read at once they would be answered to nobody. Where no news
+ * comes for that long, they were sent by a host that has left again. It is a few milliseconds, or a
+ * few times more in a busy guest.
+ */
+enum { NEWS_MS = 500 };
+
 enum { MAX_PIECES = 16 };
 
 typedef enum {
@@ -63,6 +71,7 @@ struct Channel {
     gboolean can_write;
     gboolean want_read;
     gboolean want_write;
+    guint news_timer;
     guint retry_timer;
     guint retry_ms;
 };
@@ -93,6 +102,7 @@ static gboolean watch(Channel *channel, int fd, guint32 events)
  */
 static void await_opening(Channel *channel)
 {
+    g_clear_handle_id(&channel->news_timer, g_source_remove);
     channel->state = STATE_OPENING;
     channel->failed = FALSE;
     channel->can_read = channel->can_write = TRUE; /* until a call says otherwise */
@@ -362,6 +372,15 @@ static gboolean is_due(const Channel *channel)
                                              (channel->want_write && channel->can_write)));
 }
 
+static gboolean on_no_news(gpointer user_data)
+{
+    Channel *channel = user_data;
+
+    channel->news_timer = 0;
+    await_opening(channel);
+    return G_SOURCE_REMOVE;
+}
+
 static void take_event(Channel *channel, const struct epoll_event *event)
 {
     gboolean hung_up = (event->events & (EPOLLHUP | EPOLLERR)) != 0;
@@ -375,8 +394,12 @@ static void take_event(Channel *channel, const struct epoll_event *event)
         return;
     channel->can_read |= hung_up || (event->events & EPOLLIN) != 0;
     channel->can_write |= (event->events & EPOLLOUT) != 0;
-    if (channel->state == STATE_AWAY)
+    if (channel->state != STATE_AWAY)
+        return;
+    if (!hung_up)
         await_opening(channel);
+    else if (channel->news_timer == 0)
+        channel->news_timer = g_timeout_add(NEWS_MS, on_no_news, channel);
 }
 
 static gboolean source_prepare(GSource *source, gint *timeout)
@@ -472,6 +495,7 @@ void channel_free(Channel *channel)
     if (channel == NULL)
         return;
     g_assert(channel->state != STATE_OPEN);
+    g_clear_handle_id(&channel->news_timer, g_source_remove);
     g_clear_handle_id(&channel->retry_timer, g_source_remove);
     close_fd(channel);
     if (channel->listener >= 0)

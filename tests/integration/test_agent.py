@@ -14,7 +14,7 @@ class Idle:
 
     @classmethod
     def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(method=cls.method))
+        cls.guest = cls.enterClassContext(Guest(method=cls.method, agent_options=["-v", "-l/run/agent.log"]))
 
     def connect(self):
         agent = self.enterContext(self.guest.connect_agent(self.method))
@@ -45,6 +45,20 @@ class Idle:
 
 class IdleVirtioSerial(Idle, unittest.TestCase):
     method = "virtio-serial"
+
+    def close(self, agent):
+        """Closes the port and waits until the agent knows."""
+        self.guest.shell("> /run/agent.log")
+        agent.close()
+        self.guest.wait_until("grep -q 'connection ends' /run/agent.log")
+
+    def test_first_request_is_answered(self):
+        """Nobody has to ask twice, though a host's first bytes may be there before the news that it has come."""
+        for number in range(10):
+            with self.guest.connect_agent() as agent:
+                agent.send_command("guest-sync-delimited", {"id": number})
+                self.assertEqual(agent.read_line(30), b'\xff{"return": %d}' % number)
+                self.close(agent)
 
 
 class IdleIsaSerial(Idle, unittest.TestCase):
