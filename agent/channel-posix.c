@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -302,20 +303,36 @@ static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
     return STREAM_IO_AGAIN;
 }
 
+static gboolean is_hung_up(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
+}
+
+/*
+ * A port that no host has open takes nothing. What is written to it is dropped: if it waited, the
+ * agent would not read on to where the connection ends, and the next host would get what is meant
+ * for the former one.
+ */
 static gssize io_write(gpointer io, const QueuePiece *pieces, guint n_pieces, GError **error)
 {
     Channel *channel = io;
     struct iovec vectors[MAX_PIECES];
     guint n = MIN(n_pieces, MAX_PIECES);
-    gssize done;
+    gssize total = 0, done;
 
-    for (guint i = 0; i < n; i++)
+    for (guint i = 0; i < n; i++) {
         vectors[i] = (struct iovec){(void *)(guintptr)pieces[i].data, pieces[i].len};
+        total += (gssize)pieces[i].len;
+    }
     done = TEMP_FAILURE_RETRY(writev(channel->fd, vectors, (int)n));
     if (done >= 0)
         return done;
     if (errno != EAGAIN)
         return fail_call(channel, "error writing", error);
+    if (is_hung_up(channel->fd))
+        return total;
     channel->can_write = FALSE;
     return STREAM_IO_AGAIN;
 }
@@ -393,7 +410,7 @@ static void take_event(Channel *channel, const struct epoll_event *event)
     if (event->data.fd != channel->fd)
         return;
     channel->can_read |= hung_up || (event->events & EPOLLIN) != 0;
-    channel->can_write |= (event->events & EPOLLOUT) != 0;
+    channel->can_write |= hung_up || (event->events & EPOLLOUT) != 0;
     if (channel->state != STATE_AWAY)
         return;
     if (!hung_up)

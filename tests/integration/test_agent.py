@@ -3,7 +3,7 @@
 
 import unittest
 
-from harness import Guest
+from harness import Guest, TimedOut
 from harness.agent import AgentError
 
 HOOK = r"""printf '#!/bin/sh\necho $1 >> /run/hook.log\nsleep 1000 &\n' > /run/hook; chmod +x /run/hook"""
@@ -59,6 +59,18 @@ class IdleVirtioSerial(Idle, unittest.TestCase):
                 agent.send_command("guest-sync-delimited", {"id": number})
                 self.assertEqual(agent.read_line(30), b'\xff{"return": %d}' % number)
                 self.close(agent)
+
+    def test_unread_replies_are_not_for_the_next_host(self):
+        """They go with the host that did not read them, which the agent notices though it waits to be read."""
+        agent = self.connect()
+        request = b'{"execute": "guest-info", "id": "%s"}' % (4000 * b"x")  # the longer, the fewer fit into the port
+        with self.assertRaises(TimedOut):
+            agent.send(request * 10000, timeout=5)
+        self.guest.wait_until("n=$(wc -l < /run/agent.log); sleep 1; [ $n = $(wc -l < /run/agent.log) ]")
+        self.close(agent)
+        with self.guest.connect_agent() as agent:
+            agent.send_command("guest-sync-delimited", {"id": 5})
+            self.assertEqual(agent.read_line(30), b'\xff{"return": 5}')
 
 
 class IdleIsaSerial(Idle, unittest.TestCase):
