@@ -19,18 +19,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/vm_sockets.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
 
+#include "agent/endpoint.h"
 #include "common/qmp-error.h"
 
 /* A device that went away may be back at once (a driver is loaded again) or never. */
@@ -109,108 +104,24 @@ static void await_opening(Channel *channel)
     channel->can_read = channel->can_write = TRUE; /* until a call says otherwise */
 }
 
-/* Bytes pass unchanged; the speed is set, not added to what it was, and carrier is not asked for.
- */
-static gboolean make_raw(int fd)
+/* @ret_missing: set where it fails: whether the device may come */
+static gboolean open_device(Channel *channel, gboolean *ret_missing, GError **error)
 {
-    struct termios line;
+    int fd = endpoint_open_device(channel->path, channel->method == CHANNEL_ISA_SERIAL, ret_missing,
+                                  error);
 
-    if (tcgetattr(fd, &line) != 0)
+    if (fd < 0)
         return FALSE;
-    cfmakeraw(&line);
-    line.c_cflag |= CLOCAL | CREAD;
-    line.c_cc[VMIN] = 1;
-    line.c_cc[VTIME] = 0;
-    cfsetspeed(&line, B38400);
-    return tcsetattr(fd, TCSANOW, &line) == 0 && tcflush(fd, TCIFLUSH) == 0;
-}
-
-/* Why a path is refused beside all that errno tells: a file is there, a FIFO, a socket, a disk.
- * What it holds is not for us, and what we answer would be written into it. */
-enum { NOT_A_DEVICE = -1 };
-
-static gboolean is_character_device(int fd)
-{
-    struct stat found;
-
-    return fstat(fd, &found) == 0 && S_ISCHR(found.st_mode);
-}
-
-/* Looks first, then touches. Returns: 0, or why this is no channel */
-static int take_device(Channel *channel, int fd)
-{
-    if (!is_character_device(fd))
-        return NOT_A_DEVICE;
-    if (!watch(channel, fd, EPOLLIN | EPOLLOUT))
-        return errno;
-    return channel->method != CHANNEL_ISA_SERIAL || make_raw(fd) ? 0 : errno;
-}
-
-/* A socket says ENXIO, as a device does whose driver is still to come. */
-static int explain_open(const char *path, int code)
-{
-    struct stat found;
-
-    return code == ENXIO && stat(path, &found) == 0 && S_ISSOCK(found.st_mode) ? NOT_A_DEVICE
-                                                                               : code;
-}
-
-/* Returns: 0, or the errno, or NOT_A_DEVICE, that *error is about */
-static int open_device(Channel *channel, GError **error)
-{
-    int fd = open(channel->path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    int code = fd >= 0 ? take_device(channel, fd) : explain_open(channel->path, errno);
-
-    if (code != 0) {
-        if (fd >= 0)
-            close(fd); /* epoll forgets it */
-        qmp_error_set(error, "error opening channel %s: %s", channel->path,
-                      code == NOT_A_DEVICE ? "not a character device" : g_strerror(code));
-        return code;
+    if (!watch(channel, fd, EPOLLIN | EPOLLOUT)) {
+        qmp_error_set(error, "error opening channel %s: %s", channel->path, g_strerror(errno));
+        *ret_missing = FALSE;
+        close(fd);
+        return FALSE;
     }
     channel->fd = fd;
     channel->is_terminal = isatty(fd);
     await_opening(channel);
-    return 0;
-}
-
-static int listen_at(const struct sockaddr *address, socklen_t len)
-{
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd >= 0 && bind(fd, address, len) == 0 && listen(fd, 1) == 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-static int listen_unix(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat old;
-
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    /* Left behind by a former agent: sockets do not go with who made them. */
-    if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
-        unlink(path);
-    return listen_at((const struct sockaddr *)&address, sizeof(address));
-}
-
-static int listen_vsock(const char *path)
-{
-    struct sockaddr_vm address = {.svm_family = AF_VSOCK};
-    char rest;
-
-    if (sscanf(path, "%u:%u%c", &address.svm_cid, &address.svm_port, &rest) != 2) {
-        errno = EINVAL;
-        return -1;
-    }
-    return listen_at((const struct sockaddr *)&address, sizeof(address));
+    return TRUE;
 }
 
 static gboolean open_listener(Channel *channel, int inherited, GError **error)
@@ -219,9 +130,9 @@ static gboolean open_listener(Channel *channel, int inherited, GError **error)
         channel->listener = inherited;
         fcntl(inherited, F_SETFL, fcntl(inherited, F_GETFL) | O_NONBLOCK);
     } else if (channel->method == CHANNEL_UNIX_LISTEN) {
-        channel->listener = listen_unix(channel->path);
+        channel->listener = endpoint_listen_unix(channel->path);
     } else {
-        channel->listener = listen_vsock(channel->path);
+        channel->listener = endpoint_listen_vsock(channel->path);
     }
     if (channel->listener < 0 || !watch(channel, channel->listener, EPOLLIN)) {
         qmp_error_set(error, "error listening on %s: %s",
@@ -253,9 +164,10 @@ static gboolean on_retry(gpointer user_data)
 {
     Channel *channel = user_data;
     g_autoptr(GError) error = NULL;
+    gboolean missing;
 
     channel->retry_timer = 0;
-    if (open_device(channel, &error) != 0) {
+    if (!open_device(channel, &missing, &error)) {
         g_info("%s", error->message);
         schedule_retry(channel);
     }
@@ -461,23 +373,16 @@ static void attach(Channel *channel)
     g_source_attach(channel->source, NULL);
 }
 
-/* A device that is not there may come: its driver is loaded, or it is plugged in. */
-static gboolean may_come(const Channel *channel, int code)
-{
-    return channel->retry || code == ENOENT || code == ENXIO || code == ENODEV;
-}
-
 static gboolean start(Channel *channel, int inherited, GError **error)
 {
     g_autoptr(GError) reason = NULL;
-    int code;
+    gboolean missing;
 
     if (channel->method == CHANNEL_UNIX_LISTEN || channel->method == CHANNEL_VSOCK_LISTEN)
         return open_listener(channel, inherited, error);
-    code = open_device(channel, &reason);
-    if (code == 0)
+    if (open_device(channel, &missing, &reason))
         return TRUE;
-    if (!may_come(channel, code)) {
+    if (!channel->retry && !missing) {
         g_propagate_error(error, g_steal_pointer(&reason));
         return FALSE;
     }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * endpoint: what a channel is made of, opened by its path: a device, a listening socket.
+ *
+ * Owns what may stand there and how it is set up. Leaves to channel.h when it is opened, and all
+ * that is done with it.
+ */
+
+#pragma once
+
+#include <glib.h>
+
+/**
+ * endpoint_open_device:
+ * @serial: a serial line, which is made to pass bytes unchanged
+ * @ret_missing: whether it is not there yet, and so may come: a driver is loaded, it is plugged in
+ *
+ * Returns: a descriptor that does not block; -1 with @error, and @ret_missing set
+ */
+int endpoint_open_device(const char *path, gboolean serial, gboolean *ret_missing,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns: -1 with errno */
+int endpoint_listen_unix(const char *path) G_GNUC_WARN_UNUSED_RESULT;
+/* @path: CID:PORT */
+int endpoint_listen_vsock(const char *path) G_GNUC_WARN_UNUSED_RESULT;
