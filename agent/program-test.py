@@ -19,7 +19,7 @@ import tty
 import unittest
 from pathlib import Path
 
-AGENT = os.path.abspath(sys.argv.pop(1))
+AGENT = str(Path(sys.argv.pop(1)).resolve())  # tests have it start elsewhere, too
 TIMEOUT = 20
 
 # In a file that is none of the agent's: it would be answered by {"return": {}}.
