@@ -24,7 +24,7 @@ class Shutdown(unittest.TestCase):
         proxy, client = self.shut_down(mode="powerdown")
         self.assertEqual(self.guest.wait_powered_off(), 0)
         client.wait_event("SHUTDOWN", guest=True, reason="guest-shutdown")
-        self.assertEqual(client.read_to_end(30), b"")
+        self.assertEqual(client.read_rest(30), [])
         self.assertEqual(proxy.wait_exit(), 0)
         for filesystem in "ext4", "xfs":
             check_filesystem(self.guest.disks[filesystem], filesystem)
@@ -100,7 +100,7 @@ class Suspend(unittest.TestCase):
         client.wait_event("SUSPEND_DISK", 60)
         self.assertEqual(self.guest.wait_exit(), 0)
         client.wait_event("SHUTDOWN")
-        self.assertEqual(client.read_to_end(30), b"")
+        self.assertEqual(client.read_rest(30), [])
         self.assertEqual(proxy.wait_exit(), 0)
         self.guest.resume()
         self.check_continues(*self.serve())
