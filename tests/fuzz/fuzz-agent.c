@@ -256,6 +256,13 @@ static gboolean is_sent_again(const FuzzAgent *agent, const EnvelopeCommand *com
            g_str_equal(last->name, command->name);
 }
 
+/* Without QEMU nobody is served any more; but for a thaw of the proxy's own. */
+static gboolean is_over(const Stage *stage)
+{
+    return stage->lost && !stage->persist && stage->monitors == 1 &&
+           stage->lost_at < stage->ledger.turn;
+}
+
 static void hear_message(FuzzAgent *agent, JsonSpan message)
 {
     g_auto(EnvelopeCommand) command = {0};
@@ -270,6 +277,9 @@ static void hear_message(FuzzAgent *agent, JsonSpan message)
     if (agent->busy && !agent->stage->ledger.by_order && !agent->was_slow)
         fuzz_fail("%s came while another was under way", command.name);
     agent->question = ledger_went_up(&agent->stage->ledger, TRUE, &command, -1, !agent->was_slow);
+    if (agent->question->request && !agent->question->vague && !agent->was_slow &&
+        is_over(agent->stage))
+        fuzz_fail("%s was sent though QEMU has gone", command.name);
     if (agent->stage->records && g_str_has_prefix(command.name, "guest-fsfreeze-freeze") &&
         !agent->was_slow && !memory_record_is_written())
         fuzz_fail("a freeze was sent before it was on record");

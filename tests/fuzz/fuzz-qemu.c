@@ -345,8 +345,13 @@ static void hear_message(FuzzQemu *qemu, JsonSpan message)
 
 void fuzz_qemu_notice(FuzzQemu *qemu)
 {
-    if (qemu->line && qemu->line->closed && qemu->ready)
-        qemu->stage->lost = TRUE;
+    Stage *stage = qemu->stage;
+
+    if (!qemu->line || !qemu->line->closed || !qemu->ready)
+        return;
+    if (!stage->lost)
+        stage->lost_at = stage->ledger.turn;
+    stage->lost = TRUE;
 }
 
 void fuzz_qemu_set_room(FuzzQemu *qemu, gsize room)

@@ -20,6 +20,7 @@ typedef struct {
     gboolean records; /* a freeze is put on record first */
     gboolean tight;   /* clients may be dropped for what they send or leave unread */
     gboolean lost;    /* a monitor that was ready has ended */
+    guint lost_at;    /* the ledger's turn */
     guint last_said;  /* number in what was said last: each is another */
 } Stage;
 
