@@ -8,8 +8,10 @@
  *      └──────status thawed── THAWING ◀─────────────┘
  *
  * What a freeze's answer was is believed; where there was none, or the agent refused, its status is
- * asked for. THAWING sends a thaw, then asks for the status, with a pause after each round that did
- * not end in "thawed"; a round begins at once when the agent was brought into step.
+ * asked for. THAWING begins with a sync: an agent that was restarted unseen, as on isa-serial,
+ * would never answer a thaw that its forerunner was sent. Then it sends a thaw and asks for the
+ * status, with a pause after each round that did not end in "thawed"; a round begins at once when
+ * the agent was brought into step.
  */
 
 #include "freeze.h"
@@ -214,6 +216,7 @@ static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
+    freeze->needs_sync |= pending->sent;
     if (freeze->state != FREEZE_THAWING)
         return;
     if (pending->answered)
@@ -237,6 +240,7 @@ static void begin_thawing(Freeze *freeze, ThawReason reason)
     freeze->client = NULL;
     freeze->thaws += reason != THAW_ASKED;
     tell(freeze, reason);
+    agent_lane_probe(freeze->lane);
     try_thaw(freeze);
 }
 

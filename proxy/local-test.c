@@ -84,6 +84,25 @@ static void test_wait(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&never);
 }
 
+/* An agent that has a command under way is ready: after a sync that is the proxy's own. */
+static void test_wait_busy(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer early, late;
+
+    core_connect_negotiated(fixture, &early, FALSE);
+    core_connect_negotiated(fixture, &late, FALSE);
+    TELL("RESET");
+    core_expect(&early, EVENT("RESET"));
+    assert_answers(fixture, &early, WAIT_FOR("\"states\":[\"ready\"]"), "");
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    core_expect(&early, STATE("ready"));
+    core_expect(&late, EVENT("RESET"));
+    assert_answers(fixture, &late, WAIT, STATE("ready"));
+    assert_answers(fixture, &late, WAIT_FOR("\"states\":[\"busy\"]"), STATE("ready"));
+    peer_clear(&early);
+    peer_clear(&late);
+}
+
 /* No time at all is a question; who leaves waits no longer; and the others, with the proxy. */
 static void test_ends(CoreFixture *fixture, gconstpointer unused)
 {
@@ -130,6 +149,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("/local/arguments", test_arguments);
     ADD("/local/wait", test_wait);
+    ADD("/local/wait-busy", test_wait_busy);
     ADD("/local/ends", test_ends);
     ADD("/local/session-timeout", test_session_timeout);
     return g_test_run();

@@ -31,21 +31,31 @@ static gboolean check_range(const char *name, gint64 value, gint64 max, GError *
 
 /* ---- Waiting for the agent ------------------------------------------------------------------- */
 
+/* The same as events tell: whether a command is under way changes with each, and makes no
+ * difference to who waits for an agent that answers. */
+static const char *told_name(const char *state)
+{
+    return g_str_equal(state, "busy") ? "ready" : state;
+}
+
 static const char *state_of(const Local *local)
 {
     if (!local->lane)
         return "offline";
-    return agent_lane_state_name(local->lane);
+    return told_name(agent_lane_state_name(local->lane));
 }
 
-/* A command that is under way makes no difference to who waits for an agent that answers. */
+static const char *wanted_name(const GArray *states, guint i)
+{
+    return told_name(qga_proxy_agent_state_choices[g_array_index(states, int, i)]);
+}
+
 static gboolean is_awaited(const QgaProxyWaitAgentArguments *arguments, const char *state)
 {
     if (!arguments->states)
-        return g_str_equal(state, "ready") || g_str_equal(state, "busy");
+        return g_str_equal(state, "ready");
     for (guint i = 0; i < arguments->states->len; i++)
-        if (g_str_equal(qga_proxy_agent_state_choices[g_array_index(arguments->states, int, i)],
-                        state))
+        if (g_str_equal(wanted_name(arguments->states, i), state))
             return TRUE;
     return FALSE;
 }

@@ -45,10 +45,11 @@ class Proxy:
       process  its Popen
 
     monitor is the address of QEMU's monitor, where it is not a unix socket at qmp_path; arguments are more of the
-    command line, and come first: when it listens where it always does, it also listens where they tell it to.
+    command line, and come first: when it listens where it always does, it also listens where they tell it to. launcher
+    is a command that becomes it.
     """
 
-    def __init__(self, guest, method="virtio-serial", port=None, monitor=None, arguments=(), pass_fds=()):
+    def __init__(self, guest, method="virtio-serial", port=None, monitor=None, arguments=(), pass_fds=(), launcher=()):
         self.guest = guest
         self.method = method
         self.monitor = monitor or f"unix:{guest.qmp_path}"
@@ -56,6 +57,7 @@ class Proxy:
         self.unix = str(guest.directory / "proxy.sock")
         self.arguments = list(arguments)
         self.pass_fds = list(pass_fds)
+        self.launcher = list(launcher)
         self.process = None
 
     def __enter__(self):
@@ -66,7 +68,7 @@ class Proxy:
                         "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}"]
         with open(log, "ab") as stderr:
             # The kernel ends it when this process dies, however it dies.
-            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.launcher, *self.command],
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
                                             pass_fds=self.pass_fds)
         self.pidfd = os.pidfd_open(self.process.pid)
