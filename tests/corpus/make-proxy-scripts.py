@@ -303,6 +303,7 @@ SCRIPTS = {
                   command(A, "getfd", "tag", fd=True), serve()),
     "fds-left": script(command(A, "getfd", "f%u", fd=True), serve(), command(B, "getfd", '"f\\"}', fd=True), leave(A),
                        leave(B), serve(2), connect(A), negotiate(A), command(A, "getfd", '"f\\"}', fd=True), serve()),
+    "fds-left-many": script(*(command(A, "getfd", "f%u", fd=True) + serve() for _ in range(30))),
     "fds-left-persist": script(command(A, "getfd", "f%u", fd=True), serve(), ENDS, leave(A), COMES, serve(4),
                                persist=True),
     "fds-slow-qemu": script(step("qemu_room", 0, 0), command(A, "add-fd", "{}", fd=True),

@@ -326,7 +326,7 @@ static void check_nothing_held(FuzzRun *run)
         if (run->clients[i])
             run->clients[i]->line->shut = run->clients[i]->line->left = TRUE;
     fuzz_run_settle(run);
-    for (guint i = 0; i < 3; i++)
+    for (guint i = 0; i < 100; i++) /* closefd for all names that they left, a few at once */
         fuzz_run_serve(run);
     for (guint i = 0; i < run->stage.monitors; i++)
         all_ready &= fuzz_qemu_is_honest(run->qemus[i]) && run->qemus[i]->ready;
