@@ -316,6 +316,14 @@ static void check_all_answered(FuzzRun *run)
         fuzz_fail("QEMU has gone, and the proxy stays");
 }
 
+static gboolean is_asked(const FuzzRun *run)
+{
+    for (guint i = 0; i < run->stage.monitors; i++)
+        if (run->qemus[i]->in_band.length > 0)
+            return TRUE;
+    return FALSE;
+}
+
 static void check_nothing_held(FuzzRun *run)
 {
     g_autofree char *status = NULL;
@@ -326,7 +334,7 @@ static void check_nothing_held(FuzzRun *run)
         if (run->clients[i])
             run->clients[i]->line->shut = run->clients[i]->line->left = TRUE;
     fuzz_run_settle(run);
-    for (guint i = 0; i < 100; i++) /* closefd for all names that they left, a few at once */
+    for (guint i = 0; i == 0 || (i < 100 && is_asked(run)); i++) /* closefd, a few at once */
         fuzz_run_serve(run);
     for (guint i = 0; i < run->stage.monitors; i++)
         all_ready &= fuzz_qemu_is_honest(run->qemus[i]) && run->qemus[i]->ready;
