@@ -96,8 +96,8 @@ static char *number_into(const char *form, guint number)
               : g_strdup(form);
 }
 
-/* Bits of @form: 0-2 the id, 3 out of band, 4 with a descriptor, 5 the id comes first. @arguments:
- * (nullable): instead of the table's */
+/* Bits of @form: 0-2 the id, 3 out of band, 4 with a descriptor, 5 the id comes first, 6 arguments
+ * are written though they are empty. @arguments: (nullable): instead of the table's */
 static void say_command(Script *script, FuzzClient *client, guint which, guint form,
                         const char *arguments)
 {
