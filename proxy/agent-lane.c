@@ -92,11 +92,6 @@ static guint seconds_for(const Pending *pending)
     return pending->guest ? seconds[pending->guest->time_class] : LIMIT_SECONDS_SLOW;
 }
 
-static gboolean has_flag(const Pending *pending, GuestFlags flag)
-{
-    return pending->guest && (pending->guest->flags & flag);
-}
-
 AgentState agent_lane_state(const AgentLane *lane)
 {
     if (!lane->io)
@@ -189,11 +184,13 @@ static void land_failed(AgentLane *lane, const char *why)
 }
 
 /* A silent command has done what it should: the guest goes down or to sleep, or does other things
- * already. */
-static void land_silent(AgentLane *lane)
+ * already. Returns: whether there was one */
+static gboolean land_silent(AgentLane *lane)
 {
-    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
-        land(lane, &envelope_empty_return, NULL);
+    if (!lane->flight.pending || !pending_has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
+        return FALSE;
+    land(lane, &envelope_empty_return, NULL);
+    return TRUE;
 }
 
 static void refuse_waiting(AgentLane *lane, const char *why)
@@ -226,8 +223,8 @@ static void doubt(AgentLane *lane)
 {
     stream_discard_output(&lane->stream);
     begin_sync(lane);
-    for (GList *at = lane->waiting.head; at;
-         at = at->next) /* they wait for this sync from now on */
+    /* Those that wait do so for this sync from now on. */
+    for (GList *at = lane->waiting.head; at; at = at->next)
         ((Waiting *)at->data)->deadline_us = sync_wait_ends(lane);
 }
 
@@ -281,14 +278,14 @@ static void take_off(AgentLane *lane, Pending *pending)
     flight->deadline_us = now(lane) + (gint64)flight->limit_seconds * G_USEC_PER_SEC;
     lane->asked = FALSE;
     lane->stats.commands++;
-    if (has_flag(pending, GUEST_FLAG_BULK))
+    if (pending_has_flag(pending, GUEST_FLAG_BULK))
         json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
 
     id = g_strdup_printf("%" G_GUINT64_FORMAT, flight->id);
     message_command(text, pending->name, FALSE, pending_arguments(pending),
                     flight->with_id ? (JsonSpan){id, strlen(id)} : JSON_SPAN_NONE);
     g_string_append_c(text, '\n');
-    if (has_flag(pending, GUEST_FLAG_SILENT)) {
+    if (pending_has_flag(pending, GUEST_FLAG_SILENT)) {
         begin_sync(lane);
         append_probe(lane, text);
     }
@@ -355,7 +352,7 @@ static void pump(AgentLane *lane)
 
 static gboolean is_urgent(const Pending *pending)
 {
-    return pending->urgent || (pending->guest && pending->guest->time_class == GUEST_CLASS_THAW);
+    return pending->urgent || pending_is_class(pending, GUEST_CLASS_THAW);
 }
 
 /* Returns: (nullable): why a command cannot be sent now, nor soon. A thaw is refused only where it
@@ -468,9 +465,7 @@ static void on_synced(AgentLane *lane)
     /* The agent works in order: a silent command that it left behind has succeeded. Any other was
      * never there: another agent answers than the one that it was sent to. One of the two, since
      * the answer may bring the next command, which takes off at once. */
-    if (lane->flight.pending && has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
-        land_silent(lane);
-    else
+    if (!land_silent(lane))
         land_failed(lane, "The guest agent was restarted");
     lane->ops->synced(lane->owner);
 }

@@ -9,7 +9,6 @@
 #include "common/limits.h"
 #include "common/qmp-error.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 /* Legal in each state:
@@ -137,10 +136,7 @@ static void negotiate(Client *client, const EnvelopeCommand *command)
 
 void client_drop_fd(ClientCommon *common, int fd)
 {
-    if (fd < 0)
-        return;
-    common->dropped_fds++;
-    g_close(fd, NULL);
+    fd_marks_drop(fd, &common->dropped_fds);
 }
 
 /* @before: bytes of the connection in front of the last read */

@@ -73,13 +73,7 @@ static void ask_guest_info(Core *core)
 
 static gboolean has_thawed(const Pending *pending, const EnvelopeReply *reply)
 {
-    return pending->guest && pending->guest->time_class == GUEST_CLASS_THAW && reply &&
-           reply->kind == ENVELOPE_RETURN;
-}
-
-static gboolean is_silent(const Pending *pending)
-{
-    return pending->guest && (pending->guest->flags & GUEST_FLAG_SILENT);
+    return pending_is_class(pending, GUEST_CLASS_THAW) && reply && reply->kind == ENVELOPE_RETURN;
 }
 
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
@@ -98,7 +92,8 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
     if (!client)
         return;
     /* 4 back, under the id that was asked with */
-    if (reply && is_silent(pending) && client_form(client) == ANSWERS_AGENT)
+    if (reply && pending_has_flag(pending, GUEST_FLAG_SILENT) &&
+        client_form(client) == ANSWERS_AGENT)
         client_ignore(client);
     else if (reply)
         client_reply(client, pending->oob, pending_id(pending), reply);
@@ -209,7 +204,7 @@ static void ask_qemu(Core *core, Client *client, Pending *pending, const Envelop
 
     pending->via = client_data(client);
     if (!monitor_request(pending->via, pending, command, asker, fd))
-        core->crowd.common.dropped_fds++;
+        client_drop_fd(&core->crowd.common, fd);
 }
 
 static void ask_agent(Core *core, Client *client, Pending *pending)
@@ -293,6 +288,15 @@ static void tell(Core *core, const Monitor *monitor, const char *line, gsize len
     crowd_foreach(&core->crowd, hear, &(Heard){monitor, text});
 }
 
+/* An event of our own making, to all who are there: nothing in it comes from the guest. */
+static void tell_own(Core *core, const char *name, const char *data)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    message_event(line, name, (JsonSpan){data, strlen(data)}, g_get_real_time());
+    tell(core, NULL, line->str, line->len);
+}
+
 static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
                        const EnvelopeReply *event)
 {
@@ -313,12 +317,6 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
 
 /* ---- Gone ------------------------------------------------------------------------------------ */
 
-static void orphan_of(Pending *pending, gpointer client)
-{
-    if (pending->asker == client)
-        pending_orphan(pending);
-}
-
 static void core_client_gone(gpointer owner, Client *client, const char *why)
 {
     Core *core = owner;
@@ -327,8 +325,8 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
     if (client_data(client))
         monitor_leave(client_data(client), client);
     if (core->lane)
-        agent_lane_foreach(core->lane, orphan_of, client);
-    freeze_foreach(&core->freeze, orphan_of, client);
+        agent_lane_foreach(core->lane, pending_orphan_of, client);
+    freeze_foreach(&core->freeze, pending_orphan_of, client);
     local_client_left(&core->local, client);
     /* 2 what it has frozen is its own no more */
     freeze_client_left(&core->freeze, client, client_session(client)->thaw_on_disconnect);
@@ -494,16 +492,12 @@ static void wake_raw_client(Client *client, gpointer unused)
         raw_client_agent_is_up(client);
 }
 
-/* Of our own making: nothing in it comes from the guest. */
 static void on_agent_changed(gpointer owner, const char *state)
 {
     Core *core = owner;
-    g_autoptr(GString) data = g_string_new(NULL);
-    g_autoptr(GString) line = g_string_new(NULL);
+    g_autofree char *data = g_strdup_printf("{\"state\": \"%s\"}", state);
 
-    g_string_printf(data, "{\"state\": \"%s\"}", state);
-    message_event(line, "GUEST_AGENT_STATE", (JsonSpan){data->str, data->len}, g_get_real_time());
-    tell(core, NULL, line->str, line->len);
+    tell_own(core, "GUEST_AGENT_STATE", data);
     local_agent_changed(&core->local);
     if (agent_is_up(core))
         crowd_foreach(&core->crowd, wake_raw_client, NULL);
@@ -511,10 +505,7 @@ static void on_agent_changed(gpointer owner, const char *state)
 
 static void on_freeze_changed(gpointer owner, const char *data)
 {
-    g_autoptr(GString) line = g_string_new(NULL);
-
-    message_event(line, "GUEST_FSFREEZE", (JsonSpan){data, strlen(data)}, g_get_real_time());
-    tell(owner, NULL, line->str, line->len);
+    tell_own(owner, "GUEST_FSFREEZE", data);
 }
 
 static void on_ask_port(gpointer owner)

@@ -4,11 +4,11 @@
 
 #include "link.h"
 #include "listener.h"
+#include "socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
-#include <sys/socket.h>
 
 struct Entrance {
     Address *address;
@@ -41,8 +41,6 @@ static void on_connected(gpointer data, int fd)
 static gboolean check_descriptor(const Address *address, GError **error)
 {
     int fd = (int)address->number;
-    int listens = FALSE;
-    socklen_t len = sizeof listens;
 
     if (fcntl(fd, F_GETFD) < 0) {
         g_set_error(error, G_IO_ERROR, (gint)g_io_error_from_errno(errno), "cannot serve fd:%d: %s",
@@ -50,7 +48,7 @@ static gboolean check_descriptor(const Address *address, GError **error)
         return FALSE;
     }
     /* It need not be a socket at all. */
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens) {
+    if (socket_is_listening(fd)) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
                     "cannot serve fd:%d: it listens, and is no connected client", fd);
         return FALSE;

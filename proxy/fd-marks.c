@@ -29,7 +29,7 @@ static int pop(FdMarks *marks)
     return mark->fd;
 }
 
-static void drop(int fd, guint64 *dropped)
+void fd_marks_drop(int fd, guint64 *dropped)
 {
     if (fd < 0)
         return;
@@ -40,7 +40,7 @@ static void drop(int fd, guint64 *dropped)
 void fd_marks_keep_last(FdMarks *marks, guint64 *dropped)
 {
     while (marks->marks.length > 1)
-        drop(pop(marks), dropped);
+        fd_marks_drop(pop(marks), dropped);
 }
 
 int fd_marks_take(FdMarks *marks, guint64 end, guint64 *dropped)
@@ -49,7 +49,7 @@ int fd_marks_take(FdMarks *marks, guint64 end, guint64 *dropped)
     int fd = -1;
 
     while ((first = g_queue_peek_head(&marks->marks)) && first->at < end) {
-        drop(fd, dropped);
+        fd_marks_drop(fd, dropped);
         fd = pop(marks);
     }
     return fd;

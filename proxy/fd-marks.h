@@ -24,6 +24,9 @@ void fd_marks_init(FdMarks *marks);
 /* @at: the byte, counted from the first of the stream · @fd: (transfer full) */
 void fd_marks_add(FdMarks *marks, guint64 at, int fd);
 
+/* Closes and counts one that is of no use; -1 is none. */
+void fd_marks_drop(int fd, guint64 *dropped);
+
 /* What is not taken yet is one message, which is incomplete: of those that came with it all but the
  * last are closed and counted. */
 void fd_marks_keep_last(FdMarks *marks, guint64 *dropped);

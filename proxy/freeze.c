@@ -40,11 +40,6 @@ static const char *const reason_texts[] = {
     [THAW_GUEST] = "the guest was reset or thawed itself",
 };
 
-static gboolean is_class(const Pending *pending, GuestClass time_class)
-{
-    return pending->guest && pending->guest->time_class == time_class;
-}
-
 static char *time_text(gint64 at_us)
 {
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(at_us / G_USEC_PER_SEC);
@@ -339,9 +334,9 @@ static gboolean is_refused_while_frozen(const Freeze *freeze, const Pending *pen
 
 void freeze_submit(Freeze *freeze, Pending *pending, const char *by)
 {
-    if (is_class(pending, GUEST_CLASS_FREEZE))
+    if (pending_is_class(pending, GUEST_CLASS_FREEZE))
         submit_freeze(freeze, pending, by);
-    else if (is_class(pending, GUEST_CLASS_THAW))
+    else if (pending_is_class(pending, GUEST_CLASS_THAW))
         submit_thaw(freeze, pending);
     else if (is_refused_while_frozen(freeze, pending))
         refuse(freeze, pending);
@@ -420,9 +415,9 @@ void freeze_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply
 {
     if (freeze->stopped)
         return;
-    if (is_class(pending, GUEST_CLASS_FREEZE))
+    if (pending_is_class(pending, GUEST_CLASS_FREEZE))
         freeze_was_answered(freeze, pending, reply);
-    else if (is_class(pending, GUEST_CLASS_THAW))
+    else if (pending_is_class(pending, GUEST_CLASS_THAW))
         thaw_was_answered(freeze, pending, reply);
     else if (g_str_equal(pending->name, "guest-fsfreeze-status"))
         status_was_answered(freeze, reply);
@@ -520,7 +515,5 @@ void freeze_set_record(Freeze *freeze, Record *record)
     freeze->state = FREEZE_THAWING;
     freeze->reason = THAW_RESTART;
     freeze->thaws++;
-    freeze->since_us = g_get_real_time();
-    g_free(freeze->by);
-    freeze->by = g_strdup("a client of a former proxy");
+    own(freeze, NULL, "a client of a former proxy");
 }

@@ -90,13 +90,12 @@ static void rest(Listener *listener)
 static char *peer_to_string(const Listener *listener, int fd, const SocketName *name)
 {
     struct ucred who;
-    socklen_t len = sizeof who;
     g_autofree char *ours = NULL;
 
     if (name->any.sa_family != AF_UNIX)
         return socket_name_to_string(name);
     ours = address_to_string(listener->address);
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+    if (!socket_peer(fd, &who))
         return g_steal_pointer(&ours);
     return g_strdup_printf("%s uid %u pid %d", ours, who.uid, who.pid);
 }
@@ -310,15 +309,13 @@ static gboolean open_tcp(Listener *listener, GError **error)
 static gboolean open_fd(Listener *listener, GError **error)
 {
     int fd = (int)listener->address->number;
-    int listens = FALSE;
-    socklen_t len = sizeof listens;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0) {
-        fail_errno(error, listener->address, errno);
-        return FALSE;
-    }
-    if (!listens) {
-        fail(error, listener->address, G_IO_ERROR_INVALID_ARGUMENT, "it is no listening socket");
+    if (!socket_is_listening(fd)) {
+        if (errno != 0)
+            fail_errno(error, listener->address, errno);
+        else
+            fail(error, listener->address, G_IO_ERROR_INVALID_ARGUMENT,
+                 "it is no listening socket");
         return FALSE;
     }
     add_socket(listener, fd);

@@ -21,6 +21,13 @@ static void succeed(Pending *pending)
     pending_finish(pending, &envelope_empty_return, NULL);
 }
 
+static void answer(Pending *pending, const char *text)
+{
+    const EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};
+
+    pending_finish(pending, &reply, NULL);
+}
+
 static gboolean check_range(const char *name, gint64 value, gint64 max, GError **error)
 {
     if (value >= 0 && value <= max)
@@ -63,9 +70,8 @@ static gboolean is_awaited(const QgaProxyWaitAgentArguments *arguments, const ch
 static void answer_state(Pending *pending, const char *state)
 {
     g_autofree char *text = g_strdup_printf("{\"state\": \"%s\"}", state);
-    EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};
 
-    pending_finish(pending, &reply, NULL);
+    answer(pending, text);
 }
 
 /* Returns: (transfer full): what it waited with */
@@ -143,9 +149,8 @@ void local_client_left(Local *local, gpointer client)
 static void run_status(Local *local, Client *client, Pending *pending, gpointer unused)
 {
     g_autofree char *text = local->status(local->owner);
-    EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {text, strlen(text)}};
 
-    pending_finish(pending, &reply, NULL);
+    answer(pending, text);
 }
 
 static void run_session_set(Local *local, Client *client, Pending *pending, gpointer data)

@@ -4,8 +4,6 @@
 
 #include "common/json-write.h"
 
-#include <glib/gstdio.h>
-
 struct Monitor {
     const MonitorOps *ops;
     gpointer owner;
@@ -59,13 +57,11 @@ gboolean monitor_request(Monitor *monitor, Pending *pending, const EnvelopeComma
     pending->carries = carries;
     if (carries)
         pending->fd = fd;
-    else if (fd >= 0)
-        g_close(fd, NULL);
     if (admitted)
         upstream_submit(monitor->upstream, pending);
     else
         pending_finish(pending, NULL, error);
-    return carries || fd < 0;
+    return carries;
 }
 
 /* Where the connection was lost behind a descriptor that was sent, QEMU may have it. */
@@ -82,16 +78,10 @@ void monitor_answered(Monitor *monitor, const Pending *pending, const EnvelopeRe
         close_left(monitor);
 }
 
-static void orphan_of(Pending *pending, gpointer client)
-{
-    if (pending->asker == client)
-        pending_orphan(pending);
-}
-
 void monitor_leave(Monitor *monitor, gpointer client)
 {
     if (monitor->upstream)
-        upstream_foreach(monitor->upstream, orphan_of, client);
+        upstream_foreach(monitor->upstream, pending_orphan_of, client);
     descriptors_leave(&monitor->descriptors, client);
     close_left(monitor);
 }

@@ -41,9 +41,9 @@ Upstream *monitor_upstream(Monitor *monitor);
  * @pending: (transfer full): a client's command, answered in any case
  * @command: what it was read from
  * @asker: who asks; whether a descriptor came is set here
- * @fd: (transfer full): that came with it, or -1
+ * @fd: that came with it, or -1
  *
- * Returns: whether the descriptor, if there was one, is of use; else it was closed
+ * Returns: whether @fd was taken; else it is of no use here
  */
 gboolean monitor_request(Monitor *monitor, Pending *pending, const EnvelopeCommand *command,
                          DescriptorsAsker asker, int fd);

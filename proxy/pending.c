@@ -60,6 +60,16 @@ JsonSpan pending_arguments(const Pending *pending)
     return (JsonSpan){pending->arguments->str, pending->arguments->len};
 }
 
+gboolean pending_is_class(const Pending *pending, GuestClass time_class)
+{
+    return pending->guest && pending->guest->time_class == time_class;
+}
+
+gboolean pending_has_flag(const Pending *pending, GuestFlags flag)
+{
+    return pending->guest && (pending->guest->flags & flag);
+}
+
 void pending_orphan(Pending *pending)
 {
     pending->asker = NULL;
@@ -67,6 +77,12 @@ void pending_orphan(Pending *pending)
     if (pending->charge)
         charge_give(pending->charge, pending->charged);
     pending->charge = NULL;
+}
+
+void pending_orphan_of(Pending *pending, gpointer asker)
+{
+    if (pending->asker == asker)
+        pending_orphan(pending);
 }
 
 void pending_close_fd(Pending *pending)

@@ -63,8 +63,15 @@ Pending *pending_new_own(const char *name, const char *arguments, PendingDone do
 JsonSpan pending_id(const Pending *pending);
 JsonSpan pending_arguments(const Pending *pending);
 
+/* What the guest schema says of it; FALSE for a command that it does not know. */
+gboolean pending_is_class(const Pending *pending, GuestClass time_class);
+gboolean pending_has_flag(const Pending *pending, GuestFlags flag);
+
 /* The asker has left: its charge is given back, nobody will hear of the answer. */
 void pending_orphan(Pending *pending);
+
+/* The same for each that is handed in and that @asker has asked for. */
+void pending_orphan_of(Pending *pending, gpointer asker);
 
 /* Its descriptor was sent, and is QEMU's now. */
 void pending_close_fd(Pending *pending);

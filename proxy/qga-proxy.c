@@ -94,6 +94,11 @@ static Address *parse(const char *text, gboolean server, GError **error)
     return address;
 }
 
+static Address *parse_clients(const char *text, GError **error)
+{
+    return parse(text, TRUE, error);
+}
+
 /* QEMU and the agent's channel are read by us, and not by people. */
 static Address *parse_own(const char *text, GError **error)
 {
@@ -148,16 +153,18 @@ QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
     return g_steal_pointer(&self);
 }
 
+typedef Address *(*ParseAddress)(const char *text, GError **error);
 typedef gboolean (*AddAddress)(Core *core, const Address *address, GError **error);
 
-static gboolean add_listener(QgaProxy *self, const char *text, AddAddress add, GError **error)
+static gboolean add_address(QgaProxy *self, const char *text, ParseAddress parse_text,
+                            AddAddress add, GError **error)
 {
     g_autoptr(Address) address = NULL;
     GError *cause = NULL;
 
     if (has_stopped(self, error))
         return FALSE;
-    address = parse(text, TRUE, error);
+    address = parse_text(text, error);
     if (!address)
         return FALSE;
     if (add(self->core, address, &cause))
@@ -171,7 +178,7 @@ gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **er
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(address != NULL, FALSE);
 
-    return add_listener(self, address, core_add_listener, error);
+    return add_address(self, address, parse_clients, core_add_listener, error);
 }
 
 gboolean qga_proxy_add_agent_listener(QgaProxy *self, const char *address, GError **error)
@@ -179,26 +186,15 @@ gboolean qga_proxy_add_agent_listener(QgaProxy *self, const char *address, GErro
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(address != NULL, FALSE);
 
-    return add_listener(self, address, core_add_agent_listener, error);
+    return add_address(self, address, parse_clients, core_add_agent_listener, error);
 }
 
 gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)
 {
-    g_autoptr(Address) address = NULL;
-    GError *cause = NULL;
-
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(monitor != NULL, FALSE);
 
-    if (has_stopped(self, error))
-        return FALSE;
-    address = parse_own(monitor, error);
-    if (!address)
-        return FALSE;
-    if (core_add_monitor(self->core, address, &cause))
-        return TRUE;
-    pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
-    return FALSE;
+    return add_address(self, monitor, parse_own, core_add_monitor, error);
 }
 
 void qga_proxy_set_persist(QgaProxy *self, gboolean persist)

@@ -53,11 +53,6 @@ static gboolean answer(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void forget_answer(gpointer data)
-{
-    job_free(data);
-}
-
 /* ---- In the pool's thread -------------------------------------------------------------------- */
 
 static gboolean check(gboolean done, const char *path, GError **error)
@@ -123,7 +118,7 @@ static void work(gpointer data, gpointer user_data)
     (void)!put(record, job->text, &job->error);
     source = g_idle_source_new();
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, answer, job, forget_answer);
+    g_source_set_callback(source, answer, job, (GDestroyNotify)job_free);
     g_source_attach(source, record->context);
 }
 

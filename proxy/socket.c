@@ -4,6 +4,7 @@
 
 #include "common/limits.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -92,12 +93,26 @@ void socket_keep_alive(int fd, guint seconds)
             return;
 }
 
+gboolean socket_is_listening(int fd)
+{
+    int listens = FALSE;
+    socklen_t len = sizeof listens;
+
+    errno = 0;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens;
+}
+
+gboolean socket_peer(int fd, struct ucred *ret_who)
+{
+    socklen_t len = sizeof *ret_who;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_who, &len) == 0 &&
+           ret_who->uid != (uid_t)-1; /* which it is on TCP */
+}
+
 gint64 socket_peer_user(int fd)
 {
     struct ucred who;
-    socklen_t len = sizeof who;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.uid == (uid_t)-1)
-        return -1; /* no socket, or not a unix one */
-    return who.uid;
+    return socket_peer(fd, &who) ? (gint64)who.uid : -1;
 }

@@ -53,7 +53,13 @@ void socket_tune(int fd);
  * for never. After as many again, and four unanswered questions, it counts as gone. */
 void socket_keep_alive(int fd, guint seconds);
 
-/* Returns: user id of the process that connected a unix socket, or -1 */
+/* Returns: whether it is a socket that listens; FALSE and errno, which is 0 where it is a socket */
+gboolean socket_is_listening(int fd);
+
+/* @ret_who: the process that connected a unix socket. Returns: FALSE where it is no such one */
+gboolean socket_peer(int fd, struct ucred *ret_who);
+
+/* Returns: the user id of that process, or -1 */
 gint64 socket_peer_user(int fd);
 
 G_END_DECLS

@@ -12,8 +12,8 @@
 /* Legal in each state:
  *   WAITING      no descriptor; the link is looking for one
  *   GREETING     nothing was sent; the first message must be the greeting
- *   NEGOTIATING  the handshake was sent; everything but its answer is a former connection's and
- * dropped READY        commands go up, replies and events come down */
+ *   NEGOTIATING  the handshake was sent; all but its answer is a former connection's, and dropped
+ *   READY        commands go up, replies and events come down */
 typedef enum {
     UPSTREAM_WAITING,
     UPSTREAM_GREETING,
