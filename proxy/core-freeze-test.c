@@ -451,6 +451,26 @@ static void test_fresh_sync(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+/* That holds where the last thaw itself waited for a sync: there is none since it was sent. */
+static void test_fresh_sync_behind_thaw(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client;
+
+    freeze_by(fixture, &client);
+    core_send(fixture, &fixture->agent, "]");
+    core_send(fixture, &client, THAW);
+    sync_agent(fixture);
+    agent_does(fixture, STATUS, "\"frozen\"");
+    agent_does(fixture, THAW, "2");
+    agent_does(fixture, "{\"execute\":\"guest-info\"}", "{\"supported_commands\": []}");
+    assert_freeze(fixture, "thawed");
+    core_send(fixture, &client, FREEZE);
+    sync_agent(fixture);
+    agent_does(fixture, FREEZE, "2");
+    assert_freeze(fixture, "frozen");
+    peer_clear(&client);
+}
+
 /* ---- Across proxies -------------------------------------------------------------------------- */
 
 static void use_record(CoreFixture *fixture)
@@ -591,6 +611,7 @@ int main(int argc, char **argv)
     ADD("/core-freeze/refused", set_up, test_refused);
     ADD("/core-freeze/nothing-frozen", set_up, test_nothing_frozen);
     ADD("/core-freeze/fresh-sync", set_up, test_fresh_sync);
+    ADD("/core-freeze/fresh-sync-behind-thaw", set_up, test_fresh_sync_behind_thaw);
     ADD("/core-freeze/recorded", set_up, test_recorded);
     ADD("/core-freeze/found", core_set_up_alone, test_found);
     ADD("/core-freeze/found-without-agent", core_set_up_new, test_found_without_agent);

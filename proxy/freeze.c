@@ -390,6 +390,7 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
 
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
+    freeze->needs_sync |= pending->sent; /* a sync may have been answered while it waited */
     if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING)
         return;
     if (reply)
