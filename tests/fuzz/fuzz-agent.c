@@ -15,13 +15,18 @@
 
 #include <string.h>
 
+static void begin(FuzzAgent *agent, Stage *stage)
+{
+    *agent = (FuzzAgent){.stage = stage, .probe = -1};
+    reader_init(&agent->says, LIMIT_JSON_BYTES);
+    reader_init(&agent->hears, LIMIT_JSON_BYTES);
+}
+
 FuzzAgent *fuzz_agent_new(Stage *stage)
 {
     FuzzAgent *agent = g_new(FuzzAgent, 1);
 
-    *agent = (FuzzAgent){.stage = stage, .probe = -1};
-    reader_init(&agent->says, LIMIT_JSON_BYTES);
-    reader_init(&agent->hears, LIMIT_JSON_BYTES);
+    begin(agent, stage);
     return agent;
 }
 
@@ -40,9 +45,7 @@ static void end(FuzzAgent *agent)
 
     reader_clear(&agent->says);
     reader_clear(&agent->hears);
-    *agent = (FuzzAgent){.stage = stage, .probe = -1};
-    reader_init(&agent->says, LIMIT_JSON_BYTES);
-    reader_init(&agent->hears, LIMIT_JSON_BYTES);
+    begin(agent, stage);
 }
 
 void fuzz_agent_connect(FuzzAgent *agent, MemoryLine *line)
@@ -53,10 +56,8 @@ void fuzz_agent_connect(FuzzAgent *agent, MemoryLine *line)
 
 void fuzz_agent_leave(FuzzAgent *agent, gboolean reset)
 {
-    if (!agent->line)
-        return;
-    agent->line->shut = agent->line->left = TRUE;
-    agent->line->reset = reset;
+    if (agent->line)
+        memory_line_leave(agent->line, reset);
 }
 
 /* ---- What it says ---------------------------------------------------------------------------- */
@@ -327,8 +328,7 @@ void fuzz_agent_hear(FuzzAgent *agent)
         return;
     }
     check_owed(agent);
-    reader_put(&agent->hears, agent->line->got->str, agent->line->got->len);
-    g_string_truncate(agent->line->got, 0);
+    reader_take(&agent->hears, agent->line->got);
     while ((verdict = reader_next(&agent->hears, &message)) != JSON_SCAN_MORE) {
         if (verdict == JSON_SCAN_VALUE)
             hear_message(agent, message);

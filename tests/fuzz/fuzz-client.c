@@ -360,8 +360,7 @@ static void hear_all(FuzzClient *client)
     JsonScanVerdict verdict;
     JsonSpan message;
 
-    reader_put(&client->hears, client->line->got->str, client->line->got->len);
-    g_string_truncate(client->line->got, 0);
+    reader_take(&client->hears, client->line->got);
     while (hear_line_end(client) &&
            (verdict = reader_next(&client->hears, &message)) != JSON_SCAN_MORE) {
         if (verdict == JSON_SCAN_ERROR)

@@ -52,8 +52,6 @@ static void end(FuzzQemu *qemu)
 
 void fuzz_qemu_free(FuzzQemu *qemu)
 {
-    if (!qemu)
-        return;
     qemu->ready = FALSE;
     end(qemu);
     reader_clear(&qemu->says);
@@ -72,10 +70,8 @@ void fuzz_qemu_connect(FuzzQemu *qemu, MemoryLine *line)
 
 void fuzz_qemu_leave(FuzzQemu *qemu, gboolean reset)
 {
-    if (!qemu->line)
-        return;
-    qemu->line->shut = qemu->line->left = TRUE;
-    qemu->line->reset = reset;
+    if (qemu->line)
+        memory_line_leave(qemu->line, reset);
 }
 
 /* ---- What it says ---------------------------------------------------------------------------- */
@@ -378,8 +374,7 @@ void fuzz_qemu_hear(FuzzQemu *qemu)
     }
     if (qemu->doomed && !qemu->liar)
         fuzz_fail("the proxy goes on with what is no monitor");
-    reader_put(&qemu->hears, qemu->line->got->str, qemu->line->got->len);
-    g_string_truncate(qemu->line->got, 0);
+    reader_take(&qemu->hears, qemu->line->got);
     while ((verdict = reader_next(&qemu->hears, &message)) != JSON_SCAN_MORE) {
         if (verdict == JSON_SCAN_ERROR)
             fuzz_fail("what went up is no JSON");

@@ -152,6 +152,12 @@ static void trace(const MemoryLine *line, const char *way, const char *bytes, gs
     g_printerr("line %u %s %s\n", number, way, g_strchomp(text));
 }
 
+void memory_line_leave(MemoryLine *line, gboolean reset)
+{
+    line->shut = line->left = TRUE;
+    line->reset = reset;
+}
+
 void memory_line_send(MemoryLine *line, const char *bytes, gsize len, gint64 tag)
 {
     trace(line, "->", bytes, len);

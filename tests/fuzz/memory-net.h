@@ -62,6 +62,9 @@ MemoryLine *memory_net_inherit(int *ret_fd);
 /* @tag: of the descriptor that goes with the first byte, or -1 */
 void memory_line_send(MemoryLine *line, const char *bytes, gsize len, gint64 tag);
 
+/* The peer closes it. @reset: so that what was not read yet is lost */
+void memory_line_leave(MemoryLine *line, gboolean reset);
+
 /* Returns: the tag of a descriptor that came with a byte in front of @end, taken off, or -1.
  * @ret_at: the byte */
 gint64 memory_line_take_fd(MemoryLine *line, guint64 end, guint64 *ret_at);

@@ -41,6 +41,12 @@ void reader_put(Reader *reader, const char *bytes, gsize len)
     g_string_append_len(reader->text, bytes, (gssize)len);
 }
 
+void reader_take(Reader *reader, GString *from)
+{
+    reader_put(reader, from->str, from->len);
+    g_string_truncate(from, 0);
+}
+
 JsonScanVerdict reader_next(Reader *reader, JsonSpan *ret_value)
 {
     JsonScanVerdict verdict;

@@ -29,6 +29,9 @@ gboolean reader_is_clean(const Reader *reader);
 
 void reader_put(Reader *reader, const char *bytes, gsize len);
 
+/* All of @from, which is empty then. */
+void reader_take(Reader *reader, GString *from);
+
 /* @ret_value: with JSON_SCAN_VALUE; good until the next call of any function here */
 JsonScanVerdict reader_next(Reader *reader, JsonSpan *ret_value);
 
