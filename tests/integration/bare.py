@@ -15,6 +15,15 @@ from harness import Guest, Qmp
 NAME = "späcimen/☃"
 
 
+def listening_socket(path, backlog=128):
+    """For whoever is to connect to the test."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(backlog)
+    listener.settimeout(30)
+    return listener
+
+
 class Bare:
     """Usage: with Bare() as qemu: ... It can stand where a Guest stands: in front of Proxy(), and in reports.
 
@@ -72,10 +81,7 @@ class Bare:
 
     def close(self):
         if self in Guest.alive:
-            Guest.alive.remove(self)
-            self.process.kill()
-            self.process.wait()
-            self.qmp.close()
+            self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def kill(self):
@@ -93,9 +99,27 @@ class Bare:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def nodes(self):
+        """The names of its block nodes."""
+        return {node["node-name"] for node in self.qmp.command("query-named-block-nodes", flat=True)}
+
     def slow_command(self):
         """A command that stops QEMU's main loop until it is released."""
         return SlowCommand(self.directory / f"fifo{next(self.numbers)}")
+
+
+class BehindBare:
+    """For tests of what serves a Bare, which is in .qemu."""
+
+    def slow(self):
+        """One that the QEMU is rid of at the end of the test."""
+        slow = self.qemu.slow_command()
+        self.addCleanup(slow.give_up)
+        return slow
+
+    def check_served(self, *clients):
+        for client in clients:
+            self.assertEqual(client.command("query-name"), {"name": NAME})
 
 
 class SlowCommand:

@@ -22,7 +22,7 @@ class Idle:
         return agent
 
     def wake_ups(self):
-        pid = self.guest.shell(f"cat /run/agent-{self.method}/supervised.pid")
+        pid = self.guest.shell(f"cat {self.guest.agent_pid_file(self.method)}")
         return int(self.guest.shell(f"awk '/ctxt_switches/ {{ n += $2 }} END {{ print n }}' /proc/{pid}/status"))
 
     def test_sleeps(self):
@@ -94,7 +94,7 @@ class Freeze(unittest.TestCase):
 
     def kill_agent(self, signal):
         self.guest.qmp.events.clear()
-        self.guest.shell(f"kill -{signal} $(cat /run/agent-virtio-serial/supervised.pid)")
+        self.guest.signal_agent(signal)
 
     def check_hooks(self, *runs):
         self.assertEqual(self.guest.shell("cat /run/hook.log").split(), list(runs))
@@ -153,8 +153,7 @@ class Freeze(unittest.TestCase):
         self.guest.shell("mkdir -p /run/bind; mount --bind /mnt/ext4 /run/bind")
         try:
             self.assertEqual(self.agent.execute("guest-fsfreeze-freeze-list", {"mountpoints": ["/run/bind/"]}), 1)
-            touch = self.guest.spawn("touch /mnt/ext4/touched")
-            self.guest.wait_blocked(touch)
+            [touch] = self.guest.stuck_touches("ext4")
             self.assertEqual(self.agent.execute("guest-fsfreeze-thaw"), 1)
             self.assertEqual(touch.wait(), (0, ""))
         finally:

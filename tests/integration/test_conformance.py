@@ -11,7 +11,7 @@ import socket
 import time
 import unittest
 
-from bare import NAME, Bare
+from bare import NAME, Bare, BehindBare, listening_socket
 from harness import Guest, Proxy, Qmp
 
 MARK = "recovered"
@@ -19,21 +19,13 @@ MARK = "recovered"
 CLASSES = {"GenericError", "CommandNotFound", "DeviceNotActive", "DeviceNotFound", "KVMMissingCap"}
 
 
-def listening_socket(path):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen()
-    listener.settimeout(30)
-    return listener
-
-
-class Conformance:
+class Conformance(BehindBare):
     """Subclasses say how to connect, to a QEMU in cls.qemu that all tests share."""
 
     # Means
 
-    def negotiated(self, **arguments):
-        return self.connect().negotiate(**arguments)
+    def negotiated(self, oob=False):
+        return self.connect().negotiate(oob=oob)
 
     def reply(self, client, text):
         """The reply to a request that is sent as it stands."""
@@ -47,9 +39,6 @@ class Conformance:
         self.assertIn(words, reply["error"]["desc"])
         return reply
 
-    def check_served(self, client):
-        self.assertEqual(client.command("query-name"), {"name": NAME})
-
     def errors_before_recovery(self, client, rubbish):
         """Rubbish gets at least one error, each a GenericError without id, and the command behind it is served."""
         client.send(rubbish + b'{"execute": "query-name", "id": "%s"}' % MARK.encode())
@@ -61,14 +50,6 @@ class Conformance:
         self.assertEqual(message, {"return": {"name": NAME}, "id": MARK}, rubbish[:200])
         self.assertGreater(len(errors), 0, rubbish[:200])
         return errors
-
-    def slow(self):
-        command = self.qemu.slow_command()
-        self.addCleanup(command.give_up)
-        return command
-
-    def nodes(self):
-        return {node["node-name"] for node in self.qemu.qmp.command("query-named-block-nodes", flat=True)}
 
     # Greeting
 
@@ -401,7 +382,7 @@ class Conformance:
 
     def test_shapes_with_oob(self):
         clash = "QMP input member 'execute' clashes with 'exec-oob'"
-        self.check_shapes(self.negotiated(enable=["oob"]), self.SHAPES + (
+        self.check_shapes(self.negotiated(oob=True), self.SHAPES + (
             ('{"exec-oob": "query-yank", "execute": "query-name", "id": 1}', "GenericError", clash),
             ('{"execute": "query-name", "exec-oob": "query-yank", "id": 1}', "GenericError", clash),
             ('{"exec-oob": 5, "id": 1}', "GenericError", "QMP input member 'exec-oob' must be a string"),
@@ -486,7 +467,7 @@ class Conformance:
 
     def check_overtakes(self, behind):
         """Whether exec-oob passes a slow command and so many behind it."""
-        client, slow = self.negotiated(enable=["oob"]), self.slow()
+        client, slow = self.negotiated(oob=True), self.slow()
         client.send_command(slow.name, slow.arguments, id=0)
         for number in range(1, behind + 1):
             client.send_command("query-name", id=number)
@@ -508,7 +489,7 @@ class Conformance:
 
     def test_o3_what_overtakes(self):
         """exec-oob with its errors, also without id; not what is wrong in band."""
-        client, slow = self.negotiated(enable=["oob"]), self.slow()
+        client, slow = self.negotiated(oob=True), self.slow()
         client.send_command(slow.name, slow.arguments, id="slow")
         client.send(b'{"execute": 5, "id": "in band"}{"extra": 1}')
         client.send(b'{"exec-oob": 5, "id": 1}{"exec-oob": "query-name", "id": 2}{"exec-oob": "query-yank"}')
@@ -522,7 +503,7 @@ class Conformance:
         self.check_served(client)
 
     def test_o4_which_may_overtake(self):
-        client = self.negotiated(enable=["oob"])
+        client = self.negotiated(oob=True)
         schema = client.command("query-qmp-schema", timeout=60)
         commands = {entry["name"]: entry for entry in schema if entry["meta-type"] == "command"}
         self.assertEqual({name for name, entry in commands.items() if entry.get("allow-oob")},
@@ -534,7 +515,7 @@ class Conformance:
 
     def test_o5_one_dispatcher(self):
         """A slow command holds back those of other monitors as well; exec-oob passes there too."""
-        first, second, slow = self.negotiated(), self.negotiated(enable=["oob"]), self.slow()
+        first, second, slow = self.negotiated(), self.negotiated(oob=True), self.slow()
         first.send_command(slow.name, slow.arguments, id="slow")
         slow.wait_reached()
         second.send(b'{"execute": "query-name", "id": 1}{"exec-oob": "query-yank", "id": 2}')
@@ -625,7 +606,7 @@ class Conformance:
         client.close()
         slow.release()
         self.settle()
-        nodes = self.nodes()
+        nodes = self.qemu.nodes()
         self.assertIn(slow.node, nodes)
         self.assertNotIn("never", nodes)
 
@@ -789,7 +770,7 @@ class OfProxy(Conformance, unittest.TestCase):
         slow.wait_reached()
         for client in clients[1:]:
             client.send_command("query-name")
-        other = self.negotiated(enable=["oob"])
+        other = self.negotiated(oob=True)
         self.assertIn("return", self.reply(other, '{"exec-oob": "query-yank"}'))
         slow.release()
         for client in clients:
@@ -868,7 +849,7 @@ class Port(unittest.TestCase):
     def test_e5_port_with_id(self):
         """The agent's end and its new start are told by events, and by query-chardev."""
         self.assertTrue(self.is_open("qga0"))
-        self.guest.shell("kill -KILL $(cat /run/agent-virtio-serial/supervised.pid)")
+        self.guest.signal_agent("KILL")
         heard = [[server.wait_event("VSERPORT_CHANGE", open=open) for open in (False, True)]
                  for server in self.servers]
         self.assertEqual(heard[0], heard[1])

@@ -2,7 +2,6 @@
 """Clients, agents, guests and QEMU end in the middle of a command. Whoever is left gets an answer, at once, that says
 what became of it; nobody gets an answer that is not theirs; and the line comes up again by itself."""
 
-import contextlib
 import subprocess
 import sys
 import unittest
@@ -39,23 +38,11 @@ class Case(unittest.TestCase):
         self.client = self.enterContext(self.proxy.client("tcp"))
         self.other = self.enterContext(self.proxy.client("unix"))
 
-    @property
-    def pid_file(self):
-        return f"/run/agent-{self.method}/supervised.pid"
-
     def signal_agent(self, signal):
-        self.guest.shell(f"kill -{signal} $(cat {self.pid_file})")
+        self.guest.signal_agent(signal, self.method)
 
-    @contextlib.contextmanager
     def stopped_agent(self):
-        """An agent that takes commands and does not answer; what is sent now is in flight for certain. The test may
-        end it, and with it the guest."""
-        self.signal_agent("STOP")
-        try:
-            yield
-        finally:
-            if self.guest.process is not None:
-                self.guest.run(f"kill -CONT $(cat {self.pid_file})")
+        return self.guest.stopped_agent(self.method)
 
     def send_to_agent(self, client, name, arguments=None, **more):
         """Sends a command, and waits until it is under way."""
@@ -123,8 +110,7 @@ class Deaths(Case):
             victim.kill()
             self.wait_clients(2)
         self.assertEqual(self.other.command("guest-fsfreeze-status"), "frozen")
-        touch = self.guest.spawn("touch /mnt/ext4/touched")
-        self.guest.wait_blocked(touch)
+        [touch] = self.guest.stuck_touches("ext4")
         self.assertEqual(self.other.command("guest-fsfreeze-thaw"), 2)
         self.assertEqual(touch.wait(), (0, ""))
 
@@ -214,6 +200,7 @@ class QemuDeath(Case):
         for client in self.client, idle:
             self.assertEqual(client.read_rest(AT_ONCE), [])
         [last] = self.other.read_rest(AT_ONCE)
+        self.assertTrue(last.endswith(b"\n"))
         self.assertIn(b'"id": "pending"', last)
         self.assertIn(b"its outcome is unknown", last)
         self.assertEqual(self.proxy.wait_exit(), 0)

@@ -14,7 +14,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from bare import Bare
+from bare import Bare, BehindBare
 from descriptors import held, identity
 from harness import Proxy, Qmp, QmpError
 from harness.proxy import free_port
@@ -52,7 +52,7 @@ MALFORMED = (b'{"execute": "getfd"}', b'{"execute": "getfd", "arguments": {"fdna
              b'{"execute": "add-fd", "arguments": {"fdset-id": "1"}}')
 
 
-class Case(unittest.TestCase):
+class Case(BehindBare, unittest.TestCase):
     def pipe(self):
         """Both ends, which have one inode: the reading end to be sent, and the writing end."""
         ends = os.pipe()
@@ -129,7 +129,7 @@ class OfProxy(Case):
         self.client = self.client_with()
 
     def client_with(self, oob=False, transport="unix"):
-        client = self.proxy.client(transport, **({"enable": ["oob"]} if oob else {}))
+        client = self.proxy.client(transport, oob=oob)
         self.addCleanup(client.close)
         return client
 
@@ -212,8 +212,7 @@ class OfProxy(Case):
         """All of them wait in the socket or in the proxy, while QEMU stands still."""
         for oob in False, True:
             with self.subTest(oob=oob):
-                slow = self.qemu.slow_command()
-                self.addCleanup(slow.give_up)
+                slow = self.slow()
                 client, sent = self.client_with(oob), [self.pipe()[0] for _ in range(5)]
                 client.send_command(slow.name, slow.arguments)
                 slow.wait_reached()
@@ -277,7 +276,7 @@ class OfProxy(Case):
 
         def work(number):
             try:
-                with self.proxy.client(**({"enable": ["oob"]} if number % 2 else {})) as client:
+                with self.proxy.client(oob=number % 2 == 1) as client:
                     for _ in range(40):
                         ends = os.pipe()
                         try:
@@ -423,8 +422,7 @@ class OfProxy(Case):
 
     def test_owner_leaves_too_early(self):
         """Its getfd has reached QEMU and is not answered; another of it was not sent. Neither stays."""
-        slow = self.qemu.slow_command()
-        self.addCleanup(slow.give_up)
+        slow = self.slow()
         alice, bob = self.client_with(), self.client_with()
         (first, _), (second, _) = self.pipe(), self.pipe()
         self.client.send_command(slow.name, slow.arguments)

@@ -3,7 +3,6 @@
 whatever is killed meanwhile. Whether it is frozen is never taken from anybody's word but seen by writing in it."""
 
 import collections
-import contextlib
 import functools
 import os
 import random
@@ -70,7 +69,7 @@ class Case:
     def clean(self):
         """Whatever a test that failed has left, the next one finds a guest that runs, and thawed."""
         self.guest.qmp.command("cont")
-        status, _ = self.guest.run(f"kill -CONT $(cat {self.pid_file}); "
+        status, _ = self.guest.run(f"kill -CONT $(cat {self.guest.agent_pid_file(self.method)}); "
                                    f"[ -e /run/agent-{self.method}/qga.state.isfrozen ]")
         if status == 0:
             with self.guest.connect_agent(self.method) as agent:
@@ -129,32 +128,15 @@ class Case:
 
     # The guest
 
-    @property
-    def pid_file(self):
-        return f"/run/agent-{self.method}/supervised.pid"
-
     def signal_agent(self, signal):
-        self.guest.shell(f"kill -{signal} $(cat {self.pid_file})")
+        self.guest.signal_agent(signal, self.method)
 
-    @contextlib.contextmanager
     def stopped_agent(self):
-        """An agent that takes commands and does not answer."""
-        self.signal_agent("STOP")
-        try:
-            yield
-        finally:
-            self.guest.run(f"kill -CONT $(cat {self.pid_file})")
-
-    def touch(self):
-        return [self.guest.spawn(f"touch /mnt/{filesystem}/touched") for filesystem in FILESYSTEMS]
+        return self.guest.stopped_agent(self.method)
 
     def check_frozen(self):
         """Returns who is stuck writing."""
-        touches = self.touch()
-        for touch in touches:
-            self.guest.wait_blocked(touch)
-            self.assertFalse(touch.done())
-        return touches
+        return self.guest.stuck_touches(*FILESYSTEMS)
 
     def check_stuck(self, touches):
         """They are it still, and whoever was not would have said so by now."""
@@ -164,7 +146,7 @@ class Case:
 
     def check_thawed(self, touches=None, timeout=AT_ONCE):
         deadline = Deadline(timeout)
-        for touch in touches or self.touch():
+        for touch in touches or self.guest.touch(*FILESYSTEMS):
             self.assertEqual(touch.wait(deadline), (0, ""))
 
     def set_timeout(self, seconds):
@@ -419,7 +401,7 @@ class Crashes(Case):
         self.assertEqual(self.freeze_state(), "thawing")
         self.refused(self.other, "CommandNotFound", "the guest is thawing by a client of a former proxy since",
                      "guest-fsfreeze-freeze")
-        self.guest.shell(f"kill -CONT $(cat {self.pid_file})")
+        self.signal_agent("CONT")
         self.told(self.other, "restart")
         self.check_thawed(touches)
         self.check_thawed()
@@ -469,7 +451,7 @@ class Crashes(Case):
             time.sleep(moment)
             self.kill()
             records = self.records()
-            touches = self.touch()
+            touches = self.guest.touch(*FILESYSTEMS)
             self.serve_again()
             answered = b'{"return": ' in client.read_to_end(1)
         self.check_thawed(touches, deadline)

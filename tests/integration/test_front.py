@@ -9,25 +9,12 @@ import stat
 import subprocess
 import unittest
 
-from bare import NAME, Bare
+from bare import NAME, Bare, listening_socket
 from harness import Proxy, Qmp, Stream, TimedOut, program
-from harness.proxy import PROXYD
+from harness.proxy import PROXYD, free_port
 
 # How long nothing must happen. What is not held is up in a tenth of it.
 QUIET_SECONDS = 0.5
-
-
-def listening_socket(path, backlog=5):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen(backlog)
-    listener.settimeout(30)
-    return listener
-
-
-def free_port(host):
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        return listener.getsockname()[1]
 
 
 def has_ipv6():

@@ -66,7 +66,7 @@ class Boot(unittest.TestCase):
 
     def test_agent_that_dies_is_started_again(self):
         self.guest.qmp.events.clear()
-        self.guest.shell("kill -9 $(cat /run/agent-virtio-serial/supervised.pid)")
+        self.guest.signal_agent("KILL")
         self.guest.wait_agent_open()
         with self.guest.connect_agent() as agent:
             agent.sync()
@@ -76,9 +76,7 @@ class Boot(unittest.TestCase):
             agent.sync()
             self.assertEqual(agent.execute("guest-fsfreeze-freeze"), 2)
             try:
-                touch = self.guest.spawn("touch /mnt/ext4/touched")
-                self.guest.wait_blocked(touch)
-                self.assertFalse(touch.done())
+                [touch] = self.guest.stuck_touches("ext4")
             finally:
                 self.assertEqual(agent.execute("guest-fsfreeze-thaw"), 2)
             self.assertEqual(touch.wait(), (0, ""))

@@ -8,7 +8,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from bare import Bare
+from bare import Bare, BehindBare
 from harness import Guest, Proxy, program
 from harness.image import AGENT
 from schema import Schema, SchemaFault
@@ -86,7 +86,7 @@ class Lists:
         return schema
 
 
-class OwnAgent(Lists, unittest.TestCase):
+class OwnAgent(Lists, BehindBare, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.qemu = cls.enterClassContext(Bare())
@@ -103,7 +103,7 @@ class OwnAgent(Lists, unittest.TestCase):
         schema = self.check_lists(self.client)
         self.assertIn("guest-exec", schema.entries)
         self.assertNotIn("guest-shutdown", schema.entries)
-        with self.proxy.client("tcp", enable=["oob"]) as other:
+        with self.proxy.client("tcp", oob=True) as other:
             self.assertEqual(self.check_lists(other).entries, schema.entries)
 
     def test_without_agent(self):
@@ -114,8 +114,7 @@ class OwnAgent(Lists, unittest.TestCase):
     def test_asked_once(self):
         """Once QEMU has answered, it is not needed for the answer: here it serves nobody."""
         answers = [ask(self.client, question) for question in ("query-commands", SCHEMA)]
-        slow = self.qemu.slow_command()
-        self.addCleanup(slow.give_up)
+        slow = self.slow()
         self.qemu.qmp.send_command(slow.name, slow.arguments)
         slow.wait_reached()
         for client in self.client, self.enterContext(self.proxy.client()):

@@ -15,7 +15,7 @@ import time
 import unittest
 from pathlib import Path
 
-from bare import NAME, Bare
+from bare import NAME, Bare, BehindBare, listening_socket
 from descriptors import held
 from harness import Closed, Deadline, Proxy, Qmp, QmpError, TimedOut, port_is_free, program
 from harness.proxy import PROXYD, free_port
@@ -43,15 +43,7 @@ def as_stranger():
         os.seteuid(0)
 
 
-def listening_socket(path):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen()
-    listener.settimeout(30)
-    return listener
-
-
-class Case(unittest.TestCase):
+class Case(BehindBare, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.qemu = cls.enterClassContext(Bare(1))
@@ -70,7 +62,7 @@ class Case(unittest.TestCase):
         return self.proxy
 
     def client(self, transport="unix", oob=False):
-        return self.enterContext(self.proxy.client(transport, **({"enable": ["oob"]} if oob else {})))
+        return self.enterContext(self.proxy.client(transport, oob=oob))
 
     def ask(self, client, text):
         client.send(text)
@@ -79,17 +71,9 @@ class Case(unittest.TestCase):
     def until(self, client, what, holds):
         return self.proxy.wait_status(what, holds, client=client)
 
-    def check_served(self, client):
-        self.assertEqual(client.command("query-name"), {"name": NAME})
-
     def check_turned_away(self, client):
         """Not greeted, and closed."""
         self.assertEqual(client.read_to_end(30), b"")
-
-    def slow(self):
-        slow = self.qemu.slow_command()
-        self.addCleanup(slow.give_up)
-        return slow
 
 
 class Clients(Case):
@@ -516,9 +500,6 @@ class Http(Case):
         super().setUp()
         self.start()
 
-    def nodes(self):
-        return {node["node-name"] for node in self.qemu.qmp.command("query-named-block-nodes", flat=True)}
-
     def check_refused(self, *pieces):
         with self.proxy.connect("tcp") as client:
             client.read_message(30)
@@ -539,7 +520,7 @@ class Http(Case):
                 for cut in range(1, len(verb) + 2):
                     self.check_refused(request[:cut], request[cut:])
                     self.until(watch, "it to leave", lambda status: status["clients"] == 1)
-        self.assertNotIn("of-a-browser", self.nodes())
+        self.assertNotIn("of-a-browser", self.qemu.nodes())
 
     def test_letters_alone(self):
         """What is no verb yet is an error, and the client may go on."""

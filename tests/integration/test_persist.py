@@ -8,7 +8,7 @@ import os
 import threading
 import unittest
 
-from bare import NAME, Bare
+from bare import NAME, Bare, BehindBare
 from descriptors import held, identity
 from harness import Deadline, Proxy, Qmp, QmpError
 
@@ -24,7 +24,7 @@ def null_node(name):
     return {"driver": "null-co", "node-name": name}
 
 
-class Case(unittest.TestCase):
+class Case(BehindBare, unittest.TestCase):
     options = ["--persist"]
 
     def setUp(self):
@@ -33,16 +33,11 @@ class Case(unittest.TestCase):
         self.proxy.wait_status("QEMU", lambda status: status["qemu"]["connected"])
 
     def client(self, transport="unix", oob=False):
-        return self.enterContext(self.proxy.client(transport, **({"enable": ["oob"]} if oob else {})))
-
-    def slow(self):
-        slow = self.qemu.slow_command()
-        self.addCleanup(slow.give_up)
-        return slow
+        return self.enterContext(self.proxy.client(transport, oob=oob))
 
     def other_monitor(self):
         """Of QEMU, not through the proxy. exec-oob passes there while QEMU's main loop stands still."""
-        return self.enterContext(Qmp.connect(self.qemu.monitors[0], "another monitor")).negotiate(enable=["oob"])
+        return self.enterContext(Qmp.connect(self.qemu.monitors[0], "another monitor")).negotiate(oob=True)
 
     def yank(self, monitor):
         monitor.send_command("yank", OURS, id="yank", oob=True)
@@ -59,13 +54,6 @@ class Case(unittest.TestCase):
     def until_count(self, client, name, count):
         """Of clients, or of names."""
         self.proxy.wait_status(f"{count} {name}", lambda status: status[name] == count, client=client)
-
-    def nodes(self):
-        return {node["node-name"] for node in self.qemu.qmp.command("query-named-block-nodes", flat=True)}
-
-    def check_served(self, *clients):
-        for client in clients:
-            self.assertEqual(client.command("query-name"), {"name": NAME})
 
     def wait_served(self, client, timeout=30):
         """Asks one who has negotiated until it is answered well; until then it is told that QEMU is away."""
@@ -237,7 +225,7 @@ class Away(Case):
         self.assertIn("error", clients[0].read_reply(30))
         self.restart()
         self.check_back(*clients)
-        self.assertEqual(self.nodes(), set())
+        self.assertEqual(self.qemu.nodes(), set())
 
     def test_who_comes_meanwhile(self):
         """Is greeted once, when QEMU is back, and hears nothing before; who leaves before is forgotten."""
@@ -385,7 +373,7 @@ class Yank(Case):
                 self.assertIn(now - stale, (0, 1))
                 stale = now
                 self.check_served(client, other)
-                nodes = self.nodes()
+                nodes = self.qemu.nodes()
                 self.assertIn(slow.node, nodes)
                 self.assertNotIn("never", nodes)
         # QEMU drops its reply where it has not quite come to the connection that it has taken.

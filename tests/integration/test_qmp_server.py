@@ -133,15 +133,11 @@ class Server(unittest.TestCase):
     def test_out_of_band(self):
         """exec-oob overtakes a guest command that is under way; without the capability it is unexpected."""
         self.check_error('{"exec-oob": "query-yank"}', "GenericError", "QMP input member 'exec-oob' is unexpected")
-        agent = self.guest.shell("cat /run/agent-virtio-serial/supervised.pid")
-        with self.proxy.client(enable=["oob"]) as client:
-            self.guest.shell(f"kill -STOP {agent}")
-            try:
+        with self.proxy.client(oob=True) as client:
+            with self.guest.stopped_agent():
                 client.send_command("guest-ping", id="slow")
                 client.send_command("query-yank", id="fast", oob=True)
                 self.assertEqual(client.read_reply(10)["id"], "fast")
-            finally:
-                self.guest.shell(f"kill -CONT {agent}")
             self.assertEqual(client.read_reply(30), {"return": {}, "id": "slow"})
 
     def test_half_close(self):

@@ -207,10 +207,7 @@ class Transcripts:
         self.says('{"execute":"guest-fsfreeze-freeze"}', f'{{"return": {count}}}')
         try:
             self.says('{"execute":"guest-fsfreeze-status"}', '{"return": "frozen"}')
-            touches = [self.guest.spawn(f"touch /mnt/{filesystem}/touched") for filesystem in ("ext4", "xfs")]
-            for touch in touches:
-                self.guest.wait_blocked(touch)
-                self.assertFalse(touch.done())
+            touches = self.guest.stuck_touches("ext4", "xfs")
             self.check_served_while_frozen()
             for touch in touches:
                 self.assertFalse(touch.done())
@@ -234,8 +231,7 @@ class Transcripts:
         """Only the filesystems that are named are frozen."""
         self.assertEqual(self.ask("guest-fsfreeze-freeze-list", mountpoints=["/mnt/xfs", "/no/mount/point"]), 1)
         try:
-            touch = self.guest.spawn("touch /mnt/xfs/touched")
-            self.guest.wait_blocked(touch)
+            [touch] = self.guest.stuck_touches("xfs")
             self.guest.wait_progress("ext4", self.guest.progress("ext4"))
             self.assertFalse(touch.done())
         finally:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest in QEMU, emulated, from its boot to its certain end."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -247,6 +248,38 @@ class Guest:
     def wait_blocked(self, task, timeout=30):
         """Waits until a process of the task is stuck in the kernel, as one that writes to a frozen filesystem is."""
         self.wait_until(f"/lib/guest/blocked {task.number}", timeout)
+
+    def touch(self, *filesystems):
+        """Starts writing to each; returns the tasks."""
+        return [self.spawn(f"touch /mnt/{filesystem}/touched") for filesystem in filesystems]
+
+    def stuck_touches(self, *filesystems):
+        """The same to those that are frozen, once each is stuck in the kernel for it."""
+        touches = self.touch(*filesystems)
+        for touch in touches:
+            self.wait_blocked(touch)
+            if touch.done():
+                raise AssertionError("whoever writes to a filesystem was not held up")
+        return touches
+
+    @staticmethod
+    def agent_pid_file(method="virtio-serial"):
+        return f"/run/agent-{method}/supervised.pid"
+
+    def signal_agent(self, signal, method="virtio-serial"):
+        """init starts another one where it ends."""
+        self.shell(f"kill -{signal} $(cat {self.agent_pid_file(method)})")
+
+    @contextlib.contextmanager
+    def stopped_agent(self, method="virtio-serial"):
+        """An agent that takes commands and does not answer; what is sent now is in flight for certain. It may be ended
+        within, and with it the guest."""
+        self.signal_agent("STOP", method)
+        try:
+            yield
+        finally:
+            if self.process is not None:
+                self.run(f"kill -CONT $(cat {self.agent_pid_file(method)})")
 
     def progress(self, filesystem):
         """How many rounds the writer on /mnt/FILESYSTEM has done."""

@@ -18,8 +18,9 @@ PROXYD = "proxy/daemon/qga-proxyd"
 POLL_SECONDS = 0.02
 
 
-def free_port():
-    with socket.create_server(("localhost", 0)) as sock:
+def free_port(host="localhost"):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as sock:
         return sock.getsockname()[1]
 
 
@@ -108,9 +109,9 @@ class Proxy:
         """A client that has not negotiated; transport is tcp or unix."""
         return Qmp.connect(getattr(self, transport), name or f"a client over {transport}")
 
-    def client(self, transport="unix", name=None, **arguments):
+    def client(self, transport="unix", name=None, oob=False):
         """A client that has negotiated."""
-        return self.connect(transport, name).negotiate(**arguments)
+        return self.connect(transport, name).negotiate(oob=oob)
 
     def status(self):
         with self.client() as client:

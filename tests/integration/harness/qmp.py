@@ -25,9 +25,9 @@ class Qmp(Stream):
         self.greeting = None
         self.next_id = 0
 
-    def negotiate(self, timeout=30, **arguments):
+    def negotiate(self, timeout=30, oob=False):
         self.greeting = self.read_message(timeout)["QMP"]
-        self.command("qmp_capabilities", timeout=timeout, **arguments)
+        self.command("qmp_capabilities", timeout=timeout, **({"enable": ["oob"]} if oob else {}))
         return self
 
     def read_message(self, timeout):
@@ -89,4 +89,5 @@ class Qmp(Stream):
     def read_rest(self, timeout):
         """The lines until the other side closes, but for those that tell how the agent of a VM that ends fares: which
         of them still arrive is a matter of chance."""
-        return [line for line in self.read_to_end(timeout).splitlines() if b'"event": "GUEST_AGENT_STATE"' not in line]
+        return [line for line in self.read_to_end(timeout).splitlines(keepends=True)
+                if b'"event": "GUEST_AGENT_STATE"' not in line]
