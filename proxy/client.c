@@ -26,9 +26,9 @@ typedef enum {
     CLIENT_GONE,
 } ClientState;
 
-/* Messages of one turn: a client that sends much without a pause, or much rubbish, keeps the others
- * waiting for so many, some 0.1 ms, and comes again behind them. */
-enum { TURN_MESSAGES = 32 };
+/* A client that sends much without a pause, or what is dear to answer, keeps the others waiting for
+ * so long, or for one message, and comes again behind them. 32 statuses take 0.5 ms. */
+enum { TURN_MESSAGES = 32, TURN_US = 20 };
 
 /* Bytes of a connection by which HTTP is known. */
 enum { HTTP_VERB = 4 };
@@ -63,7 +63,7 @@ struct Client {
     gboolean held; /* it left replies unread up to the high mark, and is not back at the low one */
 
     gboolean busy;     /* an in-band command is with the owner */
-    guint oob_busy;    /* commands out of band with the owner */
+    gboolean oob_busy; /* so is one out of band */
     GQueue read_ahead; /* of Ahead: behind it */
     FdMarks marks;
     char first[HTTP_VERB]; /* of the connection, as far as they have come */
@@ -89,7 +89,7 @@ static void flush(Client *client)
         return;
     if (!stream_flush(&client->stream, &error))
         leave(client, error->message);
-    else if (client->state == CLIENT_FINISHING && !client->busy && client->oob_busy == 0 &&
+    else if (client->state == CLIENT_FINISHING && !client->busy && !client->oob_busy &&
              queue_length(&client->stream.queue) == 0)
         leave(client, "finished");
 }
@@ -176,7 +176,7 @@ static void hand_out(Client *client, const EnvelopeCommand *command, int fd)
         return;
     }
     if (command->oob)
-        client->oob_busy++;
+        client->oob_busy = TRUE;
     else
         client->busy = TRUE;
     client->ops->request(client->owner, client, command, fd);
@@ -290,9 +290,11 @@ static gboolean may_take_message(Client *client)
         return FALSE;
     if (!client->busy && client->read_ahead.length > 0)
         return TRUE;
+    /* One out of band, as one in-band: what QEMU has to read of it is in front of what the others
+     * send, at some 4 us for each byte. */
     if (client->oob)
         return client->read_ahead.length < client->common->bounds->commands_ahead &&
-               client->oob_busy < client->common->bounds->commands_ahead;
+               !client->oob_busy;
     return !client->busy;
 }
 
@@ -318,7 +320,7 @@ static gboolean take_next(Client *client)
 
 static void finish_when_ended(Client *client)
 {
-    if (client->ended && !client->busy && client->oob_busy == 0 && client->read_ahead.length == 0 &&
+    if (client->ended && !client->busy && !client->oob_busy && client->read_ahead.length == 0 &&
         client->state != CLIENT_GONE)
         client->state = CLIENT_FINISHING;
 }
@@ -327,6 +329,7 @@ static void finish_when_ended(Client *client)
  * the stack has unwound, so that a client's pipeline is a loop and not a recursion. */
 static void turn(Client *client)
 {
+    gint64 end = io_timer_now(client->again) + TURN_US;
     guint left = TURN_MESSAGES;
     gboolean was_held;
 
@@ -335,7 +338,7 @@ static void turn(Client *client)
     client->in_turn = TRUE;
     do {
         while (left > 0 && may_take_message(client) && take_next(client))
-            left--;
+            left = io_timer_now(client->again) < end ? left - 1 : 0;
         finish_when_ended(client);
         was_held = is_held(client);
         flush(client);
@@ -477,7 +480,7 @@ void client_greet(Client *client, JsonSpan version, gboolean oob)
 static void answered(Client *client, gboolean oob)
 {
     if (oob)
-        client->oob_busy--;
+        client->oob_busy = FALSE;
     else
         client->busy = FALSE;
     turn(client);

@@ -55,7 +55,7 @@ static void test_errors_meanwhile(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &client, TRUE);
     core_send(fixture, &client, NAME "{\"exec-oob\":\"query-yank\"}" NAME);
     lose_monitor(fixture);
-    core_expect(&client, GENERIC(UNKNOWN) GENERIC(AWAY) GENERIC(UNKNOWN));
+    core_expect(&client, GENERIC(UNKNOWN) GENERIC(UNKNOWN) GENERIC(AWAY));
     core_send(fixture, &client, NAME "{\"execute\":\"query-commands\"}");
     core_expect(&client, GENERIC(AWAY) GENERIC(AWAY));
     core_connect(fixture, &late);
