@@ -598,6 +598,28 @@ void json_scan_restart(JsonScan *scan)
     scan->was_reset = FALSE;
 }
 
+void json_scan_save(const JsonScan *scan, Saved *to)
+{
+    saved_put_int(to, "was-reset", scan->was_reset);
+    if (scan->mode == MODE_READ)
+        return;
+    saved_put_int(to, "mode", scan->mode);
+    saved_put_int(to, "lexer", scan->lexer);
+    saved_put_int(to, "quote", scan->quote);
+    saved_put_int(to, "braces", scan->braces);
+    saved_put_int(to, "brackets", scan->brackets);
+}
+
+void json_scan_restore(JsonScan *scan, Saved *from)
+{
+    scan->was_reset = saved_get_int(from, "was-reset") != 0;
+    scan->mode = (guint8)saved_get_int(from, "mode");
+    scan->lexer = (guint8)saved_get_int(from, "lexer");
+    scan->quote = (guint8)saved_get_int(from, "quote");
+    scan->braces = saved_get_int(from, "braces");
+    scan->brackets = saved_get_int(from, "brackets");
+}
+
 gboolean json_scan_is_clean(const JsonScan *scan)
 {
     return scan->mode == MODE_READ && scan->lexer == LEX_BETWEEN && depth(scan) == 0;

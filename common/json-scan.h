@@ -19,6 +19,7 @@
 #pragma once
 
 #include "json-keys.h"
+#include "saved.h"
 
 G_BEGIN_DECLS
 
@@ -127,6 +128,15 @@ void json_scan_drop(JsonScan *scan, gsize count);
  * Forgets the message under way, as at the start of a connection. The buffer is taken to be empty.
  */
 void json_scan_restart(JsonScan *scan);
+
+/**
+ * json_scan_save:
+ *
+ * How a broken message is being skipped, if one is. A whole one that is under way is not saved: its
+ * bytes, from @start on, are to be scanned again.
+ */
+void json_scan_save(const JsonScan *scan, Saved *to);
+void json_scan_restore(JsonScan *scan, Saved *from);
 
 /**
  * json_scan_is_clean:

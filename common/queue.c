@@ -124,6 +124,11 @@ guint queue_peek(const Queue *queue, QueuePiece *pieces, guint max)
     return n;
 }
 
+guint queue_count(const Queue *queue)
+{
+    return queue->chunks.length;
+}
+
 void queue_pop(Queue *queue, gsize count)
 {
     g_assert(count <= queue->length);

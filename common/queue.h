@@ -55,6 +55,9 @@ gboolean queue_push_bytes(Queue *queue, GBytes *bytes) G_GNUC_WARN_UNUSED_RESULT
  */
 guint queue_peek(const Queue *queue, QueuePiece *pieces, guint max);
 
+/* Returns: how many pieces there are */
+guint queue_count(const Queue *queue);
+
 /* The first @count bytes were written. */
 void queue_pop(Queue *queue, gsize count);
 

@@ -198,3 +198,53 @@ gboolean stream_flush(Stream *stream, GError **error)
     tell_wishes(stream);
     return wrote != STREAM_IO_FAILED;
 }
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void stream_save(const Stream *stream, Saved *to)
+{
+    const gsize length = queue_length(&stream->queue);
+    g_autoptr(GByteArray) output = g_byte_array_sized_new((guint)length);
+    const guint n = queue_count(&stream->queue);
+    g_autofree QueuePiece *pieces = g_new(QueuePiece, n);
+
+    queue_peek(&stream->queue, pieces, n);
+    for (guint i = 0; i < n; i++)
+        g_byte_array_append(output, pieces[i].data, (guint)pieces[i].len);
+    saved_put_bytes(to, "output", output->data, output->len);
+    if (stream->buffer)
+        saved_put_bytes(to, "input", stream->buffer + stream->taken,
+                        stream->filled - stream->taken);
+    saved_put_int(to, "taken", (gint64)stream_bytes_taken(stream));
+    saved_put_int(to, "ended", stream->ended);
+    json_scan_save(&stream->scan, to);
+}
+
+static gboolean put_input(Stream *stream, gconstpointer input, gsize len)
+{
+    if (len == 0)
+        return TRUE;
+    if (stream->charge && !charge_take(stream->charge, len))
+        return FALSE;
+    stream->buffer = g_memdup2(input, len);
+    stream->size = len;
+    stream->filled = len;
+    return TRUE;
+}
+
+gboolean stream_restore(Stream *stream, Saved *from)
+{
+    g_autoptr(GBytes) output = saved_get_bytes(from, "output");
+    g_autoptr(GBytes) input = saved_get_bytes(from, "input");
+    gboolean restored = TRUE;
+
+    json_scan_restore(&stream->scan, from);
+    stream->dropped = (guint64)saved_get_int(from, "taken");
+    if (input)
+        restored = put_input(stream, g_bytes_get_data(input, NULL), g_bytes_get_size(input));
+    if (output)
+        restored = restored && queue_push_bytes(&stream->queue, output);
+    stream->ended = saved_get_int(from, "ended") != 0;
+    tell_wishes(stream);
+    return restored;
+}

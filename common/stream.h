@@ -136,6 +136,23 @@ gboolean stream_flush(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Drops what was not written yet. What the peer got of it may end in the middle of a message. */
 void stream_discard_output(Stream *stream);
 
+/**
+ * stream_save:
+ *
+ * What was read and not handed out, and what was not written. The stream goes on as it was.
+ */
+void stream_save(const Stream *stream, Saved *to);
+
+/**
+ * stream_restore:
+ *
+ * Of a stream that was just initialised; what was read before is to be taken with stream_next()
+ * without waiting for more.
+ *
+ * Returns: FALSE where its charge has no room
+ */
+gboolean stream_restore(Stream *stream, Saved *from) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Stops or resumes reading: back-pressure towards the peer. */
 void stream_pause(Stream *stream, gboolean paused);
 

@@ -80,3 +80,23 @@ gboolean sync_reply(Sync *sync, const EnvelopeReply *reply)
     notice_unknown_command(sync, reply);
     return FALSE;
 }
+
+void sync_save(const Sync *sync, Saved *to)
+{
+    saved_put_int(to, "state", sync->state);
+    saved_put_int(to, "token", sync->token);
+    saved_put_int(to, "deadline", sync->deadline_us);
+    saved_put_int(to, "interval", sync->interval_ms);
+    saved_put_int(to, "probes", sync->probes);
+    saved_put_int(to, "plain", sync->plain);
+}
+
+void sync_restore(Sync *sync, Saved *from)
+{
+    sync->state = (SyncState)saved_get_int(from, "state");
+    sync->token = saved_get_int(from, "token");
+    sync->deadline_us = saved_get_int(from, "deadline");
+    sync->interval_ms = (guint)saved_get_int(from, "interval");
+    sync->probes = (guint)saved_get_int(from, "probes");
+    sync->plain = saved_get_int(from, "plain") != 0;
+}

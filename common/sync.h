@@ -15,6 +15,7 @@
 #pragma once
 
 #include "envelope.h"
+#include "saved.h"
 
 G_BEGIN_DECLS
 
@@ -63,5 +64,9 @@ void sync_probe(Sync *sync, gint64 now_us, gint64 token, GString *out);
  * be dropped.
  */
 gboolean sync_reply(Sync *sync, const EnvelopeReply *reply);
+
+/* All of it: times are of a clock that the successor has too. */
+void sync_save(const Sync *sync, Saved *to);
+void sync_restore(Sync *sync, Saved *from);
 
 G_END_DECLS
