@@ -48,8 +48,8 @@ void lane_set_up(LaneFixture *fixture, gconstpointer unused)
     world_init(&fixture->world);
     bounds_init(&fixture->bounds);
     address.number = (guint32)peer_init_pair(&fixture->agent, SOCK_STREAM);
-    fixture->lane =
-        agent_lane_new(fixture->world.loop, &address, &fixture->bounds, &ops, fixture, &error);
+    fixture->lane = agent_lane_new(fixture->world.loop, &address, &fixture->bounds, &ops, fixture,
+                                   NULL, &error);
     g_assert_no_error(error);
 }
 

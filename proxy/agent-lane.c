@@ -542,14 +542,20 @@ static void on_io(gpointer owner, IoReady ready)
         lose_channel(lane, "QEMU closed it");
 }
 
-static void on_connected(gpointer owner, int fd)
+static void open_channel(AgentLane *lane, int fd)
 {
     static const QueueLimits limits = {LIMIT_OUTPUT_LOW, LIMIT_OUTPUT_HIGH, LIMIT_OUTPUT_HARD};
-    AgentLane *lane = owner;
 
     lane->io = io_new(lane->loop, fd, on_io, lane);
     stream_init(&lane->stream, &io_stream, lane->io, &JSON_SCAN_LIMITS(LIMIT_AGENT_REPLY_BYTES),
                 &limits, NULL);
+}
+
+static void on_connected(gpointer owner, int fd)
+{
+    AgentLane *lane = owner;
+
+    open_channel(lane, fd);
     doubt(lane);
     pump(lane);
 }
@@ -700,7 +706,8 @@ void agent_lane_set_paused(AgentLane *lane, gboolean paused)
 /* ---- Public ---------------------------------------------------------------------------------- */
 
 AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bounds,
-                          const AgentLaneOps *ops, gpointer owner, GError **error)
+                          const AgentLaneOps *ops, gpointer owner, const HandoverPart *part,
+                          GError **error)
 {
     AgentLane *lane = g_new(AgentLane, 1);
 
@@ -708,7 +715,7 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
     g_queue_init(&lane->waiting);
     sync_init(&lane->sync);
     lane->timer = io_timer_new(loop, on_timer, lane);
-    lane->link = link_new(loop, address, on_connected, lane, error);
+    lane->link = link_new(loop, address, on_connected, lane, part, error);
     if (!lane->link)
         g_clear_pointer(&lane, agent_lane_free);
     return lane;
@@ -754,4 +761,124 @@ AgentStats agent_lane_stats(const AgentLane *lane)
 
     stats.queued = lane->waiting.length;
     return stats;
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+static void save_flight(const Flight *flight, Handover *handover, Saved *to)
+{
+    Saved part = G_VARIANT_DICT_INIT(NULL);
+
+    if (!flight->pending)
+        return;
+    handover_put_pending(handover, &part, flight->pending);
+    saved_put_int(&part, "number", (gint64)flight->id);
+    saved_put_int(&part, "with-id", flight->with_id);
+    saved_put_int(&part, "deadline", flight->deadline_us);
+    saved_put_int(&part, "limit", flight->limit_seconds);
+    saved_put_part(to, "flight", &part);
+}
+
+static void save_waiting(const AgentLane *lane, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (const GList *at = lane->waiting.head; at; at = at->next) {
+        const Waiting *waiting = at->data;
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        if (!waiting->pending->asker) /* our own are asked anew */
+            continue;
+        handover_put_pending(handover, &item, waiting->pending);
+        saved_put_int(&item, "deadline", waiting->deadline_us);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "waiting", list);
+}
+
+void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
+{
+    Saved sync = G_VARIANT_DICT_INIT(NULL);
+
+    link_save(lane->link, handover, to);
+    if (!lane->io)
+        return;
+    handover_put_fd(handover, to, "channel", io_fd(lane->io));
+    stream_save(&lane->stream, to);
+    sync_save(&lane->sync, &sync);
+    saved_put_part(to, "sync", &sync);
+    saved_put_int(to, "port", lane->port);
+    saved_put_int(to, "must-ask", lane->must_ask);
+    saved_put_int(to, "blind", lane->blind);
+    saved_put_int(to, "frozen", lane->frozen);
+    saved_put_int(to, "paused", lane->paused_us);
+    saved_put_int(to, "stopped", lane->stopped);
+    saved_put_int(to, "told", lane->told);
+    saved_put_int(to, "refuses-id", lane->refuses_id);
+    save_flight(&lane->flight, handover, to);
+    save_waiting(lane, handover, to);
+}
+
+static void restore_flight(Flight *flight, const HandoverPart *part)
+{
+    Saved saved;
+
+    if (saved_get_part(part->from, "flight", &saved)) {
+        flight->pending = handover_get_pending(part->handover, &saved);
+        flight->id = (guint64)saved_get_int(&saved, "number");
+        flight->with_id = saved_get_int(&saved, "with-id") != 0;
+        flight->deadline_us = saved_get_int(&saved, "deadline");
+        flight->limit_seconds = (guint)saved_get_int(&saved, "limit");
+    }
+    g_variant_dict_clear(&saved);
+}
+
+typedef struct {
+    AgentLane *lane;
+    Handover *handover;
+} Restore;
+
+static void restore_waiting(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    Pending *pending = handover_get_pending(restore->handover, item);
+    Waiting *waiting;
+
+    if (!pending)
+        return;
+    waiting = g_new(Waiting, 1);
+    *waiting = (Waiting){pending, saved_get_int(item, "deadline")};
+    g_queue_push_tail(&restore->lane->waiting, waiting);
+}
+
+void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
+{
+    int fd = handover_get_fd(part->handover, part->from, "channel");
+    Saved sync;
+
+    if (fd < 0)
+        return;
+    open_channel(lane, fd);
+    if (!stream_restore(&lane->stream, part->from))
+        g_warn_if_reached(); /* nothing is charged for it */
+    if (saved_get_part(part->from, "sync", &sync))
+        sync_restore(&lane->sync, &sync);
+    g_variant_dict_clear(&sync);
+    lane->port = (PortState)saved_get_int(part->from, "port");
+    lane->must_ask = saved_get_int(part->from, "must-ask") != 0;
+    lane->blind = saved_get_int(part->from, "blind") != 0;
+    lane->frozen = saved_get_int(part->from, "frozen") != 0;
+    lane->paused_us = saved_get_int(part->from, "paused");
+    lane->stopped = (AgentState)saved_get_int(part->from, "stopped");
+    lane->told = (AgentState)saved_get_int(part->from, "told");
+    lane->refuses_id = saved_get_int(part->from, "refuses-id") != 0;
+    restore_flight(&lane->flight, part);
+    if (lane->flight.pending && pending_has_flag(lane->flight.pending, GUEST_FLAG_BULK))
+        json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
+    saved_foreach(part->from, "waiting", restore_waiting, &(Restore){lane, part->handover});
+}
+
+void agent_lane_resume(AgentLane *lane)
+{
+    pump(lane);
 }

@@ -16,8 +16,8 @@
 #pragma once
 
 #include "bounds.h"
+#include "handover.h"
 #include "io.h"
-#include "pending.h"
 #include "port.h"
 #include "status.h"
 
@@ -53,8 +53,9 @@ typedef struct {
     void (*ask_port)(gpointer owner);
 } AgentLaneOps;
 
+/* @part: (nullable): of one that is carried on, for agent_lane_restore() to go on with */
 AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bounds,
-                          const AgentLaneOps *ops, gpointer owner,
+                          const AgentLaneOps *ops, gpointer owner, const HandoverPart *part,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Fails what waits and what is under way. */
@@ -106,5 +107,16 @@ AgentState agent_lane_state(const AgentLane *lane);
 const char *agent_lane_state_name(const AgentLane *lane);
 
 AgentStats agent_lane_stats(const AgentLane *lane);
+
+void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to);
+
+/**
+ * agent_lane_restore:
+ *
+ * Carries on the channel with all that is under way on it, where it was connected. Whoever can be
+ * meant is there already. Nothing is sent or told before agent_lane_resume().
+ */
+void agent_lane_restore(AgentLane *lane, const HandoverPart *part);
+void agent_lane_resume(AgentLane *lane);
 
 G_END_DECLS

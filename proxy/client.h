@@ -19,8 +19,8 @@
 
 #include "answers.h"
 #include "bounds.h"
+#include "handover.h"
 #include "io.h"
-#include "pending.h"
 
 G_BEGIN_DECLS
 
@@ -83,6 +83,24 @@ const char *client_peer(const Client *client);
 /* For the owner: NULL until it is set. */
 void client_set_data(Client *client, gpointer data);
 gpointer client_data(const Client *client);
+
+/**
+ * client_save:
+ *
+ * The connection as it is, but for what the owner knows of the client.
+ */
+void client_save(const Client *client, Handover *handover, Saved *to);
+
+/**
+ * client_restore:
+ *
+ * Nothing is read or written before client_resume().
+ *
+ * Returns: (nullable): NULL where there is no room for it
+ */
+Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const ClientOps *ops,
+                       gpointer owner, ClientCommon *common);
+void client_resume(Client *client);
 
 /* Answers a command that request() handed out; @id as it was there, @oob likewise. */
 void client_reply(Client *client, gboolean oob, JsonSpan id, const EnvelopeReply *reply);

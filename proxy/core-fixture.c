@@ -32,7 +32,8 @@ void core_set_up_new(CoreFixture *fixture, gconstpointer unused)
     fixture->channel = channel.path = g_build_filename(fixture->folder, "channel", NULL);
     fixture->socket = g_build_filename(fixture->folder, "proxy", NULL);
     world_init(&fixture->world);
-    fixture->core = core_new(fixture->world.context, &monitor, &channel, &ops, fixture, &error);
+    fixture->core =
+        core_new(fixture->world.context, &monitor, &channel, NULL, &ops, fixture, &error);
     g_assert_no_error(error);
 }
 

@@ -540,7 +540,7 @@ static void test_found_without_agent(CoreFixture *fixture, gconstpointer unused)
 
     g_assert_true(g_file_set_contents(file, "by somebody\n", -1, &error));
     core_free(fixture->core);
-    fixture->core = core_new(fixture->world.context, &monitor, NULL, &ops, NULL, &error);
+    fixture->core = core_new(fixture->world.context, &monitor, NULL, NULL, &ops, NULL, &error);
     g_assert_no_error(error);
     use_record(fixture);
     core_start(fixture->core);

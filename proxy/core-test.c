@@ -50,7 +50,7 @@ static void test_without_agent(CoreFixture *fixture, gconstpointer unused)
 
     core_free(g_steal_pointer(&fixture->core));
     monitor.number = (guint32)peer_init_pair(&other.qemu, SOCK_STREAM);
-    other.core = core_new(fixture->world.context, &monitor, NULL, &ops, NULL, &error);
+    other.core = core_new(fixture->world.context, &monitor, NULL, NULL, &ops, NULL, &error);
     g_assert_no_error(error);
     g_assert_true(core_add_listener(other.core, &listener, &error));
     core_start(other.core);

@@ -9,48 +9,15 @@
  *   gone      a client, or QEMU with everything behind it
  */
 
-#include "core.h"
-
-#include "agent-lane.h"
-#include "crowd.h"
-#include "freeze.h"
-#include "introspect.h"
-#include "local.h"
-#include "monitor.h"
+#include "core-private.h"
 #include "raw-client.h"
 #include "router.h"
 #include "status.h"
-#include "watch.h"
 
 #include "common/message.h"
 #include "common/qmp-error.h"
 
 #include <string.h>
-
-struct Core {
-    const CoreOps *ops;
-    gpointer owner;
-    IoLoop *loop;
-
-    Bounds bounds;
-    Crowd crowd;
-
-    GPtrArray *monitors; /* of Monitor; all of the same QEMU */
-    Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
-    AgentLane *lane;     /* (nullable) */
-    Freeze freeze;
-    Local local;
-    Watch watch;
-    Introspect introspect;
-    gboolean agent_known; /* it has answered since it was last lost */
-    gboolean persist;
-    gboolean started;
-
-    char *version; /* (nullable): of QEMU's greeting, while any monitor is connected */
-    gboolean oob;
-    gboolean held; /* started, but a client is waited for before QEMU is turned to */
-    char *closing; /* (nullable): why, once QEMU has gone */
-};
 
 /* ---- The agent's commands -------------------------------------------------------------------- */
 
@@ -265,6 +232,16 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
     }
 }
 
+Pending *core_renew(gpointer owner, const EnvelopeCommand *command, gpointer asker)
+{
+    PendingDone done = route_of(command) == ROUTE_MERGE ? core_reply_merged : core_reply;
+    Charge *charge = asker ? client_charge(asker) : NULL;
+    Pending *pending = pending_new(command, charge, done, owner, asker);
+
+    /* It had room before; where less is allowed now, what is under way is over soon. */
+    return pending ? pending : pending_new(command, NULL, done, owner, asker);
+}
+
 /* ---- Event ----------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -431,6 +408,12 @@ static void greet(Client *client, gpointer data)
     client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
 }
 
+static void connect_monitor(Monitor *monitor)
+{
+    if (!upstream_is_ready(monitor_upstream(monitor)))
+        upstream_connect(monitor_upstream(monitor));
+}
+
 /* QEMU is held by what waits in it for us, as long as we wait for a client. */
 static void connect_unless_held(Core *core)
 {
@@ -439,8 +422,8 @@ static void connect_unless_held(Core *core)
     core->held = FALSE;
     core->started = TRUE;
     for (guint i = 0; i < core->monitors->len; i++)
-        upstream_connect(monitor_upstream(core->monitors->pdata[i]));
-    if (core->lane)
+        connect_monitor(core->monitors->pdata[i]);
+    if (core->lane && agent_lane_state(core->lane) == AGENT_OFFLINE)
         agent_lane_connect(core->lane);
 }
 
@@ -453,6 +436,13 @@ static void on_came(gpointer owner, Client *client)
         greet(client, core);
 }
 
+void core_monitor_is_ready(Core *core, Monitor *monitor)
+{
+    if (!core->leader)
+        lead(core, monitor);
+    crowd_foreach(&core->crowd, greet, core);
+}
+
 static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gboolean oob)
 {
     Core *core = owner;
@@ -460,9 +450,7 @@ static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gb
     g_free(core->version);
     core->version = g_strndup(version.text, version.len);
     core->oob = oob;
-    if (!core->leader)
-        lead(core, monitor);
-    crowd_foreach(&core->crowd, greet, core);
+    core_monitor_is_ready(core, monitor);
 }
 
 /* ---- The agent ------------------------------------------------------------------------------- */
@@ -517,27 +505,46 @@ static void on_ask_port(gpointer owner)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
+static AgentLane *new_lane(Core *core, const Address *address, GError **error)
+{
+    static const AgentLaneOps ops = {on_agent_synced, on_agent_lost, on_agent_changed, on_ask_port};
+    Saved saved;
+    gboolean found = core_inherited_part(core, "agent", &saved);
+    AgentLane *lane =
+        agent_lane_new(core->loop, address, &core->bounds, &ops, core,
+                       found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+
+    g_variant_dict_clear(&saved);
+    return lane;
+}
+
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
-               const CoreOps *ops, gpointer owner, GError **error)
+               const CoreState *inherited, const CoreOps *ops, gpointer owner, GError **error)
 {
     static const CrowdOps crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
     static const FreezeOps freeze_ops = {on_freeze_changed};
-    static const AgentLaneOps lane_ops = {on_agent_synced, on_agent_lost, on_agent_changed,
-                                          on_ask_port};
     Core *core = g_new(Core, 1);
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
     core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    handover_init(&core->handover, &core_handover_fds, NULL);
+    if (inherited) {
+        core->inherited = g_variant_ref(inherited->state);
+        core->handover.fds = g_object_ref(inherited->fds);
+        core->handover.renew = core_renew;
+        core->handover.owner = core;
+    }
     bounds_init(&core->bounds);
     crowd_init(&core->crowd, core->loop, &core->bounds, &crowd_ops, core);
     introspect_init(&core->introspect);
 
     if (agent)
-        core->lane = agent_lane_new(core->loop, agent, &core->bounds, &lane_ops, core, error);
+        core->lane = new_lane(core, agent, error);
     watch_init(&core->watch, agent, core->lane);
     freeze_init(&core->freeze, core->loop, core->lane, &freeze_ops, core);
     local_init(&core->local, core->loop, core->lane, &core->freeze, dup_status, core);
-    if ((agent && !core->lane) || !core_add_monitor(core, monitor, error))
+    if ((agent && !core->lane) || !core_check_inherited(core, error) ||
+        !core_add_monitor(core, monitor, error))
         g_clear_pointer(&core, core_free);
     return core;
 }
@@ -558,6 +565,8 @@ void core_free(Core *core)
     g_ptr_array_unref(core->monitors);
     watch_clear(&core->watch);
     introspect_clear(&core->introspect);
+    core_forget_inherited(core);
+    handover_clear(&core->handover);
     io_loop_unref(core->loop);
     g_free(core->version);
     g_free(core->closing);
@@ -567,8 +576,13 @@ void core_free(Core *core)
 gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 {
     static const MonitorOps ops = {on_qemu_ready, core_event, core_qemu_gone};
-    Monitor *monitor = monitor_new(core->loop, address, &core->bounds, &ops, core, error);
+    g_autofree char *name = g_strdup_printf("monitor-%u", core->monitors->len);
+    Saved saved;
+    gboolean found = core_inherited_part(core, name, &saved);
+    Monitor *monitor = monitor_new(core->loop, address, &core->bounds, &ops, core,
+                                   found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
 
+    g_variant_dict_clear(&saved);
     if (!monitor)
         return FALSE;
     g_ptr_array_add(core->monitors, monitor);
@@ -577,15 +591,26 @@ gboolean core_add_monitor(Core *core, const Address *address, GError **error)
     return TRUE;
 }
 
+static gboolean add_entrance(Core *core, const Address *address, AnswersForm form, GError **error)
+{
+    Saved saved;
+    gboolean found = core_inherited_part(core, "crowd", &saved);
+    gboolean added =
+        crowd_add_entrance(&core->crowd, address, form,
+                           found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+
+    g_variant_dict_clear(&saved);
+    return added;
+}
+
 gboolean core_add_listener(Core *core, const Address *address, GError **error)
 {
-    return crowd_add_entrance(&core->crowd, address, address->pretty ? ANSWERS_PRETTY : ANSWERS_QMP,
-                              error);
+    return add_entrance(core, address, address->pretty ? ANSWERS_PRETTY : ANSWERS_QMP, error);
 }
 
 gboolean core_add_agent_listener(Core *core, const Address *address, GError **error)
 {
-    return crowd_add_entrance(&core->crowd, address, ANSWERS_AGENT, error);
+    return add_entrance(core, address, ANSWERS_AGENT, error);
 }
 
 void core_set_freeze_lease(Core *core, guint seconds)
@@ -619,6 +644,7 @@ gboolean core_set_limit(Core *core, const char *text, GError **error)
 
 void core_start(Core *core)
 {
+    core_restore(core);
     core->held = TRUE;
     connect_unless_held(core);
 }

@@ -13,7 +13,7 @@
 
 #include "common/address.h"
 
-#include <glib.h>
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
 
@@ -25,14 +25,22 @@ typedef struct {
     void (*closed)(gpointer owner, const char *why);
 } CoreOps;
 
+/* What one core leaves to another, with the descriptors that it refers to. */
+typedef struct {
+    GVariant *state;
+    GUnixFDList *fds;
+} CoreState;
+
 /**
  * core_new:
  * @context: (nullable): NULL for the default one
  * @monitor: QEMU's
  * @agent: (nullable): the agent's channel; without it, guest commands are refused
+ * @inherited: (nullable): of a core that was set up in the same way, which is carried on
  */
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
-               const CoreOps *ops, gpointer owner, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+               const CoreState *inherited, const CoreOps *ops, gpointer owner,
+               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void core_free(Core *core);
 
 /* Clients come from @address from now on, whichever direction it says; see entrance.h. */
@@ -71,5 +79,16 @@ const char *core_trouble(const Core *core);
 
 /* Returns: (transfer full): what qga-proxy-status returns, as JSON text */
 char *core_status(Core *core);
+
+/**
+ * core_save:
+ *
+ * Everything that a successor needs to carry on unnoticed: connections in the middle of messages,
+ * commands under way, the freeze. Changes nothing; but whoever runs on after this, beside a
+ * successor that does too, would answer everything twice.
+ *
+ * Returns: (transfer full)
+ */
+GVariant *core_save(Core *core, GUnixFDList *fds);
 
 G_END_DECLS

@@ -66,10 +66,17 @@ static void on_came(gpointer data, Entrance *entrance, int fd, const char *peer)
     crowd->ops->came(crowd->owner, client);
 }
 
-gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form, GError **error)
+gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form,
+                            const HandoverPart *part, GError **error)
 {
-    Entrance *entrance = entrance_new(crowd->loop, address, on_came, crowd, error);
+    g_autofree char *name = address_to_string(address);
+    Saved saved = G_VARIANT_DICT_INIT(NULL);
+    gboolean found = part && saved_find(part->from, "entrances", "address", name, &saved);
+    Entrance *entrance =
+        entrance_new(crowd->loop, address, on_came, crowd,
+                     found ? &(HandoverPart){part->handover, &saved} : NULL, error);
 
+    g_variant_dict_clear(&saved);
     if (!entrance)
         return FALSE;
     entrance_set_kind(entrance, form);
@@ -146,4 +153,89 @@ void crowd_clear(Crowd *crowd)
 void crowd_set_total(Crowd *crowd, gsize bytes)
 {
     crowd->common.memory.limit = bytes;
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void crowd_add_parties(Crowd *crowd, Handover *handover)
+{
+    for (const GList *at = crowd->clients.head; at; at = at->next)
+        handover_add_party(handover, at->data);
+}
+
+void crowd_save(Crowd *crowd, Handover *handover, Saved *to)
+{
+    SavedList *entrances = saved_list_new();
+    SavedList *clients = saved_list_new();
+
+    for (guint i = 0; i < crowd->entrances->len; i++) {
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        entrance_save(crowd->entrances->pdata[i], handover, &item);
+        saved_list_add(entrances, &item);
+    }
+    for (const GList *at = crowd->clients.head; at; at = at->next) {
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        client_save(at->data, handover, &item);
+        handover_put_party(handover, &item, "data", client_data(at->data));
+        saved_list_add(clients, &item);
+    }
+    saved_put_list(to, "entrances", entrances);
+    saved_put_list(to, "clients", clients);
+    saved_put_int(to, "refused", (gint64)crowd->refused);
+    saved_put_int(to, "dropped-fds", (gint64)crowd->common.dropped_fds);
+}
+
+typedef struct {
+    Crowd *crowd;
+    Handover *handover;
+} Restore;
+
+static void restore_client(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    Crowd *crowd = restore->crowd;
+    Client *client = client_restore(crowd->loop, restore->handover, item, &crowd->ops->client,
+                                    crowd->owner, &crowd->common);
+
+    handover_add_party(restore->handover, client);
+    if (!client)
+        return;
+    client_set_data(client, handover_get_party(restore->handover, item, "data"));
+    g_queue_push_tail(&crowd->clients, client);
+}
+
+static void restore_dialled(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    g_autofree char *name = saved_get_text(item, "address");
+
+    for (guint i = 0; i < restore->crowd->entrances->len; i++) {
+        Entrance *entrance = restore->crowd->entrances->pdata[i];
+        g_autofree char *own = address_to_string(entrance_address(entrance));
+
+        if (g_strcmp0(own, name) == 0)
+            entrance_restore_client(entrance, &(HandoverPart){restore->handover, item});
+    }
+}
+
+void crowd_restore(Crowd *crowd, const HandoverPart *part)
+{
+    Restore restore = {crowd, part->handover};
+
+    saved_foreach(part->from, "clients", restore_client, &restore);
+    saved_foreach(part->from, "entrances", restore_dialled, &restore);
+    crowd->refused = (guint64)saved_get_int(part->from, "refused");
+    crowd->common.dropped_fds = (guint64)saved_get_int(part->from, "dropped-fds");
+}
+
+static void resume(Client *client, gpointer unused)
+{
+    client_resume(client);
+}
+
+void crowd_resume(Crowd *crowd)
+{
+    crowd_foreach(crowd, resume, NULL);
 }

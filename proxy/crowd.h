@@ -50,9 +50,10 @@ void crowd_clear(Crowd *crowd);
 /* The account of all together has another limit from now on. */
 void crowd_set_total(Crowd *crowd, gsize bytes);
 
-/* @form: in which clients from there are answered */
+/* @form: in which clients from there are answered · @part: (nullable): of a former crowd, whose
+ * entrance this may have been */
 gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                            const HandoverPart *part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Whether an entrance waits for its first client. */
 gboolean crowd_is_awaited(const Crowd *crowd);
@@ -67,5 +68,14 @@ void crowd_leave(Crowd *crowd, Client *client);
 
 /* Nobody comes any more, and who is there gets what is left for it, as with client_finish(). */
 void crowd_close(Crowd *crowd);
+
+/* Makes everybody a party of @handover, in the order in which crowd_save() saves them. */
+void crowd_add_parties(Crowd *crowd, Handover *handover);
+void crowd_save(Crowd *crowd, Handover *handover, Saved *to);
+
+/* The clients are there again, as parties of the handover, and hear nothing before crowd_resume().
+ * Their monitors are parties already. */
+void crowd_restore(Crowd *crowd, const HandoverPart *part);
+void crowd_resume(Crowd *crowd);
 
 G_END_DECLS

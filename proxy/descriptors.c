@@ -212,3 +212,52 @@ guint descriptors_count(const Descriptors *descriptors)
 {
     return g_hash_table_size(descriptors->names);
 }
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void descriptors_save(const Descriptors *descriptors, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+    GHashTableIter iter;
+    gpointer text, value;
+
+    g_hash_table_iter_init(&iter, descriptors->names);
+    while (g_hash_table_iter_next(&iter, &text, &value)) {
+        const Name *name = value;
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        saved_put_text(&item, "name", text);
+        handover_put_party(handover, &item, "owner", name->owner);
+        saved_put_int(&item, "live", name->live);
+        saved_put_int(&item, "under-way", name->under_way);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "names", list);
+}
+
+typedef struct {
+    Descriptors *descriptors;
+    Handover *handover;
+} Restore;
+
+static void restore_name(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    char *text = saved_get_text(item, "name");
+    Name *name;
+
+    if (!text)
+        return;
+    name = g_new(Name, 1);
+    *name = (Name){
+        .owner = handover_get_party(restore->handover, item, "owner"),
+        .live = saved_get_int(item, "live") != 0,
+        .under_way = (guint)saved_get_int(item, "under-way"),
+    };
+    g_hash_table_insert(restore->descriptors->names, text, name);
+}
+
+void descriptors_restore(Descriptors *descriptors, const HandoverPart *part)
+{
+    saved_foreach(part->from, "names", restore_name, &(Restore){descriptors, part->handover});
+}

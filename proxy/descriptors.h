@@ -15,7 +15,7 @@
 
 #pragma once
 
-#include "common/envelope.h"
+#include "handover.h"
 
 G_BEGIN_DECLS
 
@@ -64,5 +64,10 @@ void descriptors_close_left(Descriptors *descriptors,
 void descriptors_closed(Descriptors *descriptors, const char *name, gboolean done);
 
 guint descriptors_count(const Descriptors *descriptors);
+
+void descriptors_save(const Descriptors *descriptors, Handover *handover, Saved *to);
+
+/* What was to be closed is to be closed still. */
+void descriptors_restore(Descriptors *descriptors, const HandoverPart *part);
 
 G_END_DECLS

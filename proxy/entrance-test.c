@@ -58,7 +58,7 @@ static Entrance *try_open(Fixture *fixture, const char *text, EntranceCallback c
     g_autoptr(Address) address = address_parse(text, &defaults, &syntax);
 
     g_assert_no_error(syntax);
-    return entrance_new(fixture->world.loop, address, callback, fixture, error);
+    return entrance_new(fixture->world.loop, address, callback, fixture, NULL, error);
 }
 
 G_GNUC_PRINTF(2, 3)

@@ -56,31 +56,38 @@ static gboolean check_descriptor(const Address *address, GError **error)
     return TRUE;
 }
 
-static gboolean open_link(Entrance *entrance, IoLoop *loop, GError **error)
+static gboolean open_link(Entrance *entrance, IoLoop *loop, const HandoverPart *part,
+                          GError **error)
 {
-    if (entrance->address->kind == ADDRESS_FD && !check_descriptor(entrance->address, error))
+    if (!part && entrance->address->kind == ADDRESS_FD &&
+        !check_descriptor(entrance->address, error))
         return FALSE;
-    entrance->link = link_new(loop, entrance->address, on_connected, entrance, error);
-    if (entrance->link)
+    entrance->link = link_new(loop, entrance->address, on_connected, entrance, part, error);
+    if (entrance->link && (!part || saved_get_int(part->from, "wanted")))
         link_connect(entrance->link);
     return entrance->link != NULL;
 }
 
-static gboolean open_listener(Entrance *entrance, IoLoop *loop, GError **error)
+static gboolean open_listener(Entrance *entrance, IoLoop *loop, const HandoverPart *part,
+                              GError **error)
 {
-    entrance->listener = listener_new(loop, entrance->address, on_accepted, entrance, error);
+    if (part)
+        entrance->listener = listener_restore(loop, entrance->address, part, on_accepted, entrance);
+    if (!entrance->listener)
+        entrance->listener = listener_new(loop, entrance->address, on_accepted, entrance, error);
     return entrance->listener != NULL;
 }
 
 Entrance *entrance_new(IoLoop *loop, const Address *address, EntranceCallback callback,
-                       gpointer owner, GError **error)
+                       gpointer owner, const HandoverPart *part, GError **error)
 {
     g_autoptr(Entrance) entrance = g_new0(Entrance, 1);
 
     entrance->address = address_copy(address);
     entrance->callback = callback;
     entrance->owner = owner;
-    if (!(address->server ? open_listener : open_link)(entrance, loop, error))
+    entrance->visited = part && saved_get_int(part->from, "visited");
+    if (!(address->server ? open_listener : open_link)(entrance, loop, part, error))
         return NULL;
     return g_steal_pointer(&entrance);
 }
@@ -133,4 +140,24 @@ int entrance_kind(const Entrance *entrance)
 const Address *entrance_address(const Entrance *entrance)
 {
     return entrance->address;
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void entrance_save(const Entrance *entrance, Handover *handover, Saved *to)
+{
+    g_autofree char *address = address_to_string(entrance->address);
+
+    saved_put_text(to, "address", address);
+    saved_put_int(to, "visited", entrance->visited);
+    handover_put_party(handover, to, "client", entrance->client);
+    if (entrance->listener)
+        listener_save(entrance->listener, handover, to);
+    else
+        link_save(entrance->link, handover, to);
+}
+
+void entrance_restore_client(Entrance *entrance, const HandoverPart *part)
+{
+    entrance->client = handover_get_party(part->handover, part->from, "client");
 }

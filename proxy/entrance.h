@@ -14,6 +14,7 @@
 #pragma once
 
 #include "common/address.h"
+#include "handover.h"
 #include "io.h"
 
 G_BEGIN_DECLS
@@ -34,12 +35,14 @@ typedef void (*EntranceCallback)(gpointer owner, Entrance *entrance, int fd, con
  * entrance_new:
  * @address: copied from; for ADDRESS_FD a descriptor that listens already, or is connected where
  * the address does not say `server`; taken over unless this fails
+ * @part: (nullable): of an entrance that is carried on
  * @error: G_IO_ERROR, names the address
  *
  * Clients come from the next turn of the loop on.
  */
 Entrance *entrance_new(IoLoop *loop, const Address *address, EntranceCallback callback,
-                       gpointer owner, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                       gpointer owner, const HandoverPart *part,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void entrance_free(Entrance *entrance);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Entrance, entrance_free)
 
@@ -59,5 +62,10 @@ const Address *entrance_address(const Entrance *entrance);
 /* For the owner: what kind of clients come from there; 0 until it is set. */
 void entrance_set_kind(Entrance *entrance, int kind);
 int entrance_kind(const Entrance *entrance);
+
+void entrance_save(const Entrance *entrance, Handover *handover, Saved *to);
+
+/* For one that is carried on, once its clients are there again: which of them it dialled. */
+void entrance_restore_client(Entrance *entrance, const HandoverPart *part);
 
 G_END_DECLS

@@ -54,3 +54,37 @@ int fd_marks_take(FdMarks *marks, guint64 end, guint64 *dropped)
     }
     return fd;
 }
+
+void fd_marks_save(const FdMarks *marks, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (const GList *at = marks->marks.head; at; at = at->next) {
+        const Mark *mark = at->data;
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        saved_put_int(&item, "at", (gint64)mark->at);
+        handover_put_fd(handover, &item, "fd", mark->fd);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "marks", list);
+}
+
+typedef struct {
+    FdMarks *marks;
+    Handover *handover;
+} Restore;
+
+static void restore_mark(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    int fd = handover_get_fd(restore->handover, item, "fd");
+
+    if (fd >= 0)
+        fd_marks_add(restore->marks, (guint64)saved_get_int(item, "at"), fd);
+}
+
+void fd_marks_restore(FdMarks *marks, Handover *handover, Saved *from)
+{
+    saved_foreach(from, "marks", restore_mark, &(Restore){marks, handover});
+}

@@ -8,7 +8,7 @@
 
 #pragma once
 
-#include <glib.h>
+#include "handover.h"
 
 G_BEGIN_DECLS
 
@@ -39,5 +39,8 @@ void fd_marks_keep_last(FdMarks *marks, guint64 *dropped);
  * Returns: (transfer full): or -1
  */
 int fd_marks_take(FdMarks *marks, guint64 end, guint64 *dropped);
+
+void fd_marks_save(const FdMarks *marks, Handover *handover, Saved *to);
+void fd_marks_restore(FdMarks *marks, Handover *handover, Saved *from);
 
 G_END_DECLS

@@ -286,11 +286,18 @@ static void on_recorded(gpointer owner, const GError *error)
         send_freeze(freeze, pending);
 }
 
+/* The one that is held. */
+static void put_on_record(Freeze *freeze)
+{
+    g_autofree char *since = time_text(freeze->since_us);
+    g_autofree char *text =
+        g_strdup_printf("%s by %s since %s\n", freeze->held->name, freeze->by, since);
+
+    record_write(freeze->record, text, on_recorded, freeze);
+}
+
 static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
 {
-    g_autofree char *since = NULL;
-    g_autofree char *text = NULL;
-
     if (freeze->state != FREEZE_THAWED) {
         refuse(freeze, pending);
         return;
@@ -302,10 +309,8 @@ static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
         send_freeze(freeze, pending);
         return;
     }
-    since = time_text(freeze->since_us);
-    text = g_strdup_printf("%s by %s since %s\n", pending->name, by, since);
     freeze->held = pending;
-    record_write(freeze->record, text, on_recorded, freeze);
+    put_on_record(freeze);
 }
 
 /* Who thaws what is being thawed from here would take it for frozen until now. */
@@ -517,4 +522,69 @@ void freeze_set_record(Freeze *freeze, Record *record)
     freeze->reason = THAW_RESTART;
     freeze->thaws++;
     own(freeze, NULL, "a client of a former proxy");
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void freeze_save(const Freeze *freeze, Handover *handover, Saved *to)
+{
+    saved_put_int(to, "state", freeze->state);
+    saved_put_int(to, "thaw-at-once", freeze->thaw_at_once);
+    handover_put_party(handover, to, "client", freeze->client);
+    saved_put_text(to, "by", freeze->by);
+    saved_put_int(to, "since", freeze->since_us);
+    saved_put_int(to, "until", freeze->until_us);
+    saved_put_int(to, "needs-sync", freeze->needs_sync);
+    saved_put_int(to, "reason", freeze->reason);
+    saved_put_text(to, "ended", freeze->ended);
+    saved_put_int(to, "thaws", (gint64)freeze->thaws);
+    if (freeze->held) {
+        Saved held = G_VARIANT_DICT_INIT(NULL);
+
+        handover_put_pending(handover, &held, freeze->held);
+        saved_put_part(to, "held", &held);
+    }
+}
+
+/* Each state goes on from the last thing that is sure. */
+static void resume(Freeze *freeze)
+{
+    switch (freeze->state) {
+    case FREEZE_THAWED:
+        if (freeze->record)
+            record_erase(freeze->record); /* may have been under way */
+        break;
+    case FREEZE_FREEZING:
+        if (freeze->held && freeze->record)
+            put_on_record(freeze);
+        else if (freeze->held)
+            send_freeze(freeze, g_steal_pointer(&freeze->held));
+        else if (!freeze->let_in) /* refused, and its status was being asked for */
+            ask(freeze, "guest-fsfreeze-status", on_refusal_status);
+        break;
+    case FREEZE_FROZEN: set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1); break;
+    case FREEZE_THAWING: set_timer(freeze, io_loop_now(freeze->loop)); break;
+    }
+}
+
+void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pending)
+{
+    Saved held;
+
+    freeze->state = (FreezeState)saved_get_int(part->from, "state");
+    freeze->thaw_at_once = saved_get_int(part->from, "thaw-at-once") != 0;
+    freeze->client = handover_get_party(part->handover, part->from, "client");
+    g_free(freeze->by);
+    freeze->by = saved_get_text(part->from, "by");
+    freeze->since_us = saved_get_int(part->from, "since");
+    freeze->until_us = saved_get_int(part->from, "until");
+    freeze->needs_sync = saved_get_int(part->from, "needs-sync") != 0;
+    freeze->reason = (ThawReason)saved_get_int(part->from, "reason");
+    freeze->ended = saved_get_text(part->from, "ended");
+    freeze->thaws = (guint64)saved_get_int(part->from, "thaws");
+    if (saved_get_part(part->from, "held", &held))
+        freeze->held = handover_get_pending(part->handover, &held);
+    g_variant_dict_clear(&held);
+    freeze->let_in = freeze->held ? freeze->held : pending;
+    resume(freeze);
 }

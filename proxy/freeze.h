@@ -116,4 +116,10 @@ gboolean freeze_renew(Freeze *freeze, guint seconds);
 /* Appends an object, for qga-proxy-status. */
 void freeze_write_status(const Freeze *freeze, JsonWrite *write);
 
+void freeze_save(const Freeze *freeze, Handover *handover, Saved *to);
+
+/* Who has frozen it, until when, and what is to be done about it. @pending: (nullable): the freeze
+ * that is under way in the lane */
+void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pending);
+
 G_END_DECLS

@@ -207,3 +207,36 @@ JsonSpan introspect_answer(Introspect *introspect, const char *question)
     }
     return (JsonSpan){list->text->str, list->text->len};
 }
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void introspect_save(const Introspect *introspect, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (guint i = 0; i < introspect->guest_commands->len; i++) {
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        saved_put_text(&item, "name", introspect->guest_commands->pdata[i]);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "guest-commands", list);
+    saved_put_text(to, "agent-version", introspect->agent_version);
+    saved_put_int(to, "restricted", introspect->restricted);
+}
+
+static void restore_command(Saved *item, gpointer commands)
+{
+    char *name = saved_get_text(item, "name");
+
+    if (name)
+        g_ptr_array_add(commands, name);
+}
+
+void introspect_restore(Introspect *introspect, Saved *from)
+{
+    introspect_forget_agent(introspect);
+    saved_foreach(from, "guest-commands", restore_command, introspect->guest_commands);
+    introspect->agent_version = saved_get_text(from, "agent-version");
+    introspect->restricted = saved_get_int(from, "restricted") != 0;
+}

@@ -16,6 +16,7 @@
 
 #include "common/json-read.h"
 #include "common/json-write.h"
+#include "common/saved.h"
 
 G_BEGIN_DECLS
 
@@ -65,5 +66,9 @@ void introspect_learn(Introspect *introspect, const char *question, JsonSpan lis
  * must be asked
  */
 JsonSpan introspect_answer(Introspect *introspect, const char *question);
+
+/* What is known of the agent; QEMU can be asked again. */
+void introspect_save(const Introspect *introspect, Saved *to);
+void introspect_restore(Introspect *introspect, Saved *from);
 
 G_END_DECLS

@@ -42,7 +42,7 @@ static void open_link(Fixture *fixture, AddressKind kind, gboolean server, int f
     g_autoptr(GError) error = NULL;
 
     address.number = (guint32)fd;
-    fixture->link = link_new(fixture->world.loop, &address, on_connected, fixture, &error);
+    fixture->link = link_new(fixture->world.loop, &address, on_connected, fixture, NULL, &error);
     g_assert_no_error(error);
 }
 
@@ -174,7 +174,7 @@ static void test_cannot_listen(Fixture *fixture, gconstpointer unused)
     Address address = {.kind = ADDRESS_UNIX, .path = fixture->path, .server = TRUE};
     g_autoptr(GError) error = NULL;
 
-    g_assert_null(link_new(fixture->world.loop, &address, on_connected, fixture, &error));
+    g_assert_null(link_new(fixture->world.loop, &address, on_connected, fixture, NULL, &error));
     g_assert_nonnull(strstr(error->message, fixture->path));
     close(listening);
 }

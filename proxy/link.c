@@ -82,8 +82,20 @@ static void try_now(gpointer owner, gint64 now_us)
     link->dial = dial_new(link->loop, link->address, on_dialled, link);
 }
 
+static gboolean open_listener(Link *link, const HandoverPart *part, GError **error)
+{
+    if (part)
+        link->listener = listener_restore(link->loop, link->address, part, on_accepted, link);
+    if (!link->listener)
+        link->listener = listener_new(link->loop, link->address, on_accepted, link, error);
+    if (!link->listener)
+        return FALSE;
+    listener_pause(link->listener, TRUE);
+    return TRUE;
+}
+
 Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gpointer owner,
-               GError **error)
+               const HandoverPart *part, GError **error)
 {
     Link *link = g_new(Link, 1);
 
@@ -91,15 +103,24 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
         (Link){.loop = io_loop_ref(loop), .connected = connected, .owner = owner, .inherited = -1};
     link->address = address_copy(address);
     link->retry = io_timer_new(loop, try_now, link);
-    if (address->server) {
-        link->listener = listener_new(loop, address, on_accepted, link, error);
-        if (!link->listener) {
-            link_free(link);
-            return NULL;
-        }
-        listener_pause(link->listener, TRUE);
-    }
+    if (part)
+        link->given_us = saved_get_int(part->from, "given");
+    if (address->server && !open_listener(link, part, error))
+        g_clear_pointer(&link, link_free);
     return link;
+}
+
+void link_save(const Link *link, Handover *handover, Saved *to)
+{
+    saved_put_int(to, "given", link->given_us);
+    saved_put_int(to, "wanted", link->wanted);
+    if (link->listener)
+        listener_save(link->listener, handover, to);
+}
+
+gboolean link_is_wanted(const Link *link)
+{
+    return link->wanted;
 }
 
 void link_free(Link *link)

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "common/address.h"
+#include "handover.h"
 #include "io.h"
 
 G_BEGIN_DECLS
@@ -26,10 +27,11 @@ typedef void (*LinkConnected)(gpointer owner, int fd);
  *
  * Does nothing before link_connect().
  *
+ * @part: (nullable): of a link that is carried on; its connection is with the endpoint
  * @error: where the address is one to listen on and cannot be
  */
 Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gpointer owner,
-               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+               const HandoverPart *part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void link_free(Link *link);
 
 /* Wants a connection; called again when the last one was lost. An inherited descriptor is taken
@@ -41,5 +43,10 @@ gboolean link_is_used_up(const Link *link);
 
 /* Returns: (nullable): why the last attempt failed */
 const char *link_trouble(const Link *link);
+
+void link_save(const Link *link, Handover *handover, Saved *to);
+
+/* Whether a connection is being made, or waited for. */
+gboolean link_is_wanted(const Link *link);
 
 G_END_DECLS

@@ -322,6 +322,19 @@ static gboolean open_fd(Listener *listener, GError **error)
     return TRUE;
 }
 
+static Listener *make(IoLoop *loop, const Address *address, ListenerCallback callback,
+                      gpointer owner)
+{
+    Listener *listener = g_new0(Listener, 1);
+
+    listener->loop = io_loop_ref(loop);
+    listener->address = address_copy(address);
+    listener->callback = callback;
+    listener->owner = owner;
+    listener->rest = io_timer_new(loop, on_rested, listener);
+    return listener;
+}
+
 Listener *listener_new(IoLoop *loop, const Address *address, ListenerCallback callback,
                        gpointer owner, GError **error)
 {
@@ -331,13 +344,8 @@ Listener *listener_new(IoLoop *loop, const Address *address, ListenerCallback ca
         [ADDRESS_VSOCK] = open_local,
         [ADDRESS_FD] = open_fd,
     };
-    g_autoptr(Listener) listener = g_new0(Listener, 1);
+    g_autoptr(Listener) listener = make(loop, address, callback, owner);
 
-    listener->loop = io_loop_ref(loop);
-    listener->address = address_copy(address);
-    listener->callback = callback;
-    listener->owner = owner;
-    listener->rest = io_timer_new(loop, on_rested, listener);
     if (!open_kind[address->kind](listener, error))
         return NULL;
     tell_wishes(listener);
@@ -367,4 +375,50 @@ void listener_pause(Listener *listener, gboolean paused)
 const Address *listener_address(const Listener *listener)
 {
     return listener->address;
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void listener_save(const Listener *listener, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (guint i = 0; i < listener->n_sockets; i++) {
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        handover_put_fd(handover, &item, "socket", io_fd(listener->sockets[i].io));
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "sockets", list);
+    saved_put_text(to, "port", listener->address->port);
+    socket_path_save(&listener->path, to);
+}
+
+typedef struct {
+    Listener *listener;
+    Handover *handover;
+} Restore;
+
+static void restore_socket(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    int fd = handover_get_fd(restore->handover, item, "socket");
+
+    if (fd >= 0 && restore->listener->n_sockets < SOCKETS)
+        add_socket(restore->listener, fd);
+}
+
+Listener *listener_restore(IoLoop *loop, const Address *address, const HandoverPart *part,
+                           ListenerCallback callback, gpointer owner)
+{
+    g_autoptr(Listener) listener = make(loop, address, callback, owner);
+
+    saved_foreach(part->from, "sockets", restore_socket, &(Restore){listener, part->handover});
+    if (listener->n_sockets == 0)
+        return NULL;
+    g_free(listener->address->port);
+    listener->address->port = saved_get_text(part->from, "port");
+    socket_path_restore(&listener->path, part->from);
+    tell_wishes(listener);
+    return g_steal_pointer(&listener);
 }

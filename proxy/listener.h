@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/address.h"
+#include "handover.h"
 #include "io.h"
 
 G_BEGIN_DECLS
@@ -43,5 +44,17 @@ void listener_pause(Listener *listener, gboolean paused);
 
 /* With the port that the kernel chose, where it was asked to choose one by port 0. */
 const Address *listener_address(const Listener *listener);
+
+void listener_save(const Listener *listener, Handover *handover, Saved *to);
+
+/**
+ * listener_restore:
+ *
+ * The same sockets, with all who wait to be accepted.
+ *
+ * Returns: (nullable): NULL where there are none
+ */
+Listener *listener_restore(IoLoop *loop, const Address *address, const HandoverPart *part,
+                           ListenerCallback callback, gpointer owner) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

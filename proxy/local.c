@@ -14,6 +14,7 @@ typedef struct {
     Pending *pending;
     QgaProxyWaitAgentArguments arguments;
     IoTimer *timer;
+    gint64 until_us;
 } Waiter;
 
 static void succeed(Pending *pending)
@@ -97,11 +98,22 @@ static void on_waited(gpointer owner, gint64 unused_now)
                  state, seconds);
 }
 
+static void wait_until(Local *local, Pending *pending, QgaProxyWaitAgentArguments *arguments,
+                       gint64 until_us)
+{
+    Waiter *waiter = g_new(Waiter, 1);
+
+    *waiter = (Waiter){local, pending, *arguments, io_timer_new(local->loop, on_waited, waiter),
+                       until_us};
+    *arguments = (QgaProxyWaitAgentArguments){0}; /* what it owns is the waiter's now */
+    io_timer_set(waiter->timer, until_us);
+    g_queue_push_tail(&local->waiters, waiter);
+}
+
 static void run_wait(Local *local, Client *client, Pending *pending, gpointer data)
 {
     QgaProxyWaitAgentArguments *arguments = data;
     g_autoptr(GError) error = NULL;
-    Waiter *waiter;
 
     if (!check_range("timeout", arguments->timeout, LIMIT_WAIT_SECONDS, &error)) {
         pending_finish(pending, NULL, error);
@@ -111,12 +123,8 @@ static void run_wait(Local *local, Client *client, Pending *pending, gpointer da
         answer_state(pending, state_of(local));
         return;
     }
-    waiter = g_new(Waiter, 1);
-    *waiter = (Waiter){local, pending, *arguments, io_timer_new(local->loop, on_waited, waiter)};
-    *arguments = (QgaProxyWaitAgentArguments){0}; /* what it owns is the waiter's now */
-    io_timer_set(waiter->timer,
-                 io_loop_now(local->loop) + waiter->arguments.timeout * G_USEC_PER_SEC);
-    g_queue_push_tail(&local->waiters, waiter);
+    wait_until(local, pending, arguments,
+               io_loop_now(local->loop) + arguments->timeout * G_USEC_PER_SEC);
 }
 
 /* Whoever is answered may come with another wait; that one sees this state by itself. */
@@ -239,4 +247,48 @@ void local_clear(Local *local)
     while (local->waiters.length > 0)
         pending_fail(waiter_free(local->waiters.head->data), "The proxy ended");
     io_loop_unref(local->loop);
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void local_save(const Local *local, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (const GList *at = local->waiters.head; at; at = at->next) {
+        const Waiter *waiter = at->data;
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        handover_put_pending(handover, &item, waiter->pending);
+        saved_put_int(&item, "until", waiter->until_us);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "waiters", list);
+}
+
+typedef struct {
+    Local *local;
+    Handover *handover;
+} Restore;
+
+static void restore_waiter(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    Pending *pending = handover_get_pending(restore->handover, item);
+    g_autoptr(GError) error = NULL;
+    Arguments arguments = {0};
+
+    if (!pending)
+        return;
+    if (guest_struct_read(&qga_proxy_wait_agent_arguments_struct, pending_arguments(pending),
+                          &arguments, &error))
+        wait_until(restore->local, pending, &arguments.wait_agent, saved_get_int(item, "until"));
+    else
+        pending_finish(pending, NULL, error);
+    guest_struct_clear(&qga_proxy_wait_agent_arguments_struct, &arguments);
+}
+
+void local_restore(Local *local, const HandoverPart *part)
+{
+    saved_foreach(part->from, "waiters", restore_waiter, &(Restore){local, part->handover});
 }

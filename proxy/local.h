@@ -39,4 +39,8 @@ void local_client_left(Local *local, gpointer client);
 /* The way to the agent is in another state. */
 void local_agent_changed(Local *local);
 
+/* Who waits for the agent, and until when. */
+void local_save(const Local *local, Handover *handover, Saved *to);
+void local_restore(Local *local, const HandoverPart *part);
+
 G_END_DECLS

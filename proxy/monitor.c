@@ -118,14 +118,15 @@ static void on_gone(gpointer data, const char *why)
 /* ---- Public ---------------------------------------------------------------------------------- */
 
 Monitor *monitor_new(IoLoop *loop, const Address *address, const Bounds *bounds,
-                     const MonitorOps *ops, gpointer owner, GError **error)
+                     const MonitorOps *ops, gpointer owner, const HandoverPart *part,
+                     GError **error)
 {
     static const UpstreamOps upstream_ops = {on_ready, on_event, on_gone};
     Monitor *monitor = g_new(Monitor, 1);
 
     *monitor = (Monitor){.ops = ops, .owner = owner};
     descriptors_init(&monitor->descriptors);
-    monitor->upstream = upstream_new(loop, address, bounds, &upstream_ops, monitor, error);
+    monitor->upstream = upstream_new(loop, address, bounds, &upstream_ops, monitor, part, error);
     if (!monitor->upstream)
         g_clear_pointer(&monitor, monitor_free);
     return monitor;
@@ -148,4 +149,17 @@ void monitor_free(Monitor *monitor)
 Upstream *monitor_upstream(Monitor *monitor)
 {
     return monitor->upstream;
+}
+
+void monitor_save(const Monitor *monitor, Handover *handover, Saved *to)
+{
+    upstream_save(monitor->upstream, handover, to);
+    descriptors_save(&monitor->descriptors, handover, to);
+}
+
+void monitor_restore(Monitor *monitor, const HandoverPart *part)
+{
+    upstream_restore(monitor->upstream, part);
+    descriptors_restore(&monitor->descriptors, part);
+    close_left(monitor);
 }

@@ -24,8 +24,9 @@ typedef struct {
     void (*gone)(gpointer owner, Monitor *monitor, const char *why);
 } MonitorOps;
 
+/* @part: (nullable): of one that is carried on, for monitor_restore() to go on with */
 Monitor *monitor_new(IoLoop *loop, const Address *address, const Bounds *bounds,
-                     const MonitorOps *ops, gpointer owner,
+                     const MonitorOps *ops, gpointer owner, const HandoverPart *part,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Closes the connection and fails what is under way; all that is left to do is monitor_free(), and
@@ -55,5 +56,10 @@ void monitor_answered(Monitor *monitor, const Pending *pending, const EnvelopeRe
 void monitor_leave(Monitor *monitor, gpointer client);
 
 guint monitor_names(const Monitor *monitor);
+
+void monitor_save(const Monitor *monitor, Handover *handover, Saved *to);
+
+/* As upstream_restore(). */
+void monitor_restore(Monitor *monitor, const HandoverPart *part);
 
 G_END_DECLS

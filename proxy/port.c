@@ -116,3 +116,21 @@ gboolean port_read_event(Port *port, JsonSpan data)
     port->state = open ? PORT_OPEN : PORT_CLOSED;
     return TRUE;
 }
+
+void port_save(const Port *port, Saved *to)
+{
+    saved_put_int(to, "state", port->state);
+    saved_put_text(to, "chardev", port->chardev);
+    saved_put_text(to, "device", port->device);
+    saved_put_int(to, "mute", port->mute);
+    saved_put_int(to, "searched", port->searched);
+}
+
+void port_restore(Port *port, Saved *from)
+{
+    port->state = (PortState)saved_get_int(from, "state");
+    port->chardev = saved_get_text(from, "chardev");
+    port->device = saved_get_text(from, "device");
+    port->mute = saved_get_int(from, "mute") != 0;
+    port->searched = saved_get_int(from, "searched") != 0;
+}

@@ -15,6 +15,7 @@
 
 #include "common/address.h"
 #include "common/json-read.h"
+#include "common/saved.h"
 
 G_BEGIN_DECLS
 
@@ -66,5 +67,9 @@ void port_read_candidate(Port *port, JsonSpan chardev);
 
 /* Reads the data of a VSERPORT_CHANGE. Returns: whether it was about this port. */
 gboolean port_read_event(Port *port, JsonSpan data);
+
+/* What was found, for one whose QEMU goes on. */
+void port_save(const Port *port, Saved *to);
+void port_restore(Port *port, Saved *from);
 
 G_END_DECLS

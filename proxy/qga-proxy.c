@@ -126,15 +126,14 @@ static gboolean has_stopped(const QgaProxy *self, GError **error)
     return !self->core;
 }
 
-QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
+static QgaProxy *make(const char *monitor, const char *agent, const CoreState *inherited,
+                      GError **error)
 {
     static const CoreOps ops = {on_closed};
     g_autoptr(QgaProxy) self = NULL;
     g_autoptr(Address) monitor_address = NULL;
     g_autoptr(Address) agent_address = NULL;
     GError *cause = NULL;
-
-    g_return_val_if_fail(monitor != NULL, NULL);
 
     monitor_address = parse_own(monitor, error);
     if (!monitor_address)
@@ -145,12 +144,30 @@ QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
             return NULL;
     }
     self = g_object_new(QGA_TYPE_PROXY, NULL);
-    self->core = core_new(self->context, monitor_address, agent_address, &ops, self, &cause);
+    self->core =
+        core_new(self->context, monitor_address, agent_address, inherited, &ops, self, &cause);
     if (!self->core) {
-        pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
+        pass_on(cause, inherited ? QGA_PROXY_ERROR_STATE : QGA_PROXY_ERROR_SOCKET, error);
         return NULL;
     }
     return g_steal_pointer(&self);
+}
+
+QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error)
+{
+    g_return_val_if_fail(monitor != NULL, NULL);
+
+    return make(monitor, agent, NULL, error);
+}
+
+QgaProxy *qga_proxy_new_successor(const char *monitor, const char *agent, GVariant *state,
+                                  GUnixFDList *descriptors, GError **error)
+{
+    g_return_val_if_fail(monitor != NULL, NULL);
+    g_return_val_if_fail(g_variant_is_of_type(state, G_VARIANT_TYPE_VARDICT), NULL);
+    g_return_val_if_fail(G_IS_UNIX_FD_LIST(descriptors), NULL);
+
+    return make(monitor, agent, &(CoreState){state, descriptors}, error);
 }
 
 typedef Address *(*ParseAddress)(const char *text, GError **error);
@@ -292,4 +309,18 @@ char *qga_proxy_dup_status(QgaProxy *self)
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
 
     return self->core ? core_status(self->core) : g_strdup("{}");
+}
+
+GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **error)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
+    g_return_val_if_fail(G_IS_UNIX_FD_LIST(descriptors), NULL);
+
+    if (has_stopped(self, error))
+        return NULL;
+    if (!self->started || self->burial) {
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy is not running");
+        return NULL;
+    }
+    return core_save(self->core, descriptors);
 }

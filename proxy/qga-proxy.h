@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <gio/gunixfdlist.h>
 #include <glib-object.h>
 
 G_BEGIN_DECLS
@@ -57,6 +58,43 @@ QGA_PROXY_API G_DECLARE_FINAL_TYPE(QgaProxy, qga_proxy, QGA, PROXY, GObject)
  * Returns: (transfer full): the proxy, or %NULL
  */
 QGA_PROXY_API QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GError **error);
+
+/**
+ * qga_proxy_save:
+ * @descriptors: duplicates of all that @self has open are appended to it
+ *
+ * Saves @self as it is, in the middle of messages and with commands under way, for
+ * qga_proxy_new_successor() in another process or in this one after `execve(2)`. Nobody who is
+ * connected notices: not QEMU, not the agent, no client.
+ *
+ * Saving changes nothing. But one of the two may go on from here: as soon as there is a successor,
+ * @self must not run any more, and must not be stopped or freed either, which would remove the
+ * paths of its sockets. Its process ends, or becomes another program.
+ *
+ * Returns: (transfer full): of type `a{sv}`, to be handed on together with the descriptors, in
+ *   their order; %NULL, with @error set to one of code %QGA_PROXY_ERROR_STATE, where @self does not
+ *   run
+ */
+QGA_PROXY_API GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **error);
+
+/**
+ * qga_proxy_new_successor:
+ * @monitor: as for qga_proxy_new()
+ * @agent: (nullable): as for qga_proxy_new()
+ * @state: what qga_proxy_save() has returned
+ * @descriptors: those that belong to it
+ * @error: of domain %QGA_PROXY_ERROR
+ *
+ * Makes a proxy that carries on for one that was saved. It must be set up in the same way: the same
+ * monitors in the same order, the same agent, the same listeners; one that is missing is closed,
+ * with all who came that way. It takes over with qga_proxy_start().
+ *
+ * Returns: (transfer full): the proxy, or %NULL, with @error set to one of code
+ *   %QGA_PROXY_ERROR_STATE where @state is of another make
+ */
+QGA_PROXY_API QgaProxy *qga_proxy_new_successor(const char *monitor, const char *agent,
+                                                GVariant *state, GUnixFDList *descriptors,
+                                                GError **error);
 
 /**
  * qga_proxy_add_listener:

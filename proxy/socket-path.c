@@ -304,3 +304,17 @@ void socket_path_clear(SocketPath *path)
         unlink(path->path);
     g_clear_pointer(&path->path, g_free);
 }
+
+void socket_path_save(const SocketPath *path, Saved *to)
+{
+    saved_put_text(to, "path", path->path);
+    saved_put_int(to, "device", (gint64)path->status.st_dev);
+    saved_put_int(to, "inode", (gint64)path->status.st_ino);
+}
+
+void socket_path_restore(SocketPath *path, Saved *from)
+{
+    path->path = saved_get_text(from, "path");
+    path->status.st_dev = (dev_t)saved_get_int(from, "device");
+    path->status.st_ino = (ino_t)saved_get_int(from, "inode");
+}

@@ -12,6 +12,8 @@
 
 #include "socket.h"
 
+#include "common/saved.h"
+
 #include <sys/stat.h>
 
 G_BEGIN_DECLS
@@ -40,5 +42,9 @@ int socket_path_listen(SocketPath *path, const Address *address, const SocketNam
 /* Removes the path, unless another server has put its own in our place. To be called while our
  * socket is open: until then its inode's number is not given to another. */
 void socket_path_clear(SocketPath *path);
+
+/* A successor that has the socket has the path. */
+void socket_path_save(const SocketPath *path, Saved *to);
+void socket_path_restore(SocketPath *path, Saved *from);
 
 G_END_DECLS

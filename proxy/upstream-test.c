@@ -122,7 +122,7 @@ static void set_up(Fixture *fixture, gconstpointer unused)
     bounds_init(&fixture->bounds);
     address.number = (guint32)peer_init_pair(&fixture->qemu, SOCK_STREAM);
     fixture->upstream =
-        upstream_new(fixture->world.loop, &address, &fixture->bounds, &ops, fixture, &error);
+        upstream_new(fixture->world.loop, &address, &fixture->bounds, &ops, fixture, NULL, &error);
     g_assert_no_error(error);
     upstream_connect(fixture->upstream);
     world_settle(&fixture->world);

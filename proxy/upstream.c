@@ -336,21 +336,99 @@ static void on_io(gpointer owner, IoReady ready)
         lose_connection(upstream, why);
 }
 
-static void on_connected(gpointer owner, int fd)
+static void open_connection(Upstream *upstream, int fd)
 {
     static const QueueLimits limits = {LIMIT_OUTPUT_LOW, LIMIT_OUTPUT_HIGH, LIMIT_UPSTREAM_OUTPUT};
-    Upstream *upstream = owner;
 
-    upstream->state = UPSTREAM_GREETING;
     upstream->io = io_new(upstream->loop, fd, on_io, upstream);
     stream_init(&upstream->stream, &io_stream, upstream->io,
                 &JSON_SCAN_LIMITS(LIMIT_QMP_REPLY_BYTES), &limits, NULL);
 }
 
+static void on_connected(gpointer owner, int fd)
+{
+    Upstream *upstream = owner;
+
+    upstream->state = UPSTREAM_GREETING;
+    open_connection(upstream, fd);
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+static void save_oob(const Upstream *upstream, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+    GHashTableIter iter;
+    gpointer number, pending;
+
+    g_hash_table_iter_init(&iter, upstream->oob_pending);
+    while (g_hash_table_iter_next(&iter, &number, &pending)) {
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        saved_put_int(&item, "number", (gint64) * (const guint64 *)number);
+        handover_put_pending(handover, &item, pending);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "oob-pending", list);
+}
+
+/* A connection that is not negotiated yet is made anew. */
+void upstream_save(const Upstream *upstream, Handover *handover, Saved *to)
+{
+    link_save(upstream->link, handover, to);
+    if (upstream->state != UPSTREAM_READY)
+        return;
+    handover_put_fd(handover, to, "monitor", io_fd(upstream->io));
+    stream_save(&upstream->stream, to);
+    saved_put_int(to, "oob", upstream->oob);
+    saved_put_int(to, "carrying", upstream->carrying);
+    saved_put_int(to, "last-oob", (gint64)upstream->last_oob);
+    saved_put_int(to, "stale-replies", (gint64)upstream->stale_replies);
+    handover_put_queue(handover, to, "waiting", &upstream->waiting, TRUE);
+    handover_put_queue(handover, to, "in-band", &upstream->in_band, FALSE);
+    save_oob(upstream, handover, to);
+}
+
+typedef struct {
+    Upstream *upstream;
+    Handover *handover;
+} Restore;
+
+static void restore_oob(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    guint64 number = (guint64)saved_get_int(item, "number");
+    Pending *pending = handover_get_pending(restore->handover, item);
+
+    if (pending)
+        g_hash_table_insert(restore->upstream->oob_pending, g_memdup2(&number, sizeof number),
+                            pending);
+}
+
+void upstream_restore(Upstream *upstream, const HandoverPart *part)
+{
+    int fd = handover_get_fd(part->handover, part->from, "monitor");
+
+    if (fd < 0)
+        return;
+    open_connection(upstream, fd);
+    upstream->state = UPSTREAM_READY;
+    if (!stream_restore(&upstream->stream, part->from))
+        g_warn_if_reached(); /* nothing is charged for it */
+    upstream->oob = saved_get_int(part->from, "oob") != 0;
+    upstream->carrying = saved_get_int(part->from, "carrying") != 0;
+    upstream->last_oob = (guint64)saved_get_int(part->from, "last-oob");
+    upstream->stale_replies = (guint64)saved_get_int(part->from, "stale-replies");
+    handover_get_queue(part, "waiting", &upstream->waiting);
+    handover_get_queue(part, "in-band", &upstream->in_band);
+    saved_foreach(part->from, "oob-pending", restore_oob, &(Restore){upstream, part->handover});
+}
+
 /* ---- Public ---------------------------------------------------------------------------------- */
 
 Upstream *upstream_new(IoLoop *loop, const Address *address, const Bounds *bounds,
-                       const UpstreamOps *ops, gpointer owner, GError **error)
+                       const UpstreamOps *ops, gpointer owner, const HandoverPart *part,
+                       GError **error)
 {
     Upstream *upstream = g_new(Upstream, 1);
 
@@ -358,7 +436,7 @@ Upstream *upstream_new(IoLoop *loop, const Address *address, const Bounds *bound
     g_queue_init(&upstream->waiting);
     g_queue_init(&upstream->in_band);
     upstream->oob_pending = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    upstream->link = link_new(loop, address, on_connected, upstream, error);
+    upstream->link = link_new(loop, address, on_connected, upstream, part, error);
     if (!upstream->link)
         g_clear_pointer(&upstream, upstream_free);
     return upstream;

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "bounds.h"
+#include "handover.h"
 #include "io.h"
 #include "pending.h"
 
@@ -38,8 +39,9 @@ typedef struct {
     void (*gone)(gpointer owner, const char *why);
 } UpstreamOps;
 
+/* @part: (nullable): of one that is carried on, for upstream_restore() to go on with */
 Upstream *upstream_new(IoLoop *loop, const Address *address, const Bounds *bounds,
-                       const UpstreamOps *ops, gpointer owner,
+                       const UpstreamOps *ops, gpointer owner, const HandoverPart *part,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Fails what is under way. */
@@ -66,5 +68,11 @@ const char *upstream_trouble(const Upstream *upstream);
 
 /* Replies that were meant for somebody else, on a former connection, and dropped. */
 guint64 upstream_stale_replies(const Upstream *upstream);
+
+void upstream_save(const Upstream *upstream, Handover *handover, Saved *to);
+
+/* Carries on the connection with all that is under way on it, where there was one; it is ready then
+ * without a word. Whoever can be meant is there already. */
+void upstream_restore(Upstream *upstream, const HandoverPart *part);
 
 G_END_DECLS

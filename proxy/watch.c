@@ -152,3 +152,14 @@ void watch_start(Watch *watch, Upstream *upstream)
     ask(watch, "qom-list", "{\"path\":\"" PORT_NAMED "\"}", on_named);
     ask(watch, "qom-list", "{\"path\":\"" PORT_UNNAMED "\"}", on_unnamed);
 }
+
+void watch_save(const Watch *watch, Saved *to)
+{
+    port_save(&watch->port, to);
+}
+
+void watch_restore(Watch *watch, Upstream *upstream, Saved *from)
+{
+    watch->upstream = upstream;
+    port_restore(&watch->port, from);
+}

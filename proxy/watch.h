@@ -32,4 +32,9 @@ void watch_ask_port(Watch *watch);
 
 void watch_event(Watch *watch, const EnvelopeReply *event);
 
+void watch_save(const Watch *watch, Saved *to);
+
+/* In the place of watch_start(), where all was asked and answered before. */
+void watch_restore(Watch *watch, Upstream *upstream, Saved *from);
+
 G_END_DECLS

@@ -194,7 +194,7 @@ static void make_core(FuzzRun *run)
         meet_qemu(run, 0, memory_net_inherit(&fd));
         monitor.number = (guint32)fd;
     }
-    run->core = core_new(NULL, &monitor, run->agent ? &agent : NULL, &ops, run, &error);
+    run->core = core_new(NULL, &monitor, run->agent ? &agent : NULL, NULL, &ops, run, &error);
     g_assert_no_error(error);
     if (run->setup.two_monitors)
         g_assert_true(core_add_monitor(run->core, &second, &error));

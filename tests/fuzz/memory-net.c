@@ -238,6 +238,17 @@ void listener_free(Listener *listener)
     g_free(listener);
 }
 
+void listener_save(const Listener *unused_listener, Handover *unused_handover, Saved *unused_to)
+{
+}
+
+Listener *listener_restore(IoLoop *unused_loop, const Address *unused_address,
+                           const HandoverPart *unused_part, ListenerCallback unused_callback,
+                           gpointer unused_owner)
+{
+    return NULL;
+}
+
 void listener_pause(Listener *listener, gboolean paused)
 {
     listener->paused = paused;

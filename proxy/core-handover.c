@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * core-handover: what the core leaves to its successor, and how that carries on.
+ *
+ * The order of both sides is the same: monitors, then clients, since commands under way refer to
+ * both. Where the core waits for answers to questions of its own, they are asked anew, and the
+ * answers that still come are taken for nobody; where it does not, nothing is asked, and nobody can
+ * tell that there was a change.
+ */
+
+#include "core-private.h"
+
+/* Of the layout below. One that has another number is refused, rather than misread. */
+enum { VERSION = 1 };
+
+/* ---- Descriptors ----------------------------------------------------------------------------- */
+
+static int put_fd(gpointer list, int fd)
+{
+    return g_unix_fd_list_append(list, fd, NULL);
+}
+
+static int get_fd(gpointer list, int number)
+{
+    return number < g_unix_fd_list_get_length(list) ? g_unix_fd_list_get(list, number, NULL) : -1;
+}
+
+/* Duplicates; what nobody takes is closed with the list. */
+const HandoverFds core_handover_fds = {put_fd, get_fd};
+
+/* ---- Saving ---------------------------------------------------------------------------------- */
+
+static void save_monitors(Core *core, Handover *handover, Saved *to)
+{
+    for (guint i = 0; i < core->monitors->len; i++) {
+        g_autofree char *name = g_strdup_printf("monitor-%u", i);
+        Saved part = G_VARIANT_DICT_INIT(NULL);
+
+        monitor_save(core->monitors->pdata[i], handover, &part);
+        saved_put_part(to, name, &part);
+    }
+}
+
+static void save_crowd(Core *core, Handover *handover, Saved *to)
+{
+    Saved part = G_VARIANT_DICT_INIT(NULL);
+
+    crowd_save(&core->crowd, handover, &part);
+    saved_put_part(to, "crowd", &part);
+}
+
+static void save_agent(Core *core, Handover *handover, Saved *to)
+{
+    Saved lane = G_VARIANT_DICT_INIT(NULL);
+    Saved freeze = G_VARIANT_DICT_INIT(NULL);
+
+    if (core->lane) {
+        agent_lane_save(core->lane, handover, &lane);
+        freeze_save(&core->freeze, handover, &freeze);
+    }
+    saved_put_part(to, "agent", &lane);
+    saved_put_part(to, "freeze", &freeze);
+}
+
+static void find_own(Pending *pending, gpointer found)
+{
+    *(gboolean *)found |= !pending->asker && !pending->orphan;
+}
+
+/* Whether the core waits for an answer of its own. */
+static gboolean is_asking(Core *core)
+{
+    gboolean found = FALSE;
+
+    for (guint i = 0; i < core->monitors->len; i++)
+        upstream_foreach(monitor_upstream(core->monitors->pdata[i]), find_own, &found);
+    if (core->lane)
+        agent_lane_foreach(core->lane, find_own, &found);
+    return found;
+}
+
+static void save_own(Core *core, Handover *handover, Saved *to)
+{
+    Saved watch = G_VARIANT_DICT_INIT(NULL);
+
+    saved_put_int(to, "version", VERSION);
+    saved_put_text(to, "greeting", core->version);
+    saved_put_int(to, "oob", core->oob);
+    saved_put_int(to, "agent-known", core->agent_known);
+    saved_put_int(to, "asking", is_asking(core));
+    handover_put_party(handover, to, "leader", core->leader);
+    watch_save(&core->watch, &watch);
+    saved_put_part(to, "watch", &watch);
+    introspect_save(&core->introspect, to);
+}
+
+GVariant *core_save(Core *core, GUnixFDList *fds)
+{
+    Saved saved = G_VARIANT_DICT_INIT(NULL);
+    Saved local = G_VARIANT_DICT_INIT(NULL);
+    Handover handover;
+
+    handover_init(&handover, &core_handover_fds, fds);
+    for (guint i = 0; i < core->monitors->len; i++)
+        handover_add_party(&handover, core->monitors->pdata[i]);
+    crowd_add_parties(&core->crowd, &handover);
+
+    save_own(core, &handover, &saved);
+    save_monitors(core, &handover, &saved);
+    save_crowd(core, &handover, &saved);
+    save_agent(core, &handover, &saved);
+    local_save(&core->local, &handover, &local);
+    saved_put_part(&saved, "local", &local);
+    handover_clear(&handover);
+    return g_variant_ref_sink(g_variant_dict_end(&saved));
+}
+
+/* ---- Restoring ------------------------------------------------------------------------------- */
+
+gboolean core_check_inherited(Core *core, GError **error)
+{
+    Saved saved;
+    gint64 version;
+
+    if (!core->inherited)
+        return TRUE;
+    g_variant_dict_init(&saved, core->inherited);
+    version = saved_get_int(&saved, "version");
+    g_variant_dict_clear(&saved);
+    if (version == VERSION)
+        return TRUE;
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                "cannot carry on for a proxy that leaves version %" G_GINT64_FORMAT
+                " of its state: this one knows %d",
+                version, VERSION);
+    return FALSE;
+}
+
+gboolean core_inherited_part(Core *core, const char *name, Saved *ret)
+{
+    Saved saved;
+    gboolean found;
+
+    g_variant_dict_init(&saved, core->inherited);
+    found = saved_get_part(&saved, name, ret);
+    g_variant_dict_clear(&saved);
+    return found;
+}
+
+static void restore_monitor(Core *core, guint i)
+{
+    g_autofree char *name = g_strdup_printf("monitor-%u", i);
+    Saved saved;
+
+    if (core_inherited_part(core, name, &saved))
+        monitor_restore(core->monitors->pdata[i], &(HandoverPart){&core->handover, &saved});
+    g_variant_dict_clear(&saved);
+}
+
+static void restore_crowd(Core *core)
+{
+    Saved saved;
+
+    for (guint i = 0; i < core->monitors->len; i++)
+        handover_add_party(&core->handover, core->monitors->pdata[i]);
+    if (core_inherited_part(core, "crowd", &saved))
+        crowd_restore(&core->crowd, &(HandoverPart){&core->handover, &saved});
+    g_variant_dict_clear(&saved);
+}
+
+static void find_freeze(Pending *pending, gpointer found)
+{
+    if (pending_is_class(pending, GUEST_CLASS_FREEZE))
+        *(Pending **)found = pending;
+}
+
+static void restore_agent(Core *core)
+{
+    Pending *freeze = NULL;
+    Saved saved;
+
+    if (core_inherited_part(core, "agent", &saved))
+        agent_lane_restore(core->lane, &(HandoverPart){&core->handover, &saved});
+    g_variant_dict_clear(&saved);
+    agent_lane_foreach(core->lane, find_freeze, &freeze);
+    if (core_inherited_part(core, "freeze", &saved))
+        freeze_restore(&core->freeze, &(HandoverPart){&core->handover, &saved}, freeze);
+    g_variant_dict_clear(&saved);
+}
+
+static void restore_local(Core *core)
+{
+    Saved saved;
+
+    if (core_inherited_part(core, "local", &saved))
+        local_restore(&core->local, &(HandoverPart){&core->handover, &saved});
+    g_variant_dict_clear(&saved);
+}
+
+/* Returns: whether the core is not to ask anything */
+static gboolean restore_leader(Core *core, Saved *from)
+{
+    Monitor *leader = handover_get_party(&core->handover, from, "leader");
+    Saved watch;
+
+    if (!leader || saved_get_int(from, "asking"))
+        return FALSE;
+    core->leader = leader;
+    if (saved_get_part(from, "watch", &watch))
+        watch_restore(&core->watch, monitor_upstream(leader), &watch);
+    g_variant_dict_clear(&watch);
+    introspect_restore(&core->introspect, from);
+    return TRUE;
+}
+
+static gboolean restore_own(Core *core)
+{
+    gboolean quiet;
+    Saved saved;
+
+    g_variant_dict_init(&saved, core->inherited);
+    core->version = saved_get_text(&saved, "greeting");
+    core->oob = saved_get_int(&saved, "oob") != 0;
+    core->agent_known = saved_get_int(&saved, "agent-known") != 0;
+    quiet = restore_leader(core, &saved);
+    g_variant_dict_clear(&saved);
+    return quiet;
+}
+
+/* Which changes were told while the questions were asked, nobody knows. */
+static void ask_anew(Core *core)
+{
+    for (guint i = 0; i < core->monitors->len; i++)
+        if (upstream_is_ready(monitor_upstream(core->monitors->pdata[i])))
+            core_monitor_is_ready(core, core->monitors->pdata[i]);
+    if (core->lane)
+        agent_lane_probe(core->lane);
+}
+
+void core_forget_inherited(Core *core)
+{
+    g_clear_pointer(&core->inherited, g_variant_unref);
+    if (core->handover.fds)
+        g_object_unref(core->handover.fds);
+    core->handover.fds = NULL;
+}
+
+void core_restore(Core *core)
+{
+    gboolean quiet;
+
+    if (!core->inherited)
+        return;
+    restore_crowd(core);
+    for (guint i = 0; i < core->monitors->len; i++)
+        restore_monitor(core, i);
+    quiet = restore_own(core);
+    if (core->lane)
+        restore_agent(core);
+    restore_local(core);
+    core_forget_inherited(core);
+    /* From here on things happen. */
+    if (!quiet)
+        ask_anew(core);
+    else if (core->lane)
+        agent_lane_resume(core->lane);
+    crowd_resume(&core->crowd);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * core-private: what the core is made of, for core.c, which is its story, and core-handover.c,
+ * which leaves it to a successor. Nobody else includes this.
+ */
+
+#pragma once
+
+#include "agent-lane.h"
+#include "core.h"
+#include "crowd.h"
+#include "freeze.h"
+#include "introspect.h"
+#include "local.h"
+#include "monitor.h"
+#include "watch.h"
+
+G_BEGIN_DECLS
+
+struct Core {
+    const CoreOps *ops;
+    gpointer owner;
+    IoLoop *loop;
+
+    Bounds bounds;
+    Crowd crowd;
+
+    GPtrArray *monitors; /* of Monitor; all of the same QEMU */
+    Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
+    AgentLane *lane;     /* (nullable) */
+    Freeze freeze;
+    Local local;
+    Watch watch;
+    Introspect introspect;
+    gboolean agent_known; /* it has answered since it was last lost */
+    gboolean persist;
+    gboolean started;
+
+    char *version; /* (nullable): of QEMU's greeting, while any monitor is connected */
+    gboolean oob;
+    gboolean held; /* started, but a client is waited for before QEMU is turned to */
+    char *closing; /* (nullable): why, once QEMU has gone */
+
+    GVariant *inherited; /* (nullable): what a former core left, until core_start() */
+    Handover handover;   /* of that */
+};
+
+/* To a GUnixFDList. */
+extern const HandoverFds core_handover_fds;
+
+/* A client's command, made anew. */
+Pending *core_renew(gpointer core, const EnvelopeCommand *command, gpointer asker);
+
+/* As if @monitor had just become ready, which it is. */
+void core_monitor_is_ready(Core *core, Monitor *monitor);
+
+/* The part of it that is called @name; to be cleared by g_variant_dict_clear() in any case.
+ * Returns: whether there is one */
+gboolean core_inherited_part(Core *core, const char *name, Saved *ret);
+
+/* Whether what a former core left can be understood. */
+gboolean core_check_inherited(Core *core, GError **error);
+
+/* Carries on, in core_start(), what the former core had under way. */
+void core_restore(Core *core);
+void core_forget_inherited(Core *core);
+
+G_END_DECLS

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "handover.h"
+
+void handover_init(Handover *handover, const HandoverFds *ops, gpointer fds)
+{
+    *handover = (Handover){.ops = ops, .fds = fds, .parties = g_ptr_array_new()};
+}
+
+void handover_clear(Handover *handover)
+{
+    g_ptr_array_unref(handover->parties);
+}
+
+/* ---- Descriptors ----------------------------------------------------------------------------- */
+
+void handover_put_fd(Handover *handover, Saved *to, const char *name, int fd)
+{
+    int number = fd >= 0 ? handover->ops->put(handover->fds, fd) : -1;
+
+    if (number >= 0)
+        saved_put_int(to, name, number + 1);
+}
+
+int handover_get_fd(Handover *handover, Saved *from, const char *name)
+{
+    gint64 number = saved_get_int(from, name);
+
+    return number >= 1 && number <= G_MAXINT ? handover->ops->get(handover->fds, (int)number - 1)
+                                             : -1;
+}
+
+/* ---- Who is meant ---------------------------------------------------------------------------- */
+
+void handover_add_party(Handover *handover, gpointer party)
+{
+    g_ptr_array_add(handover->parties, party);
+}
+
+void handover_put_party(Handover *handover, Saved *to, const char *name, gconstpointer party)
+{
+    guint index;
+
+    if (party && g_ptr_array_find(handover->parties, party, &index))
+        saved_put_int(to, name, index + 1);
+}
+
+gpointer handover_get_party(Handover *handover, Saved *from, const char *name)
+{
+    gint64 number = saved_get_int(from, name);
+
+    if (number < 1 || number > handover->parties->len)
+        return NULL;
+    return handover->parties->pdata[number - 1];
+}
+
+/* ---- Commands -------------------------------------------------------------------------------- */
+
+void handover_put_pending(Handover *handover, Saved *to, const Pending *pending)
+{
+    saved_put_text(to, "command", pending->name);
+    saved_put_bytes(to, "id", pending->id, pending->id_len);
+    if (pending->arguments)
+        saved_put_bytes(to, "arguments", pending->arguments->str, pending->arguments->len);
+    handover_put_party(handover, to, "asker", pending->asker);
+    handover_put_party(handover, to, "via", pending->via);
+    handover_put_fd(handover, to, "fd", pending->fd);
+    saved_put_int(to, "oob", pending->oob);
+    saved_put_int(to, "carries", pending->carries);
+    saved_put_int(to, "urgent", pending->urgent);
+    saved_put_int(to, "sent", pending->sent);
+    saved_put_int(to, "seconds", pending->seconds);
+    saved_put_int(to, "own", !pending->asker && !pending->orphan);
+}
+
+static void ignore(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+}
+
+static JsonSpan span_of(GBytes *bytes)
+{
+    gsize len;
+    const char *text = bytes ? g_bytes_get_data(bytes, &len) : NULL;
+
+    return text ? (JsonSpan){text, len} : JSON_SPAN_NONE;
+}
+
+Pending *handover_get_pending(Handover *handover, Saved *from)
+{
+    g_autofree char *name = saved_get_text(from, "command");
+    g_autoptr(GBytes) id = saved_get_bytes(from, "id");
+    g_autoptr(GBytes) arguments = saved_get_bytes(from, "arguments");
+    EnvelopeCommand command = {
+        .name = name,
+        .id = span_of(id),
+        .arguments = span_of(arguments),
+        .oob = saved_get_int(from, "oob") != 0,
+    };
+    gpointer asker = handover_get_party(handover, from, "asker");
+    Pending *pending;
+
+    if (!name)
+        return NULL;
+    if (saved_get_int(from, "own"))
+        pending = pending_new(&command, NULL, ignore, NULL, NULL);
+    else
+        pending = handover->renew(handover->owner, &command, asker);
+    if (!pending)
+        return NULL;
+    pending->via = handover_get_party(handover, from, "via");
+    pending->fd = handover_get_fd(handover, from, "fd");
+    pending->carries = saved_get_int(from, "carries") != 0;
+    pending->urgent = saved_get_int(from, "urgent") != 0;
+    pending->sent = saved_get_int(from, "sent") != 0;
+    pending->seconds = (guint)saved_get_int(from, "seconds");
+    if (!asker)
+        pending_orphan(pending);
+    return pending;
+}
+
+void handover_put_queue(Handover *handover, Saved *to, const char *name, const GQueue *queue,
+                        gboolean skip_own)
+{
+    SavedList *list = saved_list_new();
+
+    for (const GList *at = queue->head; at; at = at->next) {
+        const Pending *pending = at->data;
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        if (skip_own && !pending->asker && !pending->orphan)
+            continue;
+        handover_put_pending(handover, &item, pending);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, name, list);
+}
+
+typedef struct {
+    Handover *handover;
+    GQueue *queue;
+} RestoreQueue;
+
+static void restore_pending(Saved *item, gpointer data)
+{
+    const RestoreQueue *restore = data;
+    Pending *pending = handover_get_pending(restore->handover, item);
+
+    if (pending)
+        g_queue_push_tail(restore->queue, pending);
+}
+
+void handover_get_queue(const HandoverPart *part, const char *name, GQueue *queue)
+{
+    saved_foreach(part->from, name, restore_pending, &(RestoreQueue){part->handover, queue});
+}
