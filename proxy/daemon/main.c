@@ -8,11 +8,14 @@
  */
 
 #include "proxy/qga-proxy.h"
+#include "service.h"
+#include "successor.h"
 
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /* QEMU opens its sockets within less of its start. */
@@ -29,6 +32,7 @@ typedef struct {
     char *freeze_lease;
     char **limits;
     gboolean persist;
+    gboolean fd_store;
     gboolean version;
 } Options;
 
@@ -125,6 +129,8 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "When a freeze that nobody has thawed is; 300 by default", "SECONDS|off"},
         {"persist", 0, 0, G_OPTION_ARG_NONE, &options->persist,
          "Keep clients when QEMU goes, until it is there again", NULL},
+        {"fd-store", 0, 0, G_OPTION_ARG_NONE, &options->fd_store,
+         "When ended, leave all connections with the service manager, for the next one", NULL},
         {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->limits,
          "Set a limit; may be given several times", "NAME=NUMBER"},
         {"name", 0, 0, G_OPTION_ARG_STRING, &options->name,
@@ -180,9 +186,21 @@ static gboolean set_freezes(QgaProxy *proxy, const Options *options, GError **er
            qga_proxy_set_state_directory(proxy, options->state_directory, name, error);
 }
 
+static QgaProxy *new_proxy(const Options *options, GError **error)
+{
+    g_auto(Estate) estate = {NULL};
+
+    if (!successor_inherit(&estate, error))
+        return NULL;
+    if (!estate.state)
+        return qga_proxy_new(options->monitors[0], options->agent, error);
+    return qga_proxy_new_successor(options->monitors[0], options->agent, estate.state,
+                                   estate.descriptors, error);
+}
+
 static QgaProxy *start(const Options *options, GError **error)
 {
-    g_autoptr(QgaProxy) proxy = qga_proxy_new(options->monitors[0], options->agent, error);
+    g_autoptr(QgaProxy) proxy = new_proxy(options, error);
 
     if (!proxy)
         return NULL;
@@ -217,9 +235,61 @@ static void allow_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static gboolean on_signal(gpointer loop)
+/* What a signal ends or changes. */
+typedef struct {
+    GMainLoop *loop;
+    QgaProxy *proxy;
+    char *program; /* (nullable): path of what this process runs, where it can be told */
+    char **argv;
+} Daemon;
+
+static void daemon_clear(Daemon *daemon)
 {
-    g_main_loop_quit(loop);
+    g_clear_object(&daemon->proxy);
+    g_clear_pointer(&daemon->loop, g_main_loop_unref);
+    g_free(daemon->program);
+    g_strfreev(daemon->argv);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Daemon, daemon_clear)
+
+/* By its name and not by its file, which an upgrade replaces. */
+static char *find_program(const char *name)
+{
+    if (strchr(name, '/'))
+        return g_canonicalize_filename(name, NULL);
+    return g_find_program_in_path(name);
+}
+
+static gboolean on_end(gpointer data)
+{
+    Daemon *daemon = data;
+
+    g_main_loop_quit(daemon->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Until the successor has its handler, the signal would end it. */
+static void hold_upgrades(gboolean hold)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+static gboolean on_upgrade(gpointer data)
+{
+    Daemon *daemon = data;
+    g_autoptr(GError) error = NULL;
+
+    hold_upgrades(TRUE);
+    if (daemon->program)
+        successor_exec(daemon->proxy, daemon->program, daemon->argv, &error);
+    else
+        g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "the program is not found");
+    hold_upgrades(FALSE);
+    g_warning("no upgrade, and all goes on: %s", error->message);
     return G_SOURCE_CONTINUE;
 }
 
@@ -234,18 +304,35 @@ static gboolean tell_trouble(gpointer proxy)
     return G_SOURCE_REMOVE;
 }
 
-static void on_closed(QgaProxy *proxy, gpointer loop)
+static void on_closed(QgaProxy *proxy, gpointer data)
 {
+    Daemon *daemon = data;
+
     g_message("QEMU has gone");
-    g_main_loop_quit(loop);
+    g_clear_object(&daemon->proxy);
+    g_main_loop_quit(daemon->loop);
+}
+
+static void end(Daemon *daemon, gboolean leave)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!daemon->proxy)
+        return;
+    if (leave && successor_leave(daemon->proxy, &error)) {
+        daemon->proxy = NULL; /* goes on in another process; freed here, it would take its paths */
+        return;
+    }
+    if (error)
+        g_warning("connections are closed: %s", error->message);
+    qga_proxy_stop(daemon->proxy);
 }
 
 int main(int argc, char **argv)
 {
+    g_auto(Daemon) daemon = {.program = find_program(argv[0]), .argv = g_strdupv(argv)};
     g_auto(Options) options = {0};
     Log log = {.up_to = G_LOG_LEVEL_MESSAGE};
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    g_autoptr(QgaProxy) proxy = NULL;
     g_autoptr(GError) error = NULL;
 
     if (!parse_options(&argc, &argv, &options, &error) ||
@@ -263,16 +350,20 @@ int main(int argc, char **argv)
     g_log_set_writer_func(write_log, &log, NULL);
 
     /* Before there is anything that would be left behind. */
-    g_unix_signal_add(SIGTERM, on_signal, loop);
-    g_unix_signal_add(SIGINT, on_signal, loop);
-    proxy = start(&options, &error);
-    if (!proxy) {
+    daemon.loop = g_main_loop_new(NULL, FALSE);
+    g_unix_signal_add(SIGTERM, on_end, &daemon);
+    g_unix_signal_add(SIGINT, on_end, &daemon);
+    daemon.proxy = start(&options, &error);
+    if (!daemon.proxy) {
         fprintf(stderr, "qga-proxyd: %s\n", error->message);
         return EXIT_FAILURE;
     }
-    g_timeout_add_seconds(TROUBLE_SECONDS, tell_trouble, proxy);
-    g_signal_connect(proxy, "closed", G_CALLBACK(on_closed), loop);
-    g_main_loop_run(loop);
-    qga_proxy_stop(proxy);
+    g_unix_signal_add(SIGUSR2, on_upgrade, &daemon);
+    hold_upgrades(FALSE);
+    g_timeout_add_seconds(TROUBLE_SECONDS, tell_trouble, daemon.proxy);
+    g_signal_connect(daemon.proxy, "closed", G_CALLBACK(on_closed), &daemon);
+    service_notify("READY=1");
+    g_main_loop_run(daemon.loop);
+    end(&daemon, options.fd_store && service_is_managed());
     return EXIT_SUCCESS;
 }

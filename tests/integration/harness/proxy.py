@@ -47,10 +47,11 @@ class Proxy:
 
     monitor is the address of QEMU's monitor, where it is not a unix socket at qmp_path; arguments are more of the
     command line, and come first: when it listens where it always does, it also listens where they tell it to. launcher
-    is a command that becomes it.
+    is a command that becomes it, binary another program than the one that was built.
     """
 
-    def __init__(self, guest, method="virtio-serial", port=None, monitor=None, arguments=(), pass_fds=(), launcher=()):
+    def __init__(self, guest, method="virtio-serial", port=None, monitor=None, arguments=(), pass_fds=(), launcher=(),
+                 binary=None):
         self.guest = guest
         self.method = method
         self.monitor = monitor or f"unix:{guest.qmp_path}"
@@ -59,12 +60,13 @@ class Proxy:
         self.arguments = list(arguments)
         self.pass_fds = list(pass_fds)
         self.launcher = list(launcher)
+        self.binary = binary or program(PROXYD)
         self.process = None
 
     def __enter__(self):
         agent = self.guest.agent_path if self.method == "virtio-serial" else self.guest.isa_path
         log = self.guest.directory / "qga-proxyd.log"
-        self.command = [program(PROXYD), "--qmp", self.monitor, "--agent", f"unix:{agent}",
+        self.command = [self.binary, "--qmp", self.monitor, "--agent", f"unix:{agent}",
                         "--log-level", "debug", *self.arguments,
                         "--listen", "tcp:{}:{}".format(*self.tcp), "--listen", f"unix:{self.unix}"]
         with open(log, "ab") as stderr:

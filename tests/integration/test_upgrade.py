@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon is upgraded while it works: on a signal it starts its program anew in the same process, or it leaves
+everything with the service manager and another process carries on. Nobody who is connected can tell."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import unittest
+from pathlib import Path
+
+from bare import NAME, Bare, BehindBare
+from harness import AgentChannel, Deadline, Guest, Proxy, Qmp, program
+from harness.proxy import PROXYD
+
+CLIENTS = 1000
+
+
+def upgrade(proxy):
+    """Returns when it has become its successor, which is told by the program's start: its memory is another."""
+    before = started(proxy)
+    deadline = Deadline(30)
+    os.kill(proxy.process.pid, signal.SIGUSR2)
+    while started(proxy) == before:
+        proxy._pause(deadline, "the upgrade")
+
+
+def started(proxy):
+    """What differs from one program in a process to the next: where its memory is."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{proxy.process.pid}/stat").read_text().rpartition(")")[2].split()[44:48]
+    return None
+
+
+class Commands(unittest.TestCase, BehindBare):
+    def setUp(self):
+        self.qemu = self.enterContext(Bare())
+        self.proxy = self.enterContext(Proxy(self.qemu))
+
+    def test_many_in_flight(self):
+        """A thousand clients with a command each that waits in the proxy or in QEMU: none is lost, none is doubled, none
+        is answered to another."""
+        slow = self.slow()
+        blocker = self.enterContext(self.proxy.client())
+        clients = [self.enterContext(self.proxy.client()) for _ in range(CLIENTS - 1)]
+        blocker.send_command(slow.name, slow.arguments, id="slow")
+        slow.wait_reached()
+        for number, client in enumerate(clients):
+            client.send_command("query-name", id=number)
+        upgrade(self.proxy)
+        slow.release()
+        self.assertEqual(blocker.read_reply(60), {"return": {}, "id": "slow"})
+        for number, client in enumerate(clients):
+            self.assertEqual(client.read_reply(60), {"return": {"name": NAME}, "id": number})
+        for client in clients:
+            client.send_command("query-name", id="last")
+        for client in clients:
+            self.assertEqual(client.read_reply(60), {"return": {"name": NAME}, "id": "last"})
+        self.assertEqual(len(self.qemu.nodes() & {slow.node}), 1)
+
+    def test_under_load(self):
+        """Twenty upgrades while eight clients ask as fast as they can: each has all its answers, in order."""
+        done = threading.Event()
+        failures, counts = [], [0] * 8
+
+        def ask(number):
+            try:
+                with self.proxy.client("tcp" if number % 2 else "unix") as client:
+                    while not done.is_set():
+                        counts[number] += 1
+                        client.send_command("query-name", id=[number, counts[number]])
+                        reply = client.read_reply(30)
+                        if reply != {"return": {"name": NAME}, "id": [number, counts[number]]}:
+                            raise AssertionError(reply)
+            except Exception as error:  # of another thread; told below
+                failures.append(repr(error))
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(counts))]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            upgrade(self.proxy)
+        done.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertGreater(min(counts), 20)
+
+    def test_nobody_is_told(self):
+        """No event, no question to QEMU, no connection: a client that reads everything sees nothing."""
+        with self.proxy.client() as client:
+            before = self.proxy.status()["clients"]
+            for _ in range(3):
+                upgrade(self.proxy)
+            self.assertEqual(client.command("query-name"), {"name": NAME})
+            self.assertEqual(self.proxy.status()["clients"], before)
+            self.assertFalse(client.readable())
+
+    def test_descriptors_do_not_pile_up(self):
+        """After many upgrades as many are open as before."""
+        with self.proxy.client() as client:
+            upgrade(self.proxy)
+            client.command("query-name")
+            folder = Path(f"/proc/{self.proxy.process.pid}/fd")
+            before = len(list(folder.iterdir()))
+            for _ in range(10):
+                upgrade(self.proxy)
+            client.command("query-name")
+            self.assertEqual(len(list(folder.iterdir())), before)
+
+    def test_ends_as_before(self):
+        """What the successor has taken over goes with it: the path of its socket, the connections."""
+        client = self.enterContext(self.proxy.client())
+        upgrade(self.proxy)
+        client.command("query-name")
+        self.proxy.process.terminate()
+        self.assertEqual(self.proxy.wait_exit(), 0)
+        client.read_rest(30)
+        self.assertFalse(Path(self.proxy.unix).exists())
+
+    def test_late_comers(self):
+        """Who connects while nobody accepts is greeted by the successor."""
+        os.kill(self.proxy.process.pid, signal.SIGSTOP)
+        waiting = Qmp.connect(self.proxy.unix, "a late comer")
+        os.kill(self.proxy.process.pid, signal.SIGUSR2)
+        os.kill(self.proxy.process.pid, signal.SIGCONT)
+        with waiting.negotiate() as client:
+            self.assertEqual(client.command("query-name"), {"name": NAME})
+
+
+class Broken(unittest.TestCase, BehindBare):
+    def test_program_does_not_run(self):
+        """What has taken the program's place cannot be run: that is logged, and all goes on."""
+        self.qemu = self.enterContext(Bare())
+        copy = self.qemu.directory / "qga-proxyd"
+        real = program(PROXYD)
+        copy.symlink_to(real)
+        with Proxy(self.qemu, binary=str(copy)) as proxy, proxy.client() as client:
+            copy.unlink()
+            copy.write_text("no program")
+            os.kill(proxy.process.pid, signal.SIGUSR2)
+            log = self.qemu.directory / "qga-proxyd.log"
+            deadline = Deadline(30)
+            while "no upgrade" not in log.read_text():
+                proxy._pause(deadline, "the failure to be logged")
+            self.check_served(client)
+            copy.unlink()
+            copy.symlink_to(real)
+            upgrade(proxy)
+            self.check_served(client)
+
+
+class InGuest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.guest = cls.enterClassContext(Guest("qga-agent", "virtio-serial"))
+
+    def setUp(self):
+        self.raw = str(self.guest.directory / "raw.sock")
+        self.proxy = self.enterContext(Proxy(self.guest, arguments=["--agent-listen", f"unix:{self.raw}"]))
+        self.addCleanup(lambda: Path(self.raw).unlink(missing_ok=True))
+        self.proxy.wait_agent()
+
+    def test_command_in_the_guest(self):
+        """A command that the agent has, and one that waits behind it, are answered; the agent is not asked again."""
+        with self.proxy.client() as first, self.proxy.client() as second, \
+                AgentChannel.connect(self.raw, "a raw client") as raw:
+            raw.sync()
+            with self.guest.stopped_agent():
+                first.send_command("guest-sync", {"id": 1}, id="first")
+                self.proxy.wait_agent_state("busy")
+                second.send_command("guest-sync", {"id": 2}, id="second")
+                raw.send(b'{"execute":"guest-ping","id":3}')
+                upgrade(self.proxy)
+            self.assertEqual(first.read_reply(30), {"return": 1, "id": "first"})
+            self.assertEqual(second.read_reply(30), {"return": 2, "id": "second"})
+            self.assertEqual(raw.read_message(30), {"return": {}, "id": 3})
+            self.assertEqual(self.proxy.status()["agent"]["syncs"], 0)
+
+    def test_frozen(self):
+        """A freeze keeps its owner over an upgrade, and ends with it."""
+        with self.proxy.client() as owner:
+            owner.execute("qga-proxy-session-set", {"thaw-on-disconnect": True})
+            self.assertGreater(owner.execute("guest-fsfreeze-freeze", timeout=60), 0)
+            before = self.proxy.status()["freeze"]
+            upgrade(self.proxy)
+            after = self.proxy.status()["freeze"]
+            self.assertEqual((after["by"], after["since"], after["state"]), (before["by"], before["since"], "frozen"))
+            self.assertLessEqual(after["lease"], before["lease"])
+        self.proxy.wait_status("thawed", lambda status: status["freeze"]["state"] == "thawed")
+
+    def test_large_reply(self):
+        """A reply of megabytes is handed over in the middle, again and again."""
+        with self.proxy.client() as client:
+            handle = client.execute("guest-file-open", {"path": "/dev/zero", "mode": "r"})
+            client.send_command("guest-file-read", {"handle": handle, "count": 8 * 1024 * 1024}, id=1)
+            for _ in range(5):
+                upgrade(self.proxy)
+            reply = client.read_reply(120)
+            self.assertEqual(reply["return"]["count"], 8 * 1024 * 1024)
+            client.execute("guest-file-close", {"handle": handle})
+
+
+class Manager:
+    """What a service manager does for a daemon of Type=notify: reads what it is told, and keeps its descriptors."""
+
+    def __init__(self, directory):
+        self.path = str(directory / "notify.sock")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.stored = {}
+
+    def serve(self, until, deadline):
+        """Reads until a line came, or until the other side is heard of no more."""
+        while True:
+            self.socket.settimeout(deadline.left())
+            data, fds, _, _ = socket.recv_fds(self.socket, 4096, 16)
+            lines = dict(line.split("=", 1) for line in data.decode().splitlines())
+            name = lines.get("FDNAME")
+            if "FDSTORE" in lines:
+                self.stored.setdefault(name, []).extend(fds)
+            if "FDSTOREREMOVE" in lines:
+                for fd in self.stored.pop(name, []):
+                    os.close(fd)
+            if until(lines):
+                return
+
+    def start(self, command, log):
+        """Passes what it keeps, as sd_listen_fds(3) says: from 3 on, with the names in the environment."""
+        pairs = [(name, fd) for name, fds in self.stored.items() for fd in fds]
+        names = ":".join(name for name, _ in pairs)
+        script = 'export LISTEN_PID=$$; exec "$@"'
+        environment = {**os.environ, "NOTIFY_SOCKET": self.path}
+        if pairs:
+            environment |= {"LISTEN_FDS": str(len(pairs)), "LISTEN_FDNAMES": names}
+        keep = [os.dup(fd) for _, fd in pairs]
+        high = [os.dup2(fd, 500 + index) for index, fd in enumerate(keep)]
+
+        def arrange():
+            for index, fd in enumerate(high):
+                os.dup2(fd, 3 + index)
+
+        try:
+            return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", script, "sh", *command],
+                                    stdin=subprocess.DEVNULL, stderr=log, env=environment, preexec_fn=arrange,
+                                    pass_fds=range(3, 3 + len(high)))
+        finally:
+            for fd in keep + high:
+                os.close(fd)
+
+    def close(self):
+        self.socket.close()
+        for fds in self.stored.values():
+            for fd in fds:
+                os.close(fd)
+
+
+class Stored(unittest.TestCase):
+    def test_restart_of_the_service(self):
+        """The service is stopped with commands under way and started again; the manager keeps nothing after that."""
+        qemu = self.enterContext(Bare())
+        manager = Manager(qemu.directory)
+        self.addCleanup(manager.close)
+        path = str(qemu.directory / "proxy.sock")
+        command = [program(PROXYD), "--qmp", f"unix:{qemu.qmp_path}", "--listen", f"unix:{path}", "--fd-store"]
+        log = self.enterContext(open(qemu.directory / "qga-proxyd.log", "ab"))
+        slow = qemu.slow_command()
+        self.addCleanup(slow.give_up)
+
+        first = manager.start(command, log)
+        manager.serve(lambda lines: lines.get("READY") == "1", Deadline(30))
+        clients = [self.enterContext(Qmp.connect(path, f"client {number}").negotiate()) for number in range(20)]
+        clients[0].send_command(slow.name, slow.arguments, id=0)
+        slow.wait_reached()
+        for number, client in enumerate(clients[1:], 1):
+            client.send_command("query-name", id=number)
+        first.terminate()
+        manager.serve(lambda lines: lines.get("FDNAME") == "qga-proxyd-state", Deadline(30))
+        self.assertEqual(first.wait(30), 0)
+        self.assertTrue(Path(path).exists())
+
+        second = manager.start(command, log)
+        self.addCleanup(second.wait)
+        self.addCleanup(second.kill)
+        manager.serve(lambda lines: lines.get("READY") == "1", Deadline(30))
+        self.assertEqual(manager.stored, {})
+        slow.release()
+        self.assertEqual(clients[0].read_reply(60), {"return": {}, "id": 0})
+        for number, client in enumerate(clients[1:], 1):
+            self.assertEqual(client.read_reply(60), {"return": {"name": NAME}, "id": number})
+        # Whom it closes sees that, since nobody else has the connection.
+        second.terminate()
+        manager.close()
+        self.assertEqual(second.wait(30), 0)
