@@ -50,7 +50,7 @@ struct Core {
 extern const HandoverFds core_handover_fds;
 
 /* A client's command, made anew. */
-Pending *core_renew(gpointer core, const EnvelopeCommand *command, gpointer asker);
+Pending *core_renew(gpointer owner, const EnvelopeCommand *command, gpointer asker);
 
 /* As if @monitor had just become ready, which it is. */
 void core_monitor_is_ready(Core *core, Monitor *monitor);
