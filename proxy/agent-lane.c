@@ -19,6 +19,7 @@
 
 #include "agent-lane.h"
 
+#include "agent-queue.h"
 #include "link.h"
 
 #include "common/json-write.h"
@@ -36,11 +37,6 @@ typedef struct {
     gint64 deadline_us;
     guint limit_seconds;
 } Flight;
-
-typedef struct {
-    Pending *pending;
-    gint64 deadline_us; /* when it is refused if the agent has not synced by then */
-} Waiting;
 
 struct AgentLane {
     const AgentLaneOps *ops;
@@ -65,7 +61,7 @@ struct AgentLane {
     Sync sync;
     gboolean refuses_id; /* the agent is older than the id */
     Flight flight;
-    GQueue waiting; /* of Waiting */
+    AgentQueue waiting;
     AgentStats stats;
 };
 
@@ -145,7 +141,6 @@ static gboolean waits_for_sync(const AgentLane *lane)
 
 static void set_timer(AgentLane *lane)
 {
-    const Waiting *first = g_queue_peek_head(&lane->waiting);
     gint64 due = G_MAXINT64;
 
     if (lane->paused_us) {
@@ -158,8 +153,8 @@ static void set_timer(AgentLane *lane)
         due = lane->sync.deadline_us;
     if (lane->flight.pending)
         due = lane->flight.deadline_us;
-    if (first && waits_for_sync(lane))
-        due = MIN(due, first->deadline_us);
+    if (waits_for_sync(lane))
+        due = MIN(due, agent_queue_deadline(&lane->waiting));
     io_timer_set(lane->timer, due == G_MAXINT64 ? -1 : due);
 }
 
@@ -193,18 +188,6 @@ static gboolean land_silent(AgentLane *lane)
     return TRUE;
 }
 
-static void refuse_waiting(AgentLane *lane, const char *why)
-{
-    Waiting *waiting;
-
-    while ((waiting = g_queue_pop_head(&lane->waiting))) {
-        Pending *pending = waiting->pending;
-
-        g_free(waiting);
-        pending_fail(pending, "%s; %s was not sent", why, pending->name);
-    }
-}
-
 static gint64 sync_wait_ends(const AgentLane *lane)
 {
     return now(lane) + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC;
@@ -224,8 +207,7 @@ static void doubt(AgentLane *lane)
     stream_discard_output(&lane->stream);
     begin_sync(lane);
     /* Those that wait do so for this sync from now on. */
-    for (GList *at = lane->waiting.head; at; at = at->next)
-        ((Waiting *)at->data)->deadline_us = sync_wait_ends(lane);
+    agent_queue_set_deadlines(&lane->waiting, sync_wait_ends(lane));
 }
 
 static void lose_channel(AgentLane *lane, const char *why)
@@ -237,7 +219,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     lane->ops->lost(lane->owner);
     land_silent(lane);
     land_failed(lane, "The agent's channel was closed");
-    refuse_waiting(lane, "The agent's channel was closed");
+    agent_queue_refuse_all(&lane->waiting, "The agent's channel was closed");
     link_connect(lane->link);
     set_timer(lane);
     announce(lane);
@@ -292,20 +274,6 @@ static void take_off(AgentLane *lane, Pending *pending)
     write_text(lane, text);
 }
 
-static void drop_orphans(AgentLane *lane)
-{
-    for (GList *at = lane->waiting.head, *next; at; at = next) {
-        Waiting *waiting = at->data;
-
-        next = at->next;
-        if (!waiting->pending->orphan)
-            continue;
-        g_queue_delete_link(&lane->waiting, at);
-        pending_fail(waiting->pending, "The client has left");
-        g_free(waiting);
-    }
-}
-
 /* Behind a command under way there is one sync; an agent that does not know the delimited one is
  * asked in plain words at once. */
 static gboolean may_probe(const AgentLane *lane)
@@ -324,28 +292,25 @@ static gboolean may_take_off(const AgentLane *lane)
     AgentState state = agent_lane_state(lane);
 
     return (state == AGENT_READY || (state == AGENT_FROZEN && !lane->flight.pending)) &&
-           lane->waiting.length > 0 && !lane->asking;
+           agent_queue_length(&lane->waiting) > 0 && !lane->asking;
 }
 
 /* Sends what may be sent now: a sync that is due, or the next command. */
 static void pump(AgentLane *lane)
 {
-    drop_orphans(lane);
+    agent_queue_drop_orphans(&lane->waiting);
     if (may_probe(lane)) {
         g_autoptr(GString) text = g_string_new(NULL);
 
         append_probe(lane, text);
         write_text(lane, text);
     }
-    if (lane->must_ask && !lane->asked && lane->waiting.length > 0 && !lane->asking) {
+    if (lane->must_ask && !lane->asked && agent_queue_length(&lane->waiting) > 0 && !lane->asking) {
         lane->asking = TRUE;
         lane->ops->ask_port(lane->owner);
     }
-    if (may_take_off(lane)) {
-        g_autofree Waiting *waiting = g_queue_pop_head(&lane->waiting);
-
-        take_off(lane, waiting->pending);
-    }
+    if (may_take_off(lane))
+        take_off(lane, agent_queue_pop(&lane->waiting));
     set_timer(lane);
     announce(lane);
 }
@@ -374,7 +339,7 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
         return "QEMU's monitor is not connected, so that nobody knows who listens in the guest";
     if (agent_lane_state(lane) == AGENT_HUNG)
         return "The guest agent does not answer";
-    if (lane->waiting.length >= lane->bounds->commands_for_agent)
+    if (agent_queue_length(&lane->waiting) >= lane->bounds->commands_for_agent)
         return "Too many commands wait for the guest agent";
     return NULL;
 }
@@ -382,19 +347,13 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
 void agent_lane_submit(AgentLane *lane, Pending *pending)
 {
     const char *why = obstacle(lane, pending);
-    Waiting *waiting;
 
     if (why) {
         pending_fail(pending, "%s; %s was not sent", why, pending->name);
         return;
     }
 
-    waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){pending, sync_wait_ends(lane)};
-    if (is_urgent(pending))
-        g_queue_push_head(&lane->waiting, waiting);
-    else
-        g_queue_push_tail(&lane->waiting, waiting);
+    agent_queue_push(&lane->waiting, pending, is_urgent(pending), sync_wait_ends(lane));
     if (lane->blind && !lane->flight.pending)
         begin_sync(lane);
     pump(lane);
@@ -556,19 +515,6 @@ static void on_connected(gpointer owner, int fd)
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
-static void refuse_late(AgentLane *lane, gint64 now_us)
-{
-    const Waiting *first = g_queue_peek_head(&lane->waiting);
-
-    while (first && waits_for_sync(lane) && first->deadline_us <= now_us) {
-        g_autofree Waiting *late = g_queue_pop_head(&lane->waiting);
-
-        pending_fail(late->pending, "The guest agent does not answer; %s was not sent",
-                     late->pending->name);
-        first = g_queue_peek_head(&lane->waiting);
-    }
-}
-
 static void on_timer(gpointer owner, gint64 now_us)
 {
     AgentLane *lane = owner;
@@ -585,7 +531,8 @@ static void on_timer(gpointer owner, gint64 now_us)
      * input is in hand here. */
     if (lane->io && waits_for_sync(lane) && sync_due(&lane->sync, now_us))
         stream_discard_input(&lane->stream);
-    refuse_late(lane, now_us);
+    if (waits_for_sync(lane))
+        agent_queue_refuse_late(&lane->waiting, now_us, "The guest agent does not answer");
     pump(lane);
 }
 
@@ -642,7 +589,7 @@ void agent_lane_set_blind(AgentLane *lane, gboolean blind)
     lane->port = PORT_UNKNOWN;
     lane->must_ask = FALSE;
     lane->asking = FALSE;
-    refuse_waiting(lane, "QEMU's monitor was lost");
+    agent_queue_refuse_all(&lane->waiting, "QEMU's monitor was lost");
     pump(lane);
 }
 
@@ -651,7 +598,7 @@ void agent_lane_abandon(AgentLane *lane, const char *why)
     if (lane->io)
         doubt(lane);
     land_failed(lane, why);
-    refuse_waiting(lane, why);
+    agent_queue_refuse_all(&lane->waiting, why);
 }
 
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
@@ -671,8 +618,9 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
         lane->ops->lost(lane->owner);
         land_silent(lane);
         land_failed(lane, "The guest agent closed its port");
-        refuse_waiting(
-            lane, "The guest agent is not connected: nothing in the guest has opened its port");
+        agent_queue_refuse_all(
+            &lane->waiting,
+            "The guest agent is not connected: nothing in the guest has opened its port");
     } else if (lane->io && (before == PORT_CLOSED || lane->sync.state == SYNC_OFF)) {
         doubt(lane);
     }
@@ -683,8 +631,7 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
 static void lengthen_limits(AgentLane *lane, gint64 paused_us)
 {
     lane->flight.deadline_us += paused_us;
-    for (GList *at = lane->waiting.head; at; at = at->next)
-        ((Waiting *)at->data)->deadline_us += paused_us;
+    agent_queue_lengthen(&lane->waiting, paused_us);
 }
 
 void agent_lane_set_paused(AgentLane *lane, gboolean paused)
@@ -705,7 +652,7 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
     AgentLane *lane = g_new(AgentLane, 1);
 
     *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop), .bounds = bounds};
-    g_queue_init(&lane->waiting);
+    agent_queue_init(&lane->waiting);
     sync_init(&lane->sync);
     lane->timer = io_timer_new(loop, on_timer, lane);
     lane->link = link_new(loop, address, on_connected, lane, error);
@@ -722,7 +669,7 @@ void agent_lane_free(AgentLane *lane)
         stream_clear(&lane->stream);
     lane->io = NULL;
     land_failed(lane, "The proxy ended");
-    refuse_waiting(lane, "The proxy ended");
+    agent_queue_refuse_all(&lane->waiting, "The proxy ended");
     io_timer_free(lane->timer);
     link_free(lane->link);
     io_loop_unref(lane->loop);
@@ -737,8 +684,7 @@ void agent_lane_connect(AgentLane *lane)
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),
                         gpointer data)
 {
-    for (GList *at = lane->waiting.head; at; at = at->next)
-        func(((Waiting *)at->data)->pending, data);
+    agent_queue_foreach(&lane->waiting, func, data);
     if (lane->flight.pending)
         func(lane->flight.pending, data);
 }
@@ -752,6 +698,6 @@ AgentStats agent_lane_stats(const AgentLane *lane)
 {
     AgentStats stats = lane->stats;
 
-    stats.queued = lane->waiting.length;
+    stats.queued = agent_queue_length(&lane->waiting);
     return stats;
 }
