@@ -19,24 +19,15 @@
 
 #include "agent-lane.h"
 
+#include "agent-flight.h"
 #include "agent-queue.h"
 #include "link.h"
 
-#include "common/json-write.h"
 #include "common/limits.h"
-#include "common/message.h"
 #include "common/qmp-error.h"
 #include "common/sync.h"
 
 #include <string.h>
-
-typedef struct {
-    Pending *pending; /* (nullable): NULL while nothing is under way */
-    guint64 id;       /* sent with it */
-    gboolean with_id;
-    gint64 deadline_us;
-    guint limit_seconds;
-} Flight;
 
 struct AgentLane {
     const AgentLaneOps *ops;
@@ -60,7 +51,7 @@ struct AgentLane {
 
     Sync sync;
     gboolean refuses_id; /* the agent is older than the id */
-    Flight flight;
+    AgentFlight flight;
     AgentQueue waiting;
     AgentStats stats;
 };
@@ -75,19 +66,6 @@ static guint64 random_63(void)
     return ((guint64)g_random_int() << 31) ^ g_random_int();
 }
 
-static guint seconds_for(const Pending *pending)
-{
-    static const guint seconds[] = {
-        [GUEST_CLASS_QUICK] = LIMIT_SECONDS_QUICK,       [GUEST_CLASS_SLOW] = LIMIT_SECONDS_SLOW,
-        [GUEST_CLASS_FREEZE] = LIMIT_SECONDS_FREEZE,     [GUEST_CLASS_THAW] = LIMIT_SECONDS_THAW,
-        [GUEST_CLASS_SHUTDOWN] = LIMIT_SECONDS_SHUTDOWN,
-    };
-
-    if (pending->seconds > 0)
-        return pending->seconds;
-    return pending->guest ? seconds[pending->guest->time_class] : LIMIT_SECONDS_SLOW;
-}
-
 AgentState agent_lane_state(const AgentLane *lane)
 {
     if (!lane->io)
@@ -98,9 +76,9 @@ AgentState agent_lane_state(const AgentLane *lane)
         return AGENT_PAUSED;
     if (lane->port == PORT_CLOSED)
         return AGENT_CLOSED;
-    if (lane->frozen && (lane->flight.pending || lane->sync.state == SYNC_DONE))
+    if (lane->frozen && (lane->flight.question || lane->sync.state == SYNC_DONE))
         return AGENT_FROZEN;
-    if (lane->flight.pending)
+    if (lane->flight.question)
         return AGENT_BUSY;
     if (lane->sync.state == SYNC_DONE)
         return AGENT_READY;
@@ -136,7 +114,7 @@ static void announce(AgentLane *lane)
 
 static gboolean waits_for_sync(const AgentLane *lane)
 {
-    return lane->sync.state != SYNC_DONE && !lane->flight.pending;
+    return lane->sync.state != SYNC_DONE && !lane->flight.question;
 }
 
 static void set_timer(AgentLane *lane)
@@ -151,8 +129,8 @@ static void set_timer(AgentLane *lane)
     if (lane->io && lane->port != PORT_CLOSED && lane->sync.state == SYNC_WAITING &&
         queue_length(&lane->stream.queue) == 0)
         due = lane->sync.deadline_us;
-    if (lane->flight.pending)
-        due = lane->flight.deadline_us;
+    if (lane->flight.question)
+        due = agent_question_deadline(lane->flight.question);
     if (waits_for_sync(lane))
         due = MIN(due, agent_queue_deadline(&lane->waiting));
     io_timer_set(lane->timer, due == G_MAXINT64 ? -1 : due);
@@ -160,21 +138,18 @@ static void set_timer(AgentLane *lane)
 
 static void land(AgentLane *lane, const EnvelopeReply *reply, const GError *error)
 {
-    Pending *pending = g_steal_pointer(&lane->flight.pending);
-
     json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
-    if (pending)
-        pending_finish(pending, reply, error);
+    agent_flight_land(&lane->flight, reply, error);
 }
 
 static void land_failed(AgentLane *lane, const char *why)
 {
+    const Pending *command = agent_flight_command(&lane->flight);
     g_autoptr(GError) error = NULL;
 
-    if (!lane->flight.pending)
+    if (!command)
         return;
-    qmp_error_set(&error, "%s; %s was sent and its outcome is unknown", why,
-                  lane->flight.pending->name);
+    qmp_error_set(&error, "%s; %s was sent and its outcome is unknown", why, command->name);
     land(lane, NULL, error);
 }
 
@@ -182,7 +157,9 @@ static void land_failed(AgentLane *lane, const char *why)
  * already. Returns: whether there was one */
 static gboolean land_silent(AgentLane *lane)
 {
-    if (!lane->flight.pending || !pending_has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
+    const Pending *command = agent_flight_command(&lane->flight);
+
+    if (!command || !pending_has_flag(command, GUEST_FLAG_SILENT))
         return FALSE;
     land(lane, &envelope_empty_return, NULL);
     return TRUE;
@@ -246,28 +223,20 @@ static void append_probe(AgentLane *lane, GString *text)
     sync_probe(&lane->sync, now(lane), (gint64)random_63(), text);
 }
 
-static void take_off(AgentLane *lane, Pending *pending)
+static void take_off(AgentLane *lane, AgentQuestion *question)
 {
+    const Pending *command = agent_question_command(question);
     g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *id = NULL;
-    Flight *flight = &lane->flight;
 
-    flight->pending = pending;
-    pending->sent = TRUE;
-    flight->with_id = !lane->refuses_id;
-    flight->id = random_63();
-    flight->limit_seconds = seconds_for(pending);
-    flight->deadline_us = now(lane) + (gint64)flight->limit_seconds * G_USEC_PER_SEC;
+    agent_flight_begin(&lane->flight, question, random_63(), !lane->refuses_id, now(lane));
     lane->asked = FALSE;
     lane->stats.commands++;
-    if (pending_has_flag(pending, GUEST_FLAG_BULK))
+    if (pending_has_flag(command, GUEST_FLAG_BULK))
         json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
 
-    id = g_strdup_printf("%" G_GUINT64_FORMAT, flight->id);
-    message_command(text, pending->name, FALSE, pending_arguments(pending),
-                    flight->with_id ? (JsonSpan){id, strlen(id)} : JSON_SPAN_NONE);
+    agent_flight_write(&lane->flight, text);
     g_string_append_c(text, '\n');
-    if (pending_has_flag(pending, GUEST_FLAG_SILENT)) {
+    if (pending_has_flag(command, GUEST_FLAG_SILENT)) {
         begin_sync(lane);
         append_probe(lane, text);
     }
@@ -280,7 +249,7 @@ static gboolean may_probe(const AgentLane *lane)
 {
     if (!lane->io || lane->port == PORT_CLOSED || lane->paused_us)
         return FALSE;
-    if (lane->flight.pending && !(lane->sync.plain && lane->sync.probes == 1))
+    if (lane->flight.question && !(lane->sync.plain && lane->sync.probes == 1))
         return FALSE;
     /* One that was not read yet is not worth a second: a guest that sleeps would wake up to
      * thousands. */
@@ -291,7 +260,7 @@ static gboolean may_take_off(const AgentLane *lane)
 {
     AgentState state = agent_lane_state(lane);
 
-    return (state == AGENT_READY || (state == AGENT_FROZEN && !lane->flight.pending)) &&
+    return (state == AGENT_READY || (state == AGENT_FROZEN && !lane->flight.question)) &&
            agent_queue_length(&lane->waiting) > 0 && !lane->asking;
 }
 
@@ -353,70 +322,25 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
         return;
     }
 
-    agent_queue_push(&lane->waiting, pending, is_urgent(pending), sync_wait_ends(lane));
-    if (lane->blind && !lane->flight.pending)
+    if (agent_queue_push(&lane->waiting, pending, is_urgent(pending), sync_wait_ends(lane)))
+        lane->stats.coalesced++;
+    if (lane->blind && !lane->flight.question)
         begin_sync(lane);
     pump(lane);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
-/* Without ids, order alone tells: between a sync's answer and the next sync there is one command. A
- * silent one is followed by a sync at once; what comes between its failure and that answer is the
- * complaint about 0xFF, or about a sync that the agent does not know. */
-static gboolean answers_flight_by_order(const AgentLane *lane, const EnvelopeReply *reply)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (reply->id.text)
-        return FALSE;
-    if (lane->sync.state == SYNC_DONE)
-        return TRUE;
-    if (reply->kind != ENVELOPE_ERROR)
-        return FALSE;
-    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    return !strstr(error->message, "JSON parse error") && !strstr(error->message, "guest-sync");
-}
-
-static gboolean answers_flight(const AgentLane *lane, const EnvelopeReply *reply)
-{
-    guint64 id;
-
-    if (!lane->flight.pending || (reply->kind != ENVELOPE_RETURN && reply->kind != ENVELOPE_ERROR))
-        return FALSE;
-    if (!lane->flight.with_id)
-        return answers_flight_by_order(lane, reply);
-    return json_read_uint64(reply->id, &id) && id == lane->flight.id;
-}
-
-/* The guest's value is written anew: one line, ASCII, in the form QEMU prints. */
 static void deliver(AgentLane *lane, const EnvelopeReply *reply)
 {
-    g_autoptr(GString) text = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
-    EnvelopeReply rebuilt = *reply;
-    JsonWrite write;
+    EnvelopeReply rebuilt;
 
-    lane->flight.pending->answered = TRUE;
-    if (reply->kind == ENVELOPE_ERROR) {
-        error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    if (agent_flight_rebuild(&lane->flight, reply, text, &rebuilt, &error))
+        land(lane, &rebuilt, NULL);
+    else
         land(lane, NULL, error);
-        return;
-    }
-    text = g_string_sized_new(reply->value.len + 16);
-    json_write_init(&write, text);
-    json_write_value(&write, reply->value);
-    if (text->len > LIMIT_AGENT_BULK_REPLY_BYTES) { /* each non-ASCII byte takes three */
-        qmp_error_set(&error,
-                      "The guest agent's result has %" G_GSIZE_FORMAT
-                      " bytes, at most %u are passed on",
-                      text->len, LIMIT_AGENT_BULK_REPLY_BYTES);
-        land(lane, NULL, error);
-        return;
-    }
-    rebuilt.value = (JsonSpan){text->str, text->len};
-    rebuilt.id = JSON_SPAN_NONE;
-    land(lane, &rebuilt, NULL);
 }
 
 static void on_synced(AgentLane *lane)
@@ -429,30 +353,18 @@ static void on_synced(AgentLane *lane)
     lane->ops->synced(lane->owner);
 }
 
-/* An agent of 2011 knows no id. It says so once, and the command is sent again without: it was not
- * run. */
-static gboolean is_id_refused(const AgentLane *lane, const EnvelopeReply *reply)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (!lane->flight.pending || !lane->flight.with_id || reply->kind != ENVELOPE_ERROR ||
-        reply->id.text)
-        return FALSE;
-    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    return strstr(error->message, "'id' is unexpected") != NULL;
-}
-
 static void on_message(AgentLane *lane, JsonSpan message)
 {
     EnvelopeReply reply;
 
     if (!envelope_read_reply(message, &reply)) {
         lane->stats.dropped++;
-    } else if (answers_flight(lane, &reply)) {
+    } else if (agent_flight_is_answered(&lane->flight, &reply, lane->sync.state == SYNC_DONE)) {
         deliver(lane, &reply);
-    } else if (is_id_refused(lane, &reply)) {
+    } else if (agent_flight_is_id_refused(&lane->flight, &reply)) {
+        /* An agent of 2011 knows no id. It says so once, and the command is sent again without. */
         lane->refuses_id = TRUE;
-        take_off(lane, g_steal_pointer(&lane->flight.pending));
+        take_off(lane, g_steal_pointer(&lane->flight.question));
     } else if (sync_reply(&lane->sync, &reply)) {
         on_synced(lane);
     } else {
@@ -515,18 +427,27 @@ static void on_connected(gpointer owner, int fd)
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
+/* While the last of those who share a command has time left it is waited for; then what is under
+ * way is poison. */
+static void fail_late(AgentLane *lane, gint64 now_us)
+{
+    AgentQuestion *late = agent_flight_split_late(&lane->flight, now_us);
+
+    if (!late)
+        return;
+    lane->stats.timeouts += agent_question_length(late);
+    if (!lane->flight.question) {
+        json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
+        doubt(lane);
+    }
+    agent_flight_fail_late(&lane->flight, late);
+}
+
 static void on_timer(gpointer owner, gint64 now_us)
 {
     AgentLane *lane = owner;
 
-    if (lane->flight.pending && lane->flight.deadline_us <= now_us) {
-        g_autofree char *why = g_strdup_printf("The guest agent did not answer within %u s",
-                                               lane->flight.limit_seconds);
-
-        lane->stats.timeouts++;
-        doubt(lane);
-        land_failed(lane, why);
-    }
+    fail_late(lane, now_us);
     /* A probe was not answered: half a message may stand before all that comes. Nothing of the
      * input is in hand here. */
     if (lane->io && waits_for_sync(lane) && sync_due(&lane->sync, now_us))
@@ -556,7 +477,7 @@ void agent_lane_probe(AgentLane *lane)
     if (!lane->io || lane->port == PORT_CLOSED)
         return;
     begin_sync(lane);
-    if (lane->flight.pending) {
+    if (lane->flight.question) {
         text = g_string_new(NULL);
         append_probe(lane, text);
         write_text(lane, text);
@@ -630,7 +551,7 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
 /* Those that wait go on doing so: a snapshot pauses the machine for some ms. */
 static void lengthen_limits(AgentLane *lane, gint64 paused_us)
 {
-    lane->flight.deadline_us += paused_us;
+    agent_flight_lengthen(&lane->flight, paused_us);
     agent_queue_lengthen(&lane->waiting, paused_us);
 }
 
@@ -652,6 +573,7 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
     AgentLane *lane = g_new(AgentLane, 1);
 
     *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop), .bounds = bounds};
+    agent_flight_init(&lane->flight);
     agent_queue_init(&lane->waiting);
     sync_init(&lane->sync);
     lane->timer = io_timer_new(loop, on_timer, lane);
@@ -685,8 +607,7 @@ void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer
                         gpointer data)
 {
     agent_queue_foreach(&lane->waiting, func, data);
-    if (lane->flight.pending)
-        func(lane->flight.pending, data);
+    agent_flight_foreach(&lane->flight, func, data);
 }
 
 const char *agent_lane_state_name(const AgentLane *lane)

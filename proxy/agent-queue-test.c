@@ -47,10 +47,13 @@ static void assert_log(Fixture *fixture, const char *expected)
 
 static void assert_next(Fixture *fixture, const char *name)
 {
-    Pending *pending = agent_queue_pop(&fixture->queue);
+    AgentQuestion *question = agent_queue_pop(&fixture->queue);
+    Pending *pending;
 
-    g_assert_cmpstr(pending->name, ==, name);
-    pending_fail(pending, "popped");
+    g_assert_cmpstr(agent_question_command(question)->name, ==, name);
+    while ((pending = agent_question_take(question)))
+        pending_fail(pending, "popped");
+    agent_question_free(question);
 }
 
 /* First come, first served; what is urgent goes in front, the last of it first. */
@@ -58,7 +61,6 @@ static void test_order(Fixture *fixture, gconstpointer unused)
 {
     static const char *const order[] = {"guest-d", "guest-c", "guest-a", "guest-b"};
 
-    g_assert_null(agent_queue_pop(&fixture->queue));
     push(fixture, "guest-a", FALSE, 1);
     push(fixture, "guest-b", FALSE, 2);
     push(fixture, "guest-c", TRUE, 3);
@@ -116,6 +118,55 @@ static void test_refuse_all(Fixture *fixture, gconstpointer unused)
     g_assert_cmpuint(agent_queue_length(&fixture->queue), ==, 0);
 }
 
+/* Who asks what one that waits asks joins it, wherever it stands; it counts, it is refused with it,
+ * and it stays when the other leaves. What is urgent goes alone. */
+static void test_joins(Fixture *fixture, gconstpointer unused)
+{
+    Pending *first = push(fixture, "guest-info", FALSE, 10);
+    Pending *pending;
+
+    push(fixture, "guest-ping", FALSE, 20);
+    pending = pending_new_own("guest-info", "{}", on_done, fixture);
+    g_assert_true(agent_queue_push(&fixture->queue, pending, FALSE, 30));
+    pending = pending_new_own("guest-ping", NULL, on_done, fixture);
+    g_assert_false(agent_queue_push(&fixture->queue, pending, FALSE, 30));
+    pending = pending_new_own("guest-info", NULL, on_done, fixture);
+    g_assert_false(agent_queue_push(&fixture->queue, pending, TRUE, 5));
+    g_assert_cmpuint(agent_queue_length(&fixture->queue), ==, 5);
+
+    assert_next(fixture, "guest-info");
+    assert_log(fixture, "guest-info: popped\n");
+    pending_orphan(first);
+    agent_queue_drop_orphans(&fixture->queue);
+    assert_log(fixture, "guest-info: The client has left\n");
+    g_assert_cmpuint(agent_queue_length(&fixture->queue), ==, 3);
+    agent_queue_refuse_late(&fixture->queue, 10, "late");
+    assert_log(fixture, "guest-info: late; guest-info was not sent\n");
+    assert_next(fixture, "guest-ping");
+    assert_next(fixture, "guest-ping");
+    g_assert_cmpuint(agent_queue_length(&fixture->queue), ==, 0);
+}
+
+static void on_done_ask_again(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Fixture *fixture = pending->owner;
+
+    push(fixture, "guest-info", FALSE, 100);
+}
+
+/* Who is refused and asks again waits anew, and not with those that are being refused. */
+static void test_asks_again(Fixture *fixture, gconstpointer unused)
+{
+    Pending *pending = pending_new_own("guest-info", NULL, on_done_ask_again, fixture);
+
+    agent_queue_push(&fixture->queue, pending, FALSE, 10);
+    push(fixture, "guest-info", FALSE, 10);
+    agent_queue_refuse_late(&fixture->queue, 10, "late");
+    assert_log(fixture, "guest-info: late; guest-info was not sent\n");
+    g_assert_cmpuint(agent_queue_length(&fixture->queue), ==, 1);
+    g_assert_cmpint(agent_queue_deadline(&fixture->queue), ==, 100);
+}
+
 static void note(Pending *pending, gpointer names)
 {
     g_string_append(names, pending->name);
@@ -139,6 +190,8 @@ int main(int argc, char **argv)
     ADD("/agent-queue/deadlines", test_deadlines);
     ADD("/agent-queue/orphans", test_orphans);
     ADD("/agent-queue/refuse-all", test_refuse_all);
+    ADD("/agent-queue/joins", test_joins);
+    ADD("/agent-queue/asks-again", test_asks_again);
     ADD("/agent-queue/foreach", test_foreach);
     return g_test_run();
 }

@@ -3,18 +3,20 @@
 /*
  * agent-queue: the commands that wait for the guest agent.
  *
- * Owns their order, and until when each waits for the agent to be brought into step. Leaves to the
- * lane when the next one goes, and why those that cannot go are refused.
+ * Owns their order, which of them share one question, and until when each question waits for the
+ * agent to be brought into step. Leaves to the lane when the next one goes, and why those that
+ * cannot go are refused.
  */
 
 #pragma once
 
-#include "pending.h"
+#include "agent-question.h"
 
 G_BEGIN_DECLS
 
 typedef struct {
     GQueue waiting; /* of Waiting */
+    guint length;   /* commands in it, each asker's counted */
 } AgentQueue;
 
 void agent_queue_init(AgentQueue *queue);
@@ -22,17 +24,20 @@ void agent_queue_init(AgentQueue *queue);
 /**
  * agent_queue_push:
  * @pending: (transfer full)
- * @urgent: it goes before all others
- * @deadline_us: when it is refused if the agent has not synced by then
+ * @urgent: it goes before all others, alone
+ * @deadline_us: when it is refused if the agent has not synced by then; who joins others is refused
+ *   with them
+ *
+ * Returns: whether it has joined others that ask the same
  */
-void agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us);
+gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us);
 
-/* Returns: (transfer full) (nullable): the next command */
-Pending *agent_queue_pop(AgentQueue *queue);
+/* Returns: (transfer full): the next one; there must be one */
+AgentQuestion *agent_queue_pop(AgentQueue *queue);
 
 guint agent_queue_length(const AgentQueue *queue);
 
-/* Returns: the deadline of the next command; G_MAXINT64 where none waits */
+/* Returns: the deadline of the next question; G_MAXINT64 where none waits */
 gint64 agent_queue_deadline(const AgentQueue *queue);
 
 /* They wait for another sync from now on. */

@@ -30,6 +30,7 @@ static void write_agent(JsonWrite *write, const Status *status)
     write_count(write, "faults", status->agent.faults);
     write_count(write, "timeouts", status->agent.timeouts);
     write_count(write, "syncs", status->agent.syncs);
+    write_count(write, "coalesced", status->agent.coalesced);
     json_write_end_object(write);
 }
 
