@@ -157,6 +157,14 @@
 #define LIMIT_SECONDS_THAW     30
 #define LIMIT_SECONDS_SHUTDOWN 60
 
+/* Answers of the agent that are given again, where that was asked for, and what they may take
+ * together: of the 17 commands that are shared, each with few arguments if any, the greatest
+ * answers seen stay below 300 kB. Longest time that they may be given again, in seconds: a day.
+ * Enforced by proxy/agent-cache.c. */
+#define LIMIT_AGENT_CACHE_ANSWERS 64
+#define LIMIT_AGENT_CACHE_BYTES   (4u * 1024 * 1024)
+#define LIMIT_AGENT_CACHE_SECONDS 86400
+
 /* ---- Freezes (proxy/freeze.c) ---------------------------------------------------------------- */
 
 /* Seconds after which a freeze is thawed that nobody has thawed or renewed. A snapshot takes less

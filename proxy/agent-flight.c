@@ -44,6 +44,7 @@ void agent_flight_begin(AgentFlight *flight, AgentQuestion *question, guint64 id
     flight->question = question;
     flight->id = id;
     flight->with_id = with_id;
+    flight->begun_us = now_us;
 }
 
 const Pending *agent_flight_command(const AgentFlight *flight)

@@ -18,6 +18,7 @@ typedef struct {
     AgentQuestion *question; /* (nullable): NULL while nothing is under way */
     guint64 id;              /* sent with it */
     gboolean with_id;
+    gint64 begun_us;
     GQueue landing; /* of AgentQuestion: those whose askers are being told */
 } AgentFlight;
 

@@ -19,6 +19,7 @@
 
 #include "agent-lane.h"
 
+#include "agent-cache.h"
 #include "agent-flight.h"
 #include "agent-queue.h"
 #include "link.h"
@@ -53,6 +54,8 @@ struct AgentLane {
     gboolean refuses_id; /* the agent is older than the id */
     AgentFlight flight;
     AgentQueue waiting;
+    AgentCache cache;
+    gboolean may_keep; /* nothing has happened since the flight began that its answer leaves out */
     AgentStats stats;
 };
 
@@ -165,6 +168,13 @@ static gboolean land_silent(AgentLane *lane)
     return TRUE;
 }
 
+/* What the guest was asked before may be answered otherwise from now on. */
+static void forget(AgentLane *lane)
+{
+    agent_cache_forget(&lane->cache);
+    lane->may_keep = FALSE;
+}
+
 static gint64 sync_wait_ends(const AgentLane *lane)
 {
     return now(lane) + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC;
@@ -174,6 +184,7 @@ static void begin_sync(AgentLane *lane)
 {
     lane->asked = FALSE;
     lane->refuses_id = FALSE;
+    forget(lane);
     sync_start(&lane->sync, now(lane));
 }
 
@@ -192,6 +203,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     g_debug("agent's channel: %s", why);
     stream_clear(&lane->stream);
     lane->io = NULL;
+    forget(lane);
     sync_stop(&lane->sync);
     lane->ops->lost(lane->owner);
     land_silent(lane);
@@ -231,6 +243,9 @@ static void take_off(AgentLane *lane, AgentQuestion *question)
     agent_flight_begin(&lane->flight, question, random_63(), !lane->refuses_id, now(lane));
     lane->asked = FALSE;
     lane->stats.commands++;
+    if (!pending_has_flag(command, GUEST_FLAG_READ_ONLY))
+        forget(lane);
+    lane->may_keep = TRUE;
     if (pending_has_flag(command, GUEST_FLAG_BULK))
         json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
 
@@ -313,6 +328,24 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
     return NULL;
 }
 
+/* Our own commands ask what holds now; and of a port that tells nothing by itself nobody knows
+ * whether it was closed meanwhile. */
+static gboolean answer_from_cache(AgentLane *lane, Pending *pending)
+{
+    EnvelopeReply reply = {.kind = ENVELOPE_RETURN};
+    g_autoptr(GBytes) value = NULL;
+
+    if (!pending->asker || lane->must_ask)
+        return FALSE;
+    value = agent_cache_find(&lane->cache, pending, now(lane));
+    if (!value)
+        return FALSE;
+    lane->stats.cache_hits++;
+    reply.value.text = g_bytes_get_data(value, &reply.value.len);
+    pending_finish(pending, &reply, NULL);
+    return TRUE;
+}
+
 void agent_lane_submit(AgentLane *lane, Pending *pending)
 {
     const char *why = obstacle(lane, pending);
@@ -321,7 +354,8 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
         pending_fail(pending, "%s; %s was not sent", why, pending->name);
         return;
     }
-
+    if (answer_from_cache(lane, pending))
+        return;
     if (agent_queue_push(&lane->waiting, pending, is_urgent(pending), sync_wait_ends(lane)))
         lane->stats.coalesced++;
     if (lane->blind && !lane->flight.question)
@@ -337,10 +371,14 @@ static void deliver(AgentLane *lane, const EnvelopeReply *reply)
     g_autoptr(GError) error = NULL;
     EnvelopeReply rebuilt;
 
-    if (agent_flight_rebuild(&lane->flight, reply, text, &rebuilt, &error))
-        land(lane, &rebuilt, NULL);
-    else
+    if (!agent_flight_rebuild(&lane->flight, reply, text, &rebuilt, &error)) {
         land(lane, NULL, error);
+        return;
+    }
+    if (lane->may_keep)
+        agent_cache_keep(&lane->cache, agent_flight_command(&lane->flight), rebuilt.value,
+                         lane->flight.begun_us);
+    land(lane, &rebuilt, NULL);
 }
 
 static void on_synced(AgentLane *lane)
@@ -462,6 +500,7 @@ static void on_timer(gpointer owner, gint64 now_us)
 void agent_lane_guest_started(AgentLane *lane, const char *why)
 {
     lane->stopped = 0;
+    forget(lane);
     if (!lane->io)
         return;
     lane->ops->lost(lane->owner);
@@ -488,6 +527,7 @@ void agent_lane_probe(AgentLane *lane)
 void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 {
     lane->stopped = state;
+    forget(lane);
     land_silent(lane);
     pump(lane);
 }
@@ -495,6 +535,7 @@ void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 void agent_lane_set_frozen(AgentLane *lane, gboolean frozen)
 {
     lane->frozen = frozen;
+    forget(lane);
     announce(lane);
 }
 
@@ -503,6 +544,7 @@ void agent_lane_set_blind(AgentLane *lane, gboolean blind)
     if (blind == lane->blind)
         return;
     lane->blind = blind;
+    forget(lane);
     if (!blind) { /* the agent may have become another one meanwhile */
         agent_lane_probe(lane);
         return;
@@ -527,6 +569,8 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
     PortState before = lane->port;
 
     lane->port = port;
+    if (port != before)
+        forget(lane);
     if (port == PORT_OPEN && before == PORT_CLOSED)
         lane->stopped = 0;
     lane->must_ask = must_ask;
@@ -559,6 +603,7 @@ void agent_lane_set_paused(AgentLane *lane, gboolean paused)
 {
     if (paused == (lane->paused_us != 0))
         return;
+    forget(lane);
     if (!paused)
         lengthen_limits(lane, now(lane) - lane->paused_us);
     lane->paused_us = paused ? now(lane) : 0;
@@ -575,6 +620,7 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
     *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop), .bounds = bounds};
     agent_flight_init(&lane->flight);
     agent_queue_init(&lane->waiting);
+    agent_cache_init(&lane->cache);
     sync_init(&lane->sync);
     lane->timer = io_timer_new(loop, on_timer, lane);
     lane->link = link_new(loop, address, on_connected, lane, error);
@@ -592,6 +638,7 @@ void agent_lane_free(AgentLane *lane)
     lane->io = NULL;
     land_failed(lane, "The proxy ended");
     agent_queue_refuse_all(&lane->waiting, "The proxy ended");
+    agent_cache_clear(&lane->cache);
     io_timer_free(lane->timer);
     link_free(lane->link);
     io_loop_unref(lane->loop);
@@ -601,6 +648,11 @@ void agent_lane_free(AgentLane *lane)
 void agent_lane_connect(AgentLane *lane)
 {
     link_connect(lane->link);
+}
+
+gboolean agent_lane_allow_cache(AgentLane *lane, const char *text, GError **error)
+{
+    return agent_cache_allow(&lane->cache, text, error);
 }
 
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),

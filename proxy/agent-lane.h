@@ -98,6 +98,13 @@ void agent_lane_abandon(AgentLane *lane, const char *why);
 /* The virtual machine is paused: time limits rest, and further commands are refused. */
 void agent_lane_set_paused(AgentLane *lane, gboolean paused);
 
+/**
+ * agent_lane_allow_cache:
+ * @text: as for agent_cache_allow()
+ */
+gboolean agent_lane_allow_cache(AgentLane *lane, const char *text,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Calls @func for each command that waits or is under way. */
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),
                         gpointer data);

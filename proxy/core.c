@@ -604,6 +604,14 @@ gboolean core_set_state_directory(Core *core, const char *directory, const char 
     return TRUE;
 }
 
+gboolean core_set_agent_cache(Core *core, const char *text, GError **error)
+{
+    if (core->lane)
+        return agent_lane_allow_cache(core->lane, text, error);
+    qmp_error_set(error, "There is no guest agent's channel whose answers could be kept");
+    return FALSE;
+}
+
 void core_set_persist(Core *core, gboolean persist)
 {
     core->persist = persist;

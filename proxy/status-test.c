@@ -46,6 +46,7 @@ static void test_shape(void)
             .bounds = &bounds,
             .agent = {.commands = 1,
                       .coalesced = 7,
+                      .cache_hits = 8,
                       .dropped = 2,
                       .faults = 3,
                       .timeouts = 4,
@@ -58,7 +59,7 @@ static void test_shape(void)
         "\"stale-replies\": 0}, "
         "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 6, "
         "\"commands\": 1, \"dropped\": 2, \"faults\": 3, \"timeouts\": 4, "
-        "\"syncs\": 5, \"coalesced\": 7}, "
+        "\"syncs\": 5, \"coalesced\": 7, \"cache-hits\": 8}, "
         "\"clients\": 0, \"memory\": 0, \"refused-clients\": 0, \"descriptor-names\": 0, "
         "\"dropped-descriptors\": 0");
 }

@@ -28,6 +28,7 @@ typedef struct {
     char *state_directory;
     char *freeze_lease;
     char **limits;
+    char **cached;
     gboolean persist;
     gboolean version;
 } Options;
@@ -38,6 +39,7 @@ static void options_clear(Options *options)
     g_strfreev(options->listeners);
     g_strfreev(options->agent_listeners);
     g_strfreev(options->limits);
+    g_strfreev(options->cached);
     g_free(options->state_directory);
     g_free(options->freeze_lease);
     g_free(options->agent);
@@ -127,6 +129,8 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "Keep clients when QEMU goes, until it is there again", NULL},
         {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->limits,
          "Set a limit; may be given several times", "NAME=NUMBER"},
+        {"agent-cache", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->cached,
+         "How old an answer of a guest command may be that is given again", "COMMAND=SECONDS"},
         {"name", 0, 0, G_OPTION_ARG_STRING, &options->name,
          "Name of the virtual machine, for the log", "NAME"},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &options->log_level,
@@ -195,6 +199,11 @@ static QgaProxy *start(const Options *options, GError **error)
     for (char **limit = options->limits; limit && *limit; limit++)
         if (!qga_proxy_set_limit(proxy, *limit, error))
             return NULL;
+    for (char **cached = options->cached; cached && *cached; cached++)
+        if (!qga_proxy_set_agent_cache(proxy, *cached, error)) {
+            g_prefix_error(error, "--agent-cache: ");
+            return NULL;
+        }
     for (char **listener = options->listeners; listener && *listener; listener++)
         if (!qga_proxy_add_listener(proxy, *listener, error))
             return NULL;
