@@ -147,7 +147,8 @@
  * too. */
 #define LIMIT_SECONDS_UNSYNCED 5
 
-/* Time for one command, by its class in the schema, in seconds. Quick ones touch memory; slow ones
+/* Time for one command, by its class in the schema, in seconds, where its asker has not said
+ * otherwise. Enforced by proxy/agent-flight.c. Quick ones touch memory; slow ones
  * touch disks or wait for helpers; a freeze waits for the guest's writers and its hooks (killing it
  * at the host leaves the guest frozen, so it is long); thaw must be known to have failed soon, to
  * be tried again. */
@@ -182,7 +183,7 @@
  * seconds. */
 #define LIMIT_WAIT_SECONDS 86400
 
-/* Seconds that a client may set for its guest commands. */
+/* Longest time, in seconds, that anybody may give a guest command: a day. */
 #define LIMIT_SESSION_TIMEOUT 86400
 
 /* ---- Agent (agent/) -------------------------------------------------------------------------- */

@@ -9,42 +9,45 @@
 
 #include <string.h>
 
-void agent_flight_init(AgentFlight *flight)
+void agent_flight_init(AgentFlight *flight, const Bounds *bounds)
 {
-    *flight = (AgentFlight){.landing = G_QUEUE_INIT};
+    *flight = (AgentFlight){.bounds = bounds, .landing = G_QUEUE_INIT};
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-static guint seconds_for(const Pending *pending)
+static guint64 class_seconds(const Bounds *bounds, const Pending *pending)
 {
-    static const guint seconds[] = {
-        [GUEST_CLASS_QUICK] = LIMIT_SECONDS_QUICK,       [GUEST_CLASS_SLOW] = LIMIT_SECONDS_SLOW,
-        [GUEST_CLASS_FREEZE] = LIMIT_SECONDS_FREEZE,     [GUEST_CLASS_THAW] = LIMIT_SECONDS_THAW,
-        [GUEST_CLASS_SHUTDOWN] = LIMIT_SECONDS_SHUTDOWN,
+    const guint64 seconds[] = {
+        [GUEST_CLASS_QUICK] = bounds->quick_seconds,
+        [GUEST_CLASS_SLOW] = bounds->slow_seconds,
+        [GUEST_CLASS_FREEZE] = bounds->freeze_seconds,
+        [GUEST_CLASS_THAW] = bounds->thaw_seconds,
+        [GUEST_CLASS_SHUTDOWN] = bounds->shutdown_seconds,
     };
 
-    if (pending->seconds > 0)
-        return pending->seconds;
-    return pending->guest ? seconds[pending->guest->time_class] : LIMIT_SECONDS_SLOW;
+    return seconds[pending->guest ? pending->guest->time_class : GUEST_CLASS_SLOW];
 }
 
-static void start_clock(Pending *pending, gpointer now_us)
+static void start_clock(Pending *pending, gpointer data)
 {
+    const AgentFlight *flight = data;
+
     pending->sent = TRUE;
-    pending->seconds = seconds_for(pending);
-    pending->deadline_us = *(const gint64 *)now_us + (gint64)pending->seconds * G_USEC_PER_SEC;
+    if (pending->seconds == 0)
+        pending->seconds = (guint)class_seconds(flight->bounds, pending);
+    pending->deadline_us = flight->begun_us + (gint64)pending->seconds * G_USEC_PER_SEC;
 }
 
 void agent_flight_begin(AgentFlight *flight, AgentQuestion *question, guint64 id, gboolean with_id,
                         gint64 now_us)
 {
-    agent_question_close(question);
-    agent_question_foreach(question, start_clock, &now_us);
     flight->question = question;
     flight->id = id;
     flight->with_id = with_id;
     flight->begun_us = now_us;
+    agent_question_close(question);
+    agent_question_foreach(question, start_clock, flight);
 }
 
 const Pending *agent_flight_command(const AgentFlight *flight)

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "agent-question.h"
+#include "bounds.h"
 
 G_BEGIN_DECLS
 
@@ -19,10 +20,12 @@ typedef struct {
     guint64 id;              /* sent with it */
     gboolean with_id;
     gint64 begun_us;
-    GQueue landing; /* of AgentQuestion: those whose askers are being told */
+    const Bounds *bounds; /* not owned */
+    GQueue landing;       /* of AgentQuestion: those whose askers are being told */
 } AgentFlight;
 
-void agent_flight_init(AgentFlight *flight);
+/* @bounds: the time of each class of commands, for those who ask without a limit of their own */
+void agent_flight_init(AgentFlight *flight, const Bounds *bounds);
 
 /**
  * agent_flight_begin:

@@ -618,7 +618,7 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
     AgentLane *lane = g_new(AgentLane, 1);
 
     *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop), .bounds = bounds};
-    agent_flight_init(&lane->flight);
+    agent_flight_init(&lane->flight, bounds);
     agent_queue_init(&lane->waiting);
     agent_cache_init(&lane->cache);
     sync_init(&lane->sync);

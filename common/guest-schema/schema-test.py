@@ -104,8 +104,8 @@ class SchemaErrors(unittest.TestCase):
                     argument("x", {"type": ["int", "str"], "doc": "It."}))
 
     def test_too_many_arguments(self):
-        many = {f"a{i}": {"type": "int", "doc": "It."} for i in range(17)}
-        self.expect("more than 16 members",
+        many = {f"a{i}": {"type": "int", "doc": "It."} for i in range(33)}
+        self.expect("more than 32 members",
                     lambda root: root["commands"]["guest-set"].update({"arguments": many}))
 
     def test_type(self):

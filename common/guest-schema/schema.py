@@ -39,7 +39,7 @@ FLAGS = {  # flag: what it means
     "shared": "one answer may serve several who ask",
     "logged": "each call is told to the system's log, without its arguments",
 }
-MAX_FIELDS = 16  # GUEST_STRUCT_MAX_FIELDS
+MAX_FIELDS = 32  # GUEST_STRUCT_MAX_FIELDS
 NAME = re.compile(r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$")
 PREFIX = re.compile(r"^[a-z]+(-[a-z]+)*$")
 C_KEYWORDS = set(
