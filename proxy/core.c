@@ -209,7 +209,8 @@ static void ask_qemu(Core *core, Client *client, Pending *pending, const Envelop
 
 static void ask_agent(Core *core, Client *client, Pending *pending)
 {
-    pending->seconds = client_session(client)->timeout_seconds;
+    if (pending->seconds == 0)
+        pending->seconds = client_session(client)->timeout_seconds;
     if (core->lane)
         freeze_submit(&core->freeze, pending, client_peer(client));
     else

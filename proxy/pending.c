@@ -29,6 +29,7 @@ Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone
         .arguments = copy_span(command->arguments),
         .guest = guest_schema_know(command->name),
         .fd = -1,
+        .seconds = command->timeout,
         .done = done,
         .owner = owner,
         .asker = asker,
