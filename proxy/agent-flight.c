@@ -39,13 +39,19 @@ static void start_clock(Pending *pending, gpointer data)
     pending->deadline_us = flight->begun_us + (gint64)pending->seconds * G_USEC_PER_SEC;
 }
 
-void agent_flight_begin(AgentFlight *flight, AgentQuestion *question, guint64 id, gboolean with_id,
-                        gint64 now_us)
+guint64 agent_flight_random_63(void)
+{
+    return ((guint64)g_random_int() << 31) ^ g_random_int();
+}
+
+void agent_flight_begin(AgentFlight *flight, AgentQuestion *question, gboolean with_id,
+                        guint64 bytes_read, gint64 now_us)
 {
     flight->question = question;
-    flight->id = id;
+    flight->id = agent_flight_random_63();
     flight->with_id = with_id;
     flight->begun_us = now_us;
+    flight->begun_at = bytes_read;
     agent_question_close(question);
     agent_question_foreach(question, start_clock, flight);
 }
@@ -66,9 +72,10 @@ void agent_flight_write(const AgentFlight *flight, GString *text)
 
 /* ---- The answer ------------------------------------------------------------------------------ */
 
-/* Without ids, order alone tells: between a sync's answer and the next sync there is one command. A
- * silent one is followed by a sync at once; what comes between its failure and that answer is the
- * complaint about 0xFF, or about a sync that the agent does not know. */
+/* Without ids, order alone tells: what lay there when the command was sent is a second answer to
+ * the one before, and between a sync's answer and the next sync there is one command. A silent one
+ * is followed by a sync at once; what comes between its failure and that answer is the complaint
+ * about 0xFF, or about a sync that the agent does not know. */
 static gboolean is_answered_by_order(const EnvelopeReply *reply, gboolean synced)
 {
     g_autoptr(GError) error = NULL;
@@ -84,14 +91,14 @@ static gboolean is_answered_by_order(const EnvelopeReply *reply, gboolean synced
 }
 
 gboolean agent_flight_is_answered(const AgentFlight *flight, const EnvelopeReply *reply,
-                                  gboolean synced)
+                                  gboolean synced, guint64 bytes_taken)
 {
     guint64 id;
 
     if (!flight->question || (reply->kind != ENVELOPE_RETURN && reply->kind != ENVELOPE_ERROR))
         return FALSE;
     if (!flight->with_id)
-        return is_answered_by_order(reply, synced);
+        return bytes_taken > flight->begun_at && is_answered_by_order(reply, synced);
     return json_read_uint64(reply->id, &id) && id == flight->id;
 }
 

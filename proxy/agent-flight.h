@@ -20,6 +20,7 @@ typedef struct {
     guint64 id;              /* sent with it */
     gboolean with_id;
     gint64 begun_us;
+    guint64 begun_at; /* bytes of the guest's that were read before: no answer to it among them */
     const Bounds *bounds; /* not owned */
     GQueue landing;       /* of AgentQuestion: those whose askers are being told */
 } AgentFlight;
@@ -27,12 +28,16 @@ typedef struct {
 /* @bounds: the time of each class of commands, for those who ask without a limit of their own */
 void agent_flight_init(AgentFlight *flight, const Bounds *bounds);
 
+/* Returns: what a guest does not guess */
+guint64 agent_flight_random_63(void);
+
 /**
  * agent_flight_begin:
  * @question: (transfer full): whose time runs from now on
+ * @bytes_read: of the guest's, so far
  */
-void agent_flight_begin(AgentFlight *flight, AgentQuestion *question, guint64 id, gboolean with_id,
-                        gint64 now_us);
+void agent_flight_begin(AgentFlight *flight, AgentQuestion *question, gboolean with_id,
+                        guint64 bytes_read, gint64 now_us);
 
 /* Returns: (nullable): what is under way */
 const Pending *agent_flight_command(const AgentFlight *flight);
@@ -43,9 +48,10 @@ void agent_flight_write(const AgentFlight *flight, GString *text);
 /**
  * agent_flight_is_answered:
  * @synced: whether no sync is under way
+ * @bytes_taken: of the guest's, up to the end of @reply
  */
 gboolean agent_flight_is_answered(const AgentFlight *flight, const EnvelopeReply *reply,
-                                  gboolean synced);
+                                  gboolean synced, guint64 bytes_taken);
 
 /* Whether @reply says that the agent takes no id: then the command was not run. */
 gboolean agent_flight_is_id_refused(const AgentFlight *flight, const EnvelopeReply *reply);

@@ -64,11 +64,6 @@ static gint64 now(const AgentLane *lane)
     return io_loop_now(lane->loop);
 }
 
-static guint64 random_63(void)
-{
-    return ((guint64)g_random_int() << 31) ^ g_random_int();
-}
-
 AgentState agent_lane_state(const AgentLane *lane)
 {
     if (!lane->io)
@@ -232,7 +227,7 @@ static void write_text(AgentLane *lane, const GString *text)
 static void append_probe(AgentLane *lane, GString *text)
 {
     lane->stats.syncs++;
-    sync_probe(&lane->sync, now(lane), (gint64)random_63(), text);
+    sync_probe(&lane->sync, now(lane), (gint64)agent_flight_random_63(), text);
 }
 
 static void take_off(AgentLane *lane, AgentQuestion *question)
@@ -240,7 +235,8 @@ static void take_off(AgentLane *lane, AgentQuestion *question)
     const Pending *command = agent_question_command(question);
     g_autoptr(GString) text = g_string_new(NULL);
 
-    agent_flight_begin(&lane->flight, question, random_63(), !lane->refuses_id, now(lane));
+    agent_flight_begin(&lane->flight, question, !lane->refuses_id, stream_bytes_read(&lane->stream),
+                       now(lane));
     lane->asked = FALSE;
     lane->stats.commands++;
     if (!pending_has_flag(command, GUEST_FLAG_READ_ONLY))
@@ -397,7 +393,8 @@ static void on_message(AgentLane *lane, JsonSpan message)
 
     if (!envelope_read_reply(message, &reply)) {
         lane->stats.dropped++;
-    } else if (agent_flight_is_answered(&lane->flight, &reply, lane->sync.state == SYNC_DONE)) {
+    } else if (agent_flight_is_answered(&lane->flight, &reply, lane->sync.state == SYNC_DONE,
+                                        stream_bytes_taken(&lane->stream))) {
         deliver(lane, &reply);
     } else if (agent_flight_is_id_refused(&lane->flight, &reply)) {
         /* An agent of 2011 knows no id. It says so once, and the command is sent again without. */
