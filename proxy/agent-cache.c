@@ -91,6 +91,18 @@ GBytes *agent_cache_find(const AgentCache *cache, const Pending *pending, gint64
     return now_us - kept->asked_us < seconds * G_USEC_PER_SEC ? g_bytes_ref(kept->value) : NULL;
 }
 
+gboolean agent_cache_answer(const AgentCache *cache, Pending *pending, gint64 now_us)
+{
+    g_autoptr(GBytes) value = agent_cache_find(cache, pending, now_us);
+    EnvelopeReply reply = {.kind = ENVELOPE_RETURN};
+
+    if (!value)
+        return FALSE;
+    reply.value.text = g_bytes_get_data(value, &reply.value.len);
+    pending_finish(pending, &reply, NULL);
+    return TRUE;
+}
+
 static void drop(AgentCache *cache, GList *at)
 {
     Kept *kept = at->data;

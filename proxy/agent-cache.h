@@ -33,6 +33,9 @@ gboolean agent_cache_allow(AgentCache *cache, const char *text,
 /* Returns: (transfer full) (nullable): what was returned to who asked the same */
 GBytes *agent_cache_find(const AgentCache *cache, const Pending *pending, gint64 now_us);
 
+/* The same, as the answer to @pending. Returns: whether there was one */
+gboolean agent_cache_answer(const AgentCache *cache, Pending *pending, gint64 now_us);
+
 /**
  * agent_cache_keep:
  * @value: that @pending was answered with; kept if it may be, and there is room

@@ -83,18 +83,6 @@ AgentState agent_lane_state(const AgentLane *lane)
     return lane->sync.probes > LIMIT_SYNC_HOPE ? AGENT_HUNG : AGENT_SYNCING;
 }
 
-static const char *state_name(AgentState state)
-{
-    static const char *const names[] = {
-        [AGENT_OFFLINE] = "offline", [AGENT_GONE] = "gone",     [AGENT_ASLEEP] = "asleep",
-        [AGENT_PAUSED] = "paused",   [AGENT_CLOSED] = "closed", [AGENT_BUSY] = "busy",
-        [AGENT_FROZEN] = "frozen",   [AGENT_READY] = "ready",   [AGENT_HUNG] = "hung",
-        [AGENT_SYNCING] = "syncing",
-    };
-
-    return names[state];
-}
-
 /* To be called last: whoever is told may come with a command. */
 static void announce(AgentLane *lane)
 {
@@ -105,7 +93,7 @@ static void announce(AgentLane *lane)
     if (state == lane->told)
         return;
     lane->told = state;
-    lane->ops->changed(lane->owner, state_name(state));
+    lane->ops->changed(lane->owner, agent_state_name(state));
 }
 
 /* ---- Ends of a flight ------------------------------------------------------------------------ */
@@ -163,7 +151,8 @@ static gboolean land_silent(AgentLane *lane)
     return TRUE;
 }
 
-/* What the guest was asked before may be answered otherwise from now on. */
+/* What the guest was asked before may be answered otherwise from now on. Where a sync is to come
+ * before anything else is sent, as after a loss of any kind, that one sees to it. */
 static void forget(AgentLane *lane)
 {
     agent_cache_forget(&lane->cache);
@@ -198,7 +187,6 @@ static void lose_channel(AgentLane *lane, const char *why)
     g_debug("agent's channel: %s", why);
     stream_clear(&lane->stream);
     lane->io = NULL;
-    forget(lane);
     sync_stop(&lane->sync);
     lane->ops->lost(lane->owner);
     land_silent(lane);
@@ -328,17 +316,9 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
  * whether it was closed meanwhile. */
 static gboolean answer_from_cache(AgentLane *lane, Pending *pending)
 {
-    EnvelopeReply reply = {.kind = ENVELOPE_RETURN};
-    g_autoptr(GBytes) value = NULL;
-
-    if (!pending->asker || lane->must_ask)
-        return FALSE;
-    value = agent_cache_find(&lane->cache, pending, now(lane));
-    if (!value)
+    if (!pending->asker || lane->must_ask || !agent_cache_answer(&lane->cache, pending, now(lane)))
         return FALSE;
     lane->stats.cache_hits++;
-    reply.value.text = g_bytes_get_data(value, &reply.value.len);
-    pending_finish(pending, &reply, NULL);
     return TRUE;
 }
 
@@ -497,7 +477,6 @@ static void on_timer(gpointer owner, gint64 now_us)
 void agent_lane_guest_started(AgentLane *lane, const char *why)
 {
     lane->stopped = 0;
-    forget(lane);
     if (!lane->io)
         return;
     lane->ops->lost(lane->owner);
@@ -524,7 +503,6 @@ void agent_lane_probe(AgentLane *lane)
 void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 {
     lane->stopped = state;
-    forget(lane);
     land_silent(lane);
     pump(lane);
 }
@@ -541,7 +519,6 @@ void agent_lane_set_blind(AgentLane *lane, gboolean blind)
     if (blind == lane->blind)
         return;
     lane->blind = blind;
-    forget(lane);
     if (!blind) { /* the agent may have become another one meanwhile */
         agent_lane_probe(lane);
         return;
@@ -661,7 +638,7 @@ void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer
 
 const char *agent_lane_state_name(const AgentLane *lane)
 {
-    return state_name(agent_lane_state(lane));
+    return agent_state_name(agent_lane_state(lane));
 }
 
 AgentStats agent_lane_stats(const AgentLane *lane)

@@ -15,6 +15,7 @@
 
 #pragma once
 
+#include "agent-state.h"
 #include "bounds.h"
 #include "io.h"
 #include "pending.h"
@@ -26,20 +27,6 @@
 G_BEGIN_DECLS
 
 typedef struct AgentLane AgentLane;
-
-/* Of what holds at once, the first. */
-typedef enum {
-    AGENT_OFFLINE, /* the channel is not connected */
-    AGENT_GONE,    /* the guest has shut down */
-    AGENT_ASLEEP,  /* the guest was suspended */
-    AGENT_PAUSED,  /* the machine stands still */
-    AGENT_CLOSED,  /* nothing in the guest has opened the port */
-    AGENT_FROZEN,  /* the agent answers, and filesystems are frozen */
-    AGENT_BUSY,    /* a command is under way */
-    AGENT_READY,
-    AGENT_HUNG,    /* LIMIT_SYNC_HOPE syncs were not answered */
-    AGENT_SYNCING, /* no sync was answered yet */
-} AgentState;
 
 typedef struct {
     /* A sync was answered: whatever was known of the agent may no longer hold. */
