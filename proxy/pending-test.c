@@ -167,13 +167,14 @@ static void test_asks_the_same(void)
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         Ear ear = {0};
-        Pending *pending = pending_new_own(cases[i].name, cases[i].arguments, hear, &ear);
-        Pending *other = pending_new_own(cases[i].other_name, cases[i].other_arguments, hear, &ear);
+        Pending *first = pending_new_own(cases[i].name, cases[i].arguments, hear, &ear);
+        Pending *second =
+            pending_new_own(cases[i].other_name, cases[i].other_arguments, hear, &ear);
 
-        g_assert_cmpint(pending_asks_the_same(pending, other), ==, cases[i].same);
-        g_assert_cmpint(pending_asks_the_same(other, pending), ==, cases[i].same);
-        pending_fail(pending, "no");
-        pending_fail(other, "no");
+        g_assert_cmpint(pending_asks_the_same(first, second), ==, cases[i].same);
+        g_assert_cmpint(pending_asks_the_same(second, first), ==, cases[i].same);
+        pending_fail(first, "no");
+        pending_fail(second, "no");
         g_free(ear.heard);
     }
 }
