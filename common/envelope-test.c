@@ -30,7 +30,7 @@ static void test_command(void)
 {
     static const struct {
         const char *message;
-        EnvelopeOob oob;
+        EnvelopeExtras oob;
         const char *name;
         gboolean is_oob;
         const char *id;
@@ -75,7 +75,7 @@ static void test_command_faults(void)
 {
     static const struct {
         const char *message;
-        EnvelopeOob oob;
+        EnvelopeExtras oob;
         const char *desc;
         const char *id;
     } cases[] = {
@@ -131,6 +131,69 @@ static void test_command_faults(void)
         g_assert_cmpstr(error->message, ==, cases[i].desc);
         assert_span(command.id, cases[i].id);
     }
+}
+
+/* What a guest command says of its time, beside what any command has, and in which order faults are
+ * told: QEMU's own first, and to all that is no guest command it is a member like any other. */
+static void test_command_timeout(void)
+{
+#define TIMEOUT_FAULT "QMP input member 'qga-proxy-timeout' must be an integer from 1 to 86400"
+#define UNEXPECTED    "QMP input member 'qga-proxy-timeout' is unexpected"
+    static const struct {
+        const char *message;
+        guint timeout;
+        const char *desc; /* (nullable) */
+    } cases[] = {
+        {"{\"execute\":\"guest-a\",\"id\":1}", 0, NULL},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":1,\"id\":1}", 1, NULL},
+        {"{\"qga-proxy-timeout\":86400,\"id\":1,\"execute\":\"guest-a\"}", 86400, NULL},
+        {"{\"qga-\\u0070roxy-timeout\":5,\"id\":1,\"execute\":\"\\u0067uest-a\"}", 5, NULL},
+        {"{\"exec-oob\":\"guest-a\",\"qga-proxy-timeout\":7,\"id\":1}", 7, NULL},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":0,\"id\":1}", 0, TIMEOUT_FAULT},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":86401,\"id\":1}", 0, TIMEOUT_FAULT},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":-1,\"id\":1}", 0, TIMEOUT_FAULT},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":1.0,\"id\":1}", 0, TIMEOUT_FAULT},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":\"1\",\"id\":1}", 0, TIMEOUT_FAULT},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":null,\"id\":1}", 0, TIMEOUT_FAULT},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":99999999999999999999,\"id\":1}", 0,
+         TIMEOUT_FAULT},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":0,\"id\":1,\"arguments\":[]}", 0,
+         "QMP input member 'arguments' must be an object"},
+        {"{\"execute\":\"guest-a\",\"qga-proxy-timeout\":1,\"x\":1,\"id\":1}", 0,
+         "QMP input member 'x' is unexpected"},
+        {"{\"execute\":\"stop\",\"qga-proxy-timeout\":1,\"id\":1}", 0, UNEXPECTED},
+        {"{\"execute\":\"qga-proxy-status\",\"qga-proxy-timeout\":1,\"id\":1}", 0, UNEXPECTED},
+        {"{\"execute\":\"guest\",\"qga-proxy-timeout\":1,\"id\":1}", 0, UNEXPECTED},
+        {"{\"qga-proxy-timeout\":1,\"id\":1}", 0, UNEXPECTED},
+        {"{\"execute\":1,\"qga-proxy-timeout\":1,\"id\":1}", 0, UNEXPECTED},
+        {"{\"execute\":\"a\",\"qga-proxy-timeout\":1,\"x\":1,\"id\":1}", 0, UNEXPECTED},
+        {"{\"execute\":\"a\",\"x\":1,\"qga-proxy-timeout\":1,\"id\":1}", 0,
+         "QMP input member 'x' is unexpected"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(EnvelopeCommand) command = {0};
+        g_autoptr(GError) error = NULL;
+        gboolean ok = envelope_read_command(
+            span(cases[i].message), ENVELOPE_OOB_KNOWN | ENVELOPE_TIMEOUT_KNOWN, &command, &error);
+
+        g_test_message("%s", cases[i].message);
+        g_assert_cmpint(ok, ==, !cases[i].desc);
+        g_assert_cmpstr(error ? error->message : NULL, ==, cases[i].desc);
+        g_assert_cmpuint(command.timeout, ==, cases[i].timeout);
+        assert_span(command.id, "1");
+    }
+}
+
+/* An agent and QEMU do not know it, whatever the command. */
+static void test_command_timeout_unknown(void)
+{
+    g_auto(EnvelopeCommand) command = {0};
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(envelope_read_command(span("{\"execute\":\"guest-a\",\"qga-proxy-timeout\":1}"),
+                                         ENVELOPE_OOB_KNOWN, &command, &error));
+    g_assert_cmpstr(error->message, ==, UNEXPECTED);
 }
 
 /* exec-oob alone, where it is not known: either word is QEMU's, it depends on the order of a hash.
@@ -369,6 +432,8 @@ int main(int argc, char **argv)
     g_test_add_func("/envelope/command", test_command);
     g_test_add_func("/envelope/command-faults", test_command_faults);
     g_test_add_func("/envelope/command-oob-unknown", test_command_oob_unknown);
+    g_test_add_func("/envelope/command-timeout", test_command_timeout);
+    g_test_add_func("/envelope/command-timeout-unknown", test_command_timeout_unknown);
     g_test_add_func("/envelope/command-long-member", test_command_long_member);
     g_test_add_func("/envelope/command-member-at-limit", test_command_member_at_limit);
     g_test_add_func("/envelope/reply", test_reply);

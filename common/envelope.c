@@ -11,26 +11,31 @@
 
 typedef struct {
     JsonSpan execute, exec_oob, arguments, id;
+    JsonSpan timeout, timeout_key;
     JsonSpan stranger; /* the key of the first member that does not belong */
 } Members;
 
-static Members sort_members(JsonSpan message, EnvelopeOob oob)
+static Members sort_members(JsonSpan message, EnvelopeExtras extras)
 {
     Members members = {0};
     JsonWalk walk = json_read_walk(message);
     JsonSpan key, value;
 
     while (json_read_member(&walk, &key, &value)) {
-        if (json_read_is(key, "execute"))
+        if (json_read_is(key, "execute")) {
             members.execute = value;
-        else if (json_read_is(key, "exec-oob") && oob == ENVELOPE_OOB_KNOWN)
+        } else if (json_read_is(key, "exec-oob") && (extras & ENVELOPE_OOB_KNOWN)) {
             members.exec_oob = value;
-        else if (json_read_is(key, "arguments"))
+        } else if (json_read_is(key, "arguments")) {
             members.arguments = value;
-        else if (json_read_is(key, "id"))
+        } else if (json_read_is(key, "id")) {
             members.id = value;
-        else if (!members.stranger.text)
+        } else if (json_read_is(key, "qga-proxy-timeout") && (extras & ENVELOPE_TIMEOUT_KNOWN)) {
+            members.timeout_key = key;
+            members.timeout = value;
+        } else if (!members.stranger.text) {
             members.stranger = key;
+        }
     }
     return members;
 }
@@ -44,7 +49,41 @@ char *envelope_quotable(JsonSpan string)
     return text;
 }
 
-gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeCommand *ret,
+static gboolean names_guest_command(JsonSpan name)
+{
+    g_autofree char *text = NULL;
+
+    if (json_read_kind(name) != JSON_KIND_STRING)
+        return FALSE;
+    text = envelope_quotable(name);
+    return g_str_has_prefix(text, "guest-");
+}
+
+/* To any other command it is what any other member is: a stranger, if it is the first. */
+static void disown_timeout(Members *members, JsonSpan name)
+{
+    if (!members->timeout.text || names_guest_command(name))
+        return;
+    if (!members->stranger.text || members->timeout_key.text < members->stranger.text)
+        members->stranger = members->timeout_key;
+}
+
+static gboolean read_timeout(JsonSpan value, guint *ret_seconds, GError **error)
+{
+    gint64 seconds;
+
+    if (!value.text)
+        return TRUE;
+    if (!json_read_int64(value, &seconds) || seconds < 1 || seconds > LIMIT_SESSION_TIMEOUT) {
+        qmp_error_set(error, "QMP input member 'qga-proxy-timeout' must be an integer from 1 to %u",
+                      LIMIT_SESSION_TIMEOUT);
+        return FALSE;
+    }
+    *ret_seconds = (guint)seconds;
+    return TRUE;
+}
+
+gboolean envelope_read_command(JsonSpan message, EnvelopeExtras extras, EnvelopeCommand *ret,
                                GError **error)
 {
     Members members;
@@ -56,7 +95,9 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
         qmp_error_set(error, "QMP input must be a JSON object");
         return FALSE;
     }
-    members = sort_members(message, oob);
+    members = sort_members(message, extras);
+    name = members.exec_oob.text ? members.exec_oob : members.execute;
+    disown_timeout(&members, name);
     ret->id = members.id;
     ret->oob = members.exec_oob.text != NULL;
 
@@ -70,7 +111,6 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
         qmp_error_set(error, "QMP input member 'execute' clashes with 'exec-oob'");
         return FALSE;
     }
-    name = members.exec_oob.text ? members.exec_oob : members.execute;
     member = members.exec_oob.text ? "exec-oob" : "execute";
     if (json_read_kind(name) == JSON_KIND_NONE) {
         qmp_error_set(error, "QMP input lacks member 'execute'");
@@ -84,6 +124,8 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeComman
         qmp_error_set(error, "QMP input member 'arguments' must be an object");
         return FALSE;
     }
+    if (!read_timeout(members.timeout, &ret->timeout, error))
+        return FALSE;
 
     ret->name = envelope_quotable(name);
     ret->arguments = members.arguments;

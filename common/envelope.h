@@ -24,14 +24,17 @@ typedef enum {
 typedef struct {
     char *name;         /* (owned): the command, escapes resolved */
     gboolean oob;       /* asked for by exec-oob */
+    guint timeout;      /* seconds, of a guest command; 0 where it says nothing of that */
     JsonSpan id;        /* of any kind; absent where there is none */
     JsonSpan arguments; /* an object, or absent */
 } EnvelopeCommand;
 
+/* Members that a command may have beside execute, arguments and id. */
 typedef enum {
-    ENVELOPE_OOB_UNKNOWN, /* exec-oob is not a member (the agent, or not negotiated) */
-    ENVELOPE_OOB_KNOWN,
-} EnvelopeOob;
+    ENVELOPE_OOB_UNKNOWN = 0, /* none: exec-oob is not one (the agent, or not negotiated) */
+    ENVELOPE_OOB_KNOWN = 1 << 0,
+    ENVELOPE_TIMEOUT_KNOWN = 1 << 1, /* qga-proxy-timeout, of what is called guest-* */
+} EnvelopeExtras;
 
 /**
  * envelope_read_command:
@@ -40,7 +43,7 @@ typedef enum {
  * since an error carries it too
  * @error: GenericError in QEMU's words
  */
-gboolean envelope_read_command(JsonSpan message, EnvelopeOob oob, EnvelopeCommand *ret,
+gboolean envelope_read_command(JsonSpan message, EnvelopeExtras extras, EnvelopeCommand *ret,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void envelope_command_clear(EnvelopeCommand *command);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EnvelopeCommand, envelope_command_clear)

@@ -147,7 +147,8 @@
  * too. */
 #define LIMIT_SECONDS_UNSYNCED 5
 
-/* Time for one command, by its class in the schema, in seconds. Quick ones touch memory; slow ones
+/* Time for one command, by its class in the schema, in seconds, where its asker has not said
+ * otherwise. Enforced by proxy/agent-flight.c. Quick ones touch memory; slow ones
  * touch disks or wait for helpers; a freeze waits for the guest's writers and its hooks (killing it
  * at the host leaves the guest frozen, so it is long); thaw must be known to have failed soon, to
  * be tried again. */
@@ -156,6 +157,14 @@
 #define LIMIT_SECONDS_FREEZE   600
 #define LIMIT_SECONDS_THAW     30
 #define LIMIT_SECONDS_SHUTDOWN 60
+
+/* Answers of the agent that are given again, where that was asked for, and what they may take
+ * together: of the 17 commands that are shared, each with few arguments if any, the greatest
+ * answers seen stay below 300 kB. Longest time that they may be given again, in seconds: a day.
+ * Enforced by proxy/agent-cache.c. */
+#define LIMIT_AGENT_CACHE_ANSWERS 64
+#define LIMIT_AGENT_CACHE_BYTES   (4u * 1024 * 1024)
+#define LIMIT_AGENT_CACHE_SECONDS 86400
 
 /* ---- Freezes (proxy/freeze.c) ---------------------------------------------------------------- */
 
@@ -174,7 +183,7 @@
  * seconds. */
 #define LIMIT_WAIT_SECONDS 86400
 
-/* Seconds that a client may set for its guest commands. */
+/* Longest time, in seconds, that anybody may give a guest command: a day. */
 #define LIMIT_SESSION_TIMEOUT 86400
 
 /* ---- Agent (agent/) -------------------------------------------------------------------------- */

@@ -159,6 +159,25 @@ static void test_no_id_late(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "guest-info \"mine\"\n");
 }
 
+/* A second reply that came with the first is no answer to the command that was sent in between. */
+static void test_no_id_twice(LaneFixture *fixture, gconstpointer unused)
+{
+    guint64 dropped;
+
+    lane_submit(fixture, "guest-ping");
+    lane_submit(fixture, "guest-info");
+    g_free(lane_take(fixture, "guest-ping"));
+    peer_send(&fixture->agent, NO_ID);
+    assert_sent(fixture, "guest-ping");
+    dropped = agent_lane_stats(fixture->lane).dropped;
+    peer_send(&fixture->agent, "{\"return\": 1}\n{\"return\": 2}\n");
+    lane_assert_log(fixture, "guest-ping 1\n");
+    assert_sent(fixture, "guest-info");
+    g_assert_cmpuint(agent_lane_stats(fixture->lane).dropped, ==, dropped + 1);
+    peer_send(&fixture->agent, "{\"return\": 3}\n");
+    lane_assert_log(fixture, "guest-info 3\n");
+}
+
 /* A guest that refuses the id for ever, or refuses what has none, does not keep the lane busy. */
 static void test_refuses_for_ever(LaneFixture *fixture, gconstpointer unused)
 {
@@ -167,6 +186,9 @@ static void test_refuses_for_ever(LaneFixture *fixture, gconstpointer unused)
     lane_submit(fixture, "guest-ping");
     id = lane_take(fixture, "guest-ping");
     peer_send(&fixture->agent, NO_ID NO_ID NO_ID);
+    assert_sent(fixture, "guest-ping");
+    lane_assert_log(fixture, ""); /* the others were said before it was sent again */
+    peer_send(&fixture->agent, NO_ID NO_ID);
     lane_assert_log(fixture, "guest-ping: QMP input object member 'id' is unexpected\n");
 }
 
@@ -273,6 +295,7 @@ int main(int argc, char **argv)
     ADD("/agent-lane-old/silent-time-limit", lane_set_up_ready, test_silent_time_limit);
     ADD("/agent-lane-old/no-id", lane_set_up_ready, test_no_id);
     ADD("/agent-lane-old/no-id-late", lane_set_up_ready, test_no_id_late);
+    ADD("/agent-lane-old/no-id-twice", lane_set_up_ready, test_no_id_twice);
     ADD("/agent-lane-old/refuses-for-ever", lane_set_up_ready, test_refuses_for_ever);
     ADD_TABLE("/agent-lane-old/no-id-silent", test_no_id_silent);
     ADD("/agent-lane-old/no-delimited", lane_set_up, test_no_delimited);

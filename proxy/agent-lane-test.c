@@ -98,11 +98,11 @@ static void test_one_in_flight(LaneFixture *fixture, gconstpointer unused)
 static void test_queue_full(LaneFixture *fixture, gconstpointer unused)
 {
     for (guint i = 0; i < 1 + LIMIT_AGENT_QUEUED; i++)
-        lane_submit(fixture, "guest-info");
+        lane_submit(fixture, i % 2 ? "guest-info" : "guest-ping"); /* the former share one */
     lane_assert_log(fixture, "");
-    lane_submit(fixture, "guest-ping");
-    lane_assert_log(fixture, "guest-ping: Too many commands wait for the guest agent; "
-                             "guest-ping was not sent\n");
+    lane_submit(fixture, "guest-info");
+    lane_assert_log(fixture, "guest-info: Too many commands wait for the guest agent; "
+                             "guest-info was not sent\n");
 }
 
 static void test_orphans(LaneFixture *fixture, gconstpointer unused)
@@ -157,6 +157,42 @@ static void test_time_limits(LaneFixture *fixture, gconstpointer unused)
         fake_agent_return(&fixture->agent, id, "\"later\"");
         lane_take_and_answer(fixture, "guest-info", "\"mine\"");
         lane_assert_log(fixture, "synced\nguest-info \"mine\"\n");
+    }
+}
+
+/* Whoever runs the proxy says how long each class may take, but not for those who say it
+ * themselves.
+ */
+static void test_set_limits(LaneFixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        const char *name, *limit;
+        guint seconds;
+    } cases[] = {
+        {"guest-ping", "quick-seconds=1", 1},
+        {"guest-file-open", "slow-seconds=2", 2},
+        {"guest-no-such-thing", "slow-seconds=3", 3},
+        {"guest-fsfreeze-thaw", "thaw-seconds=4", 4},
+        {"guest-fsfreeze-freeze", "freeze-seconds=5", 5},
+        {"guest-suspend-ram", "shutdown-seconds=6", 6},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *expected =
+            g_strdup_printf("%s: The guest agent did not answer within %u s; %s " OUTCOME,
+                            cases[i].name, cases[i].seconds, cases[i].name);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(bounds_parse(&fixture->bounds, cases[i].limit, &error));
+        lane_submit(fixture, cases[i].name);
+        world_pass_ms(&fixture->world, cases[i].seconds * 1000 - 20);
+        lane_assert_log(fixture, "");
+        world_pass_ms(&fixture->world, 40);
+        lane_assert_log(fixture, expected);
+        g_free(peer_take(&fixture->agent));
+        world_pass_ms(&fixture->world, LIMIT_SYNC_FIRST_MS);
+        fake_agent_sync(&fixture->agent, &fixture->world);
+        lane_assert_log(fixture, "synced\n");
     }
 }
 
@@ -417,6 +453,7 @@ int main(int argc, char **argv)
     ADD("/agent-lane/queue-full", lane_set_up_ready, test_queue_full);
     ADD("/agent-lane/orphans", lane_set_up_ready, test_orphans);
     ADD("/agent-lane/time-limits", lane_set_up_ready, test_time_limits);
+    ADD("/agent-lane/set-limits", lane_set_up_ready, test_set_limits);
     ADD("/agent-lane/unread-probe", lane_set_up_ready, test_unread_probe);
     ADD("/agent-lane/waits-behind-silent", lane_set_up_ready, test_waits_behind_silent);
     ADD("/agent-lane/goes-on-behind-silent", lane_set_up_ready, test_goes_on_behind_silent);

@@ -19,28 +19,16 @@
 
 #include "agent-lane.h"
 
+#include "agent-cache.h"
+#include "agent-flight.h"
+#include "agent-queue.h"
 #include "link.h"
 
-#include "common/json-write.h"
 #include "common/limits.h"
-#include "common/message.h"
 #include "common/qmp-error.h"
 #include "common/sync.h"
 
 #include <string.h>
-
-typedef struct {
-    Pending *pending; /* (nullable): NULL while nothing is under way */
-    guint64 id;       /* sent with it */
-    gboolean with_id;
-    gint64 deadline_us;
-    guint limit_seconds;
-} Flight;
-
-typedef struct {
-    Pending *pending;
-    gint64 deadline_us; /* when it is refused if the agent has not synced by then */
-} Waiting;
 
 struct AgentLane {
     const AgentLaneOps *ops;
@@ -64,32 +52,16 @@ struct AgentLane {
 
     Sync sync;
     gboolean refuses_id; /* the agent is older than the id */
-    Flight flight;
-    GQueue waiting; /* of Waiting */
+    AgentFlight flight;
+    AgentQueue waiting;
+    AgentCache cache;
+    gboolean may_keep; /* nothing has happened since the flight began that its answer leaves out */
     AgentStats stats;
 };
 
 static gint64 now(const AgentLane *lane)
 {
     return io_loop_now(lane->loop);
-}
-
-static guint64 random_63(void)
-{
-    return ((guint64)g_random_int() << 31) ^ g_random_int();
-}
-
-static guint seconds_for(const Pending *pending)
-{
-    static const guint seconds[] = {
-        [GUEST_CLASS_QUICK] = LIMIT_SECONDS_QUICK,       [GUEST_CLASS_SLOW] = LIMIT_SECONDS_SLOW,
-        [GUEST_CLASS_FREEZE] = LIMIT_SECONDS_FREEZE,     [GUEST_CLASS_THAW] = LIMIT_SECONDS_THAW,
-        [GUEST_CLASS_SHUTDOWN] = LIMIT_SECONDS_SHUTDOWN,
-    };
-
-    if (pending->seconds > 0)
-        return pending->seconds;
-    return pending->guest ? seconds[pending->guest->time_class] : LIMIT_SECONDS_SLOW;
 }
 
 AgentState agent_lane_state(const AgentLane *lane)
@@ -102,25 +74,13 @@ AgentState agent_lane_state(const AgentLane *lane)
         return AGENT_PAUSED;
     if (lane->port == PORT_CLOSED)
         return AGENT_CLOSED;
-    if (lane->frozen && (lane->flight.pending || lane->sync.state == SYNC_DONE))
+    if (lane->frozen && (lane->flight.question || lane->sync.state == SYNC_DONE))
         return AGENT_FROZEN;
-    if (lane->flight.pending)
+    if (lane->flight.question)
         return AGENT_BUSY;
     if (lane->sync.state == SYNC_DONE)
         return AGENT_READY;
     return lane->sync.probes > LIMIT_SYNC_HOPE ? AGENT_HUNG : AGENT_SYNCING;
-}
-
-static const char *state_name(AgentState state)
-{
-    static const char *const names[] = {
-        [AGENT_OFFLINE] = "offline", [AGENT_GONE] = "gone",     [AGENT_ASLEEP] = "asleep",
-        [AGENT_PAUSED] = "paused",   [AGENT_CLOSED] = "closed", [AGENT_BUSY] = "busy",
-        [AGENT_FROZEN] = "frozen",   [AGENT_READY] = "ready",   [AGENT_HUNG] = "hung",
-        [AGENT_SYNCING] = "syncing",
-    };
-
-    return names[state];
 }
 
 /* To be called last: whoever is told may come with a command. */
@@ -133,19 +93,18 @@ static void announce(AgentLane *lane)
     if (state == lane->told)
         return;
     lane->told = state;
-    lane->ops->changed(lane->owner, state_name(state));
+    lane->ops->changed(lane->owner, agent_state_name(state));
 }
 
 /* ---- Ends of a flight ------------------------------------------------------------------------ */
 
 static gboolean waits_for_sync(const AgentLane *lane)
 {
-    return lane->sync.state != SYNC_DONE && !lane->flight.pending;
+    return lane->sync.state != SYNC_DONE && !lane->flight.question;
 }
 
 static void set_timer(AgentLane *lane)
 {
-    const Waiting *first = g_queue_peek_head(&lane->waiting);
     gint64 due = G_MAXINT64;
 
     if (lane->paused_us) {
@@ -156,30 +115,27 @@ static void set_timer(AgentLane *lane)
     if (lane->io && lane->port != PORT_CLOSED && lane->sync.state == SYNC_WAITING &&
         queue_length(&lane->stream.queue) == 0)
         due = lane->sync.deadline_us;
-    if (lane->flight.pending)
-        due = lane->flight.deadline_us;
-    if (first && waits_for_sync(lane))
-        due = MIN(due, first->deadline_us);
+    if (lane->flight.question)
+        due = agent_question_deadline(lane->flight.question);
+    if (waits_for_sync(lane))
+        due = MIN(due, agent_queue_deadline(&lane->waiting));
     io_timer_set(lane->timer, due == G_MAXINT64 ? -1 : due);
 }
 
 static void land(AgentLane *lane, const EnvelopeReply *reply, const GError *error)
 {
-    Pending *pending = g_steal_pointer(&lane->flight.pending);
-
     json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
-    if (pending)
-        pending_finish(pending, reply, error);
+    agent_flight_land(&lane->flight, reply, error);
 }
 
 static void land_failed(AgentLane *lane, const char *why)
 {
+    const Pending *command = agent_flight_command(&lane->flight);
     g_autoptr(GError) error = NULL;
 
-    if (!lane->flight.pending)
+    if (!command)
         return;
-    qmp_error_set(&error, "%s; %s was sent and its outcome is unknown", why,
-                  lane->flight.pending->name);
+    qmp_error_set(&error, "%s; %s was sent and its outcome is unknown", why, command->name);
     land(lane, NULL, error);
 }
 
@@ -187,22 +143,20 @@ static void land_failed(AgentLane *lane, const char *why)
  * already. Returns: whether there was one */
 static gboolean land_silent(AgentLane *lane)
 {
-    if (!lane->flight.pending || !pending_has_flag(lane->flight.pending, GUEST_FLAG_SILENT))
+    const Pending *command = agent_flight_command(&lane->flight);
+
+    if (!command || !pending_has_flag(command, GUEST_FLAG_SILENT))
         return FALSE;
     land(lane, &envelope_empty_return, NULL);
     return TRUE;
 }
 
-static void refuse_waiting(AgentLane *lane, const char *why)
+/* What the guest was asked before may be answered otherwise from now on. Where a sync is to come
+ * before anything else is sent, as after a loss of any kind, that one sees to it. */
+static void forget(AgentLane *lane)
 {
-    Waiting *waiting;
-
-    while ((waiting = g_queue_pop_head(&lane->waiting))) {
-        Pending *pending = waiting->pending;
-
-        g_free(waiting);
-        pending_fail(pending, "%s; %s was not sent", why, pending->name);
-    }
+    agent_cache_forget(&lane->cache);
+    lane->may_keep = FALSE;
 }
 
 static gint64 sync_wait_ends(const AgentLane *lane)
@@ -214,6 +168,7 @@ static void begin_sync(AgentLane *lane)
 {
     lane->asked = FALSE;
     lane->refuses_id = FALSE;
+    forget(lane);
     sync_start(&lane->sync, now(lane));
 }
 
@@ -224,8 +179,7 @@ static void doubt(AgentLane *lane)
     stream_discard_output(&lane->stream);
     begin_sync(lane);
     /* Those that wait do so for this sync from now on. */
-    for (GList *at = lane->waiting.head; at; at = at->next)
-        ((Waiting *)at->data)->deadline_us = sync_wait_ends(lane);
+    agent_queue_set_deadlines(&lane->waiting, sync_wait_ends(lane));
 }
 
 static void lose_channel(AgentLane *lane, const char *why)
@@ -237,7 +191,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     lane->ops->lost(lane->owner);
     land_silent(lane);
     land_failed(lane, "The agent's channel was closed");
-    refuse_waiting(lane, "The agent's channel was closed");
+    agent_queue_refuse_all(&lane->waiting, "The agent's channel was closed");
     link_connect(lane->link);
     set_timer(lane);
     announce(lane);
@@ -261,49 +215,31 @@ static void write_text(AgentLane *lane, const GString *text)
 static void append_probe(AgentLane *lane, GString *text)
 {
     lane->stats.syncs++;
-    sync_probe(&lane->sync, now(lane), (gint64)random_63(), text);
+    sync_probe(&lane->sync, now(lane), (gint64)agent_flight_random_63(), text);
 }
 
-static void take_off(AgentLane *lane, Pending *pending)
+static void take_off(AgentLane *lane, AgentQuestion *question)
 {
+    const Pending *command = agent_question_command(question);
     g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *id = NULL;
-    Flight *flight = &lane->flight;
 
-    flight->pending = pending;
-    pending->sent = TRUE;
-    flight->with_id = !lane->refuses_id;
-    flight->id = random_63();
-    flight->limit_seconds = seconds_for(pending);
-    flight->deadline_us = now(lane) + (gint64)flight->limit_seconds * G_USEC_PER_SEC;
+    agent_flight_begin(&lane->flight, question, !lane->refuses_id, stream_bytes_read(&lane->stream),
+                       now(lane));
     lane->asked = FALSE;
     lane->stats.commands++;
-    if (pending_has_flag(pending, GUEST_FLAG_BULK))
+    if (!pending_has_flag(command, GUEST_FLAG_READ_ONLY))
+        forget(lane);
+    lane->may_keep = TRUE;
+    if (pending_has_flag(command, GUEST_FLAG_BULK))
         json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
 
-    id = g_strdup_printf("%" G_GUINT64_FORMAT, flight->id);
-    message_command(text, pending->name, FALSE, pending_arguments(pending),
-                    flight->with_id ? (JsonSpan){id, strlen(id)} : JSON_SPAN_NONE);
+    agent_flight_write(&lane->flight, text);
     g_string_append_c(text, '\n');
-    if (pending_has_flag(pending, GUEST_FLAG_SILENT)) {
+    if (pending_has_flag(command, GUEST_FLAG_SILENT)) {
         begin_sync(lane);
         append_probe(lane, text);
     }
     write_text(lane, text);
-}
-
-static void drop_orphans(AgentLane *lane)
-{
-    for (GList *at = lane->waiting.head, *next; at; at = next) {
-        Waiting *waiting = at->data;
-
-        next = at->next;
-        if (!waiting->pending->orphan)
-            continue;
-        g_queue_delete_link(&lane->waiting, at);
-        pending_fail(waiting->pending, "The client has left");
-        g_free(waiting);
-    }
 }
 
 /* Behind a command under way there is one sync; an agent that does not know the delimited one is
@@ -312,7 +248,7 @@ static gboolean may_probe(const AgentLane *lane)
 {
     if (!lane->io || lane->port == PORT_CLOSED || lane->paused_us)
         return FALSE;
-    if (lane->flight.pending && !(lane->sync.plain && lane->sync.probes == 1))
+    if (lane->flight.question && !(lane->sync.plain && lane->sync.probes == 1))
         return FALSE;
     /* One that was not read yet is not worth a second: a guest that sleeps would wake up to
      * thousands. */
@@ -323,29 +259,26 @@ static gboolean may_take_off(const AgentLane *lane)
 {
     AgentState state = agent_lane_state(lane);
 
-    return (state == AGENT_READY || (state == AGENT_FROZEN && !lane->flight.pending)) &&
-           lane->waiting.length > 0 && !lane->asking;
+    return (state == AGENT_READY || (state == AGENT_FROZEN && !lane->flight.question)) &&
+           agent_queue_length(&lane->waiting) > 0 && !lane->asking;
 }
 
 /* Sends what may be sent now: a sync that is due, or the next command. */
 static void pump(AgentLane *lane)
 {
-    drop_orphans(lane);
+    agent_queue_drop_orphans(&lane->waiting);
     if (may_probe(lane)) {
         g_autoptr(GString) text = g_string_new(NULL);
 
         append_probe(lane, text);
         write_text(lane, text);
     }
-    if (lane->must_ask && !lane->asked && lane->waiting.length > 0 && !lane->asking) {
+    if (lane->must_ask && !lane->asked && agent_queue_length(&lane->waiting) > 0 && !lane->asking) {
         lane->asking = TRUE;
         lane->ops->ask_port(lane->owner);
     }
-    if (may_take_off(lane)) {
-        g_autofree Waiting *waiting = g_queue_pop_head(&lane->waiting);
-
-        take_off(lane, waiting->pending);
-    }
+    if (may_take_off(lane))
+        take_off(lane, agent_queue_pop(&lane->waiting));
     set_timer(lane);
     announce(lane);
 }
@@ -374,89 +307,53 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
         return "QEMU's monitor is not connected, so that nobody knows who listens in the guest";
     if (agent_lane_state(lane) == AGENT_HUNG)
         return "The guest agent does not answer";
-    if (lane->waiting.length >= lane->bounds->commands_for_agent)
+    if (agent_queue_length(&lane->waiting) >= lane->bounds->commands_for_agent)
         return "Too many commands wait for the guest agent";
     return NULL;
+}
+
+/* Our own commands ask what holds now; and of a port that tells nothing by itself nobody knows
+ * whether it was closed meanwhile. */
+static gboolean answer_from_cache(AgentLane *lane, Pending *pending)
+{
+    if (!pending->asker || lane->must_ask || !agent_cache_answer(&lane->cache, pending, now(lane)))
+        return FALSE;
+    lane->stats.cache_hits++;
+    return TRUE;
 }
 
 void agent_lane_submit(AgentLane *lane, Pending *pending)
 {
     const char *why = obstacle(lane, pending);
-    Waiting *waiting;
 
     if (why) {
         pending_fail(pending, "%s; %s was not sent", why, pending->name);
         return;
     }
-
-    waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){pending, sync_wait_ends(lane)};
-    if (is_urgent(pending))
-        g_queue_push_head(&lane->waiting, waiting);
-    else
-        g_queue_push_tail(&lane->waiting, waiting);
-    if (lane->blind && !lane->flight.pending)
+    if (answer_from_cache(lane, pending))
+        return;
+    if (agent_queue_push(&lane->waiting, pending, is_urgent(pending), sync_wait_ends(lane)))
+        lane->stats.coalesced++;
+    if (lane->blind && !lane->flight.question)
         begin_sync(lane);
     pump(lane);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
-/* Without ids, order alone tells: between a sync's answer and the next sync there is one command. A
- * silent one is followed by a sync at once; what comes between its failure and that answer is the
- * complaint about 0xFF, or about a sync that the agent does not know. */
-static gboolean answers_flight_by_order(const AgentLane *lane, const EnvelopeReply *reply)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (reply->id.text)
-        return FALSE;
-    if (lane->sync.state == SYNC_DONE)
-        return TRUE;
-    if (reply->kind != ENVELOPE_ERROR)
-        return FALSE;
-    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    return !strstr(error->message, "JSON parse error") && !strstr(error->message, "guest-sync");
-}
-
-static gboolean answers_flight(const AgentLane *lane, const EnvelopeReply *reply)
-{
-    guint64 id;
-
-    if (!lane->flight.pending || (reply->kind != ENVELOPE_RETURN && reply->kind != ENVELOPE_ERROR))
-        return FALSE;
-    if (!lane->flight.with_id)
-        return answers_flight_by_order(lane, reply);
-    return json_read_uint64(reply->id, &id) && id == lane->flight.id;
-}
-
-/* The guest's value is written anew: one line, ASCII, in the form QEMU prints. */
 static void deliver(AgentLane *lane, const EnvelopeReply *reply)
 {
-    g_autoptr(GString) text = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
-    EnvelopeReply rebuilt = *reply;
-    JsonWrite write;
+    EnvelopeReply rebuilt;
 
-    lane->flight.pending->answered = TRUE;
-    if (reply->kind == ENVELOPE_ERROR) {
-        error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    if (!agent_flight_rebuild(&lane->flight, reply, text, &rebuilt, &error)) {
         land(lane, NULL, error);
         return;
     }
-    text = g_string_sized_new(reply->value.len + 16);
-    json_write_init(&write, text);
-    json_write_value(&write, reply->value);
-    if (text->len > LIMIT_AGENT_BULK_REPLY_BYTES) { /* each non-ASCII byte takes three */
-        qmp_error_set(&error,
-                      "The guest agent's result has %" G_GSIZE_FORMAT
-                      " bytes, at most %u are passed on",
-                      text->len, LIMIT_AGENT_BULK_REPLY_BYTES);
-        land(lane, NULL, error);
-        return;
-    }
-    rebuilt.value = (JsonSpan){text->str, text->len};
-    rebuilt.id = JSON_SPAN_NONE;
+    if (lane->may_keep)
+        agent_cache_keep(&lane->cache, agent_flight_command(&lane->flight), rebuilt.value,
+                         lane->flight.begun_us);
     land(lane, &rebuilt, NULL);
 }
 
@@ -470,30 +367,19 @@ static void on_synced(AgentLane *lane)
     lane->ops->synced(lane->owner);
 }
 
-/* An agent of 2011 knows no id. It says so once, and the command is sent again without: it was not
- * run. */
-static gboolean is_id_refused(const AgentLane *lane, const EnvelopeReply *reply)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (!lane->flight.pending || !lane->flight.with_id || reply->kind != ENVELOPE_ERROR ||
-        reply->id.text)
-        return FALSE;
-    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    return strstr(error->message, "'id' is unexpected") != NULL;
-}
-
 static void on_message(AgentLane *lane, JsonSpan message)
 {
     EnvelopeReply reply;
 
     if (!envelope_read_reply(message, &reply)) {
         lane->stats.dropped++;
-    } else if (answers_flight(lane, &reply)) {
+    } else if (agent_flight_is_answered(&lane->flight, &reply, lane->sync.state == SYNC_DONE,
+                                        stream_bytes_taken(&lane->stream))) {
         deliver(lane, &reply);
-    } else if (is_id_refused(lane, &reply)) {
+    } else if (agent_flight_is_id_refused(&lane->flight, &reply)) {
+        /* An agent of 2011 knows no id. It says so once, and the command is sent again without. */
         lane->refuses_id = TRUE;
-        take_off(lane, g_steal_pointer(&lane->flight.pending));
+        take_off(lane, g_steal_pointer(&lane->flight.question));
     } else if (sync_reply(&lane->sync, &reply)) {
         on_synced(lane);
     } else {
@@ -562,36 +448,33 @@ static void on_connected(gpointer owner, int fd)
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
-static void refuse_late(AgentLane *lane, gint64 now_us)
+/* While the last of those who share a command has time left it is waited for; then what is under
+ * way is poison. */
+static void fail_late(AgentLane *lane, gint64 now_us)
 {
-    const Waiting *first = g_queue_peek_head(&lane->waiting);
+    AgentQuestion *late = agent_flight_split_late(&lane->flight, now_us);
 
-    while (first && waits_for_sync(lane) && first->deadline_us <= now_us) {
-        g_autofree Waiting *late = g_queue_pop_head(&lane->waiting);
-
-        pending_fail(late->pending, "The guest agent does not answer; %s was not sent",
-                     late->pending->name);
-        first = g_queue_peek_head(&lane->waiting);
+    if (!late)
+        return;
+    lane->stats.timeouts += agent_question_length(late);
+    if (!lane->flight.question) {
+        json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
+        doubt(lane);
     }
+    agent_flight_fail_late(&lane->flight, late);
 }
 
 static void on_timer(gpointer owner, gint64 now_us)
 {
     AgentLane *lane = owner;
 
-    if (lane->flight.pending && lane->flight.deadline_us <= now_us) {
-        g_autofree char *why = g_strdup_printf("The guest agent did not answer within %u s",
-                                               lane->flight.limit_seconds);
-
-        lane->stats.timeouts++;
-        doubt(lane);
-        land_failed(lane, why);
-    }
+    fail_late(lane, now_us);
     /* A probe was not answered: half a message may stand before all that comes. Nothing of the
      * input is in hand here. */
     if (lane->io && waits_for_sync(lane) && sync_due(&lane->sync, now_us))
         stream_discard_input(&lane->stream);
-    refuse_late(lane, now_us);
+    if (waits_for_sync(lane))
+        agent_queue_refuse_late(&lane->waiting, now_us, "The guest agent does not answer");
     pump(lane);
 }
 
@@ -615,7 +498,7 @@ void agent_lane_probe(AgentLane *lane)
     if (!lane->io || lane->port == PORT_CLOSED)
         return;
     begin_sync(lane);
-    if (lane->flight.pending) {
+    if (lane->flight.question) {
         text = g_string_new(NULL);
         append_probe(lane, text);
         write_text(lane, text);
@@ -633,6 +516,7 @@ void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 void agent_lane_set_frozen(AgentLane *lane, gboolean frozen)
 {
     lane->frozen = frozen;
+    forget(lane);
     announce(lane);
 }
 
@@ -648,7 +532,7 @@ void agent_lane_set_blind(AgentLane *lane, gboolean blind)
     lane->port = PORT_UNKNOWN;
     lane->must_ask = FALSE;
     lane->asking = FALSE;
-    refuse_waiting(lane, "QEMU's monitor was lost");
+    agent_queue_refuse_all(&lane->waiting, "QEMU's monitor was lost");
     pump(lane);
 }
 
@@ -657,7 +541,7 @@ void agent_lane_abandon(AgentLane *lane, const char *why)
     if (lane->io)
         doubt(lane);
     land_failed(lane, why);
-    refuse_waiting(lane, why);
+    agent_queue_refuse_all(&lane->waiting, why);
 }
 
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
@@ -665,6 +549,8 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
     PortState before = lane->port;
 
     lane->port = port;
+    if (port != before)
+        forget(lane);
     if (port == PORT_OPEN && before == PORT_CLOSED)
         lane->stopped = 0;
     lane->must_ask = must_ask;
@@ -677,8 +563,9 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
         lane->ops->lost(lane->owner);
         land_silent(lane);
         land_failed(lane, "The guest agent closed its port");
-        refuse_waiting(
-            lane, "The guest agent is not connected: nothing in the guest has opened its port");
+        agent_queue_refuse_all(
+            &lane->waiting,
+            "The guest agent is not connected: nothing in the guest has opened its port");
     } else if (lane->io && (before == PORT_CLOSED || lane->sync.state == SYNC_OFF)) {
         doubt(lane);
     }
@@ -688,15 +575,15 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
 /* Those that wait go on doing so: a snapshot pauses the machine for some ms. */
 static void lengthen_limits(AgentLane *lane, gint64 paused_us)
 {
-    lane->flight.deadline_us += paused_us;
-    for (GList *at = lane->waiting.head; at; at = at->next)
-        ((Waiting *)at->data)->deadline_us += paused_us;
+    agent_flight_lengthen(&lane->flight, paused_us);
+    agent_queue_lengthen(&lane->waiting, paused_us);
 }
 
 void agent_lane_set_paused(AgentLane *lane, gboolean paused)
 {
     if (paused == (lane->paused_us != 0))
         return;
+    forget(lane);
     if (!paused)
         lengthen_limits(lane, now(lane) - lane->paused_us);
     lane->paused_us = paused ? now(lane) : 0;
@@ -712,7 +599,9 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
     AgentLane *lane = g_new(AgentLane, 1);
 
     *lane = (AgentLane){.ops = ops, .owner = owner, .loop = io_loop_ref(loop), .bounds = bounds};
-    g_queue_init(&lane->waiting);
+    agent_flight_init(&lane->flight, bounds);
+    agent_queue_init(&lane->waiting);
+    agent_cache_init(&lane->cache);
     sync_init(&lane->sync);
     lane->timer = io_timer_new(loop, on_timer, lane);
     lane->link = link_new(loop, address, on_connected, lane, part, error);
@@ -729,7 +618,8 @@ void agent_lane_free(AgentLane *lane)
         stream_clear(&lane->stream);
     lane->io = NULL;
     land_failed(lane, "The proxy ended");
-    refuse_waiting(lane, "The proxy ended");
+    agent_queue_refuse_all(&lane->waiting, "The proxy ended");
+    agent_cache_clear(&lane->cache);
     io_timer_free(lane->timer);
     link_free(lane->link);
     io_loop_unref(lane->loop);
@@ -741,25 +631,28 @@ void agent_lane_connect(AgentLane *lane)
     link_connect(lane->link);
 }
 
+gboolean agent_lane_allow_cache(AgentLane *lane, const char *text, GError **error)
+{
+    return agent_cache_allow(&lane->cache, text, error);
+}
+
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),
                         gpointer data)
 {
-    for (GList *at = lane->waiting.head; at; at = at->next)
-        func(((Waiting *)at->data)->pending, data);
-    if (lane->flight.pending)
-        func(lane->flight.pending, data);
+    agent_queue_foreach(&lane->waiting, func, data);
+    agent_flight_foreach(&lane->flight, func, data);
 }
 
 const char *agent_lane_state_name(const AgentLane *lane)
 {
-    return state_name(agent_lane_state(lane));
+    return agent_state_name(agent_lane_state(lane));
 }
 
 AgentStats agent_lane_stats(const AgentLane *lane)
 {
     AgentStats stats = lane->stats;
 
-    stats.queued = lane->waiting.length;
+    stats.queued = agent_queue_length(&lane->waiting);
     return stats;
 }
 

@@ -15,6 +15,7 @@
 
 #pragma once
 
+#include "agent-state.h"
 #include "bounds.h"
 #include "handover.h"
 #include "io.h"
@@ -26,20 +27,6 @@
 G_BEGIN_DECLS
 
 typedef struct AgentLane AgentLane;
-
-/* Of what holds at once, the first. */
-typedef enum {
-    AGENT_OFFLINE, /* the channel is not connected */
-    AGENT_GONE,    /* the guest has shut down */
-    AGENT_ASLEEP,  /* the guest was suspended */
-    AGENT_PAUSED,  /* the machine stands still */
-    AGENT_CLOSED,  /* nothing in the guest has opened the port */
-    AGENT_FROZEN,  /* the agent answers, and filesystems are frozen */
-    AGENT_BUSY,    /* a command is under way */
-    AGENT_READY,
-    AGENT_HUNG,    /* LIMIT_SYNC_HOPE syncs were not answered */
-    AGENT_SYNCING, /* no sync was answered yet */
-} AgentState;
 
 typedef struct {
     /* A sync was answered: whatever was known of the agent may no longer hold. */
@@ -98,6 +85,13 @@ void agent_lane_abandon(AgentLane *lane, const char *why);
 
 /* The virtual machine is paused: time limits rest, and further commands are refused. */
 void agent_lane_set_paused(AgentLane *lane, gboolean paused);
+
+/**
+ * agent_lane_allow_cache:
+ * @text: as for agent_cache_allow()
+ */
+gboolean agent_lane_allow_cache(AgentLane *lane, const char *text,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Calls @func for each command that waits or is under way. */
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),

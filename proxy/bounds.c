@@ -41,6 +41,15 @@ const Bound bounds_table[] = {
           "that a client leaves unread and is not dropped"),
     BOUND(linger_milliseconds, "linger-milliseconds", LIMIT_LINGER_MS, 0, 3600000,
           "that clients have to read what is left for them when QEMU has gone"),
+    BOUND(quick_seconds, "quick-seconds", LIMIT_SECONDS_QUICK, 1, LIMIT_SESSION_TIMEOUT,
+          "for a guest command that touches memory"),
+    BOUND(slow_seconds, "slow-seconds", LIMIT_SECONDS_SLOW, 1, LIMIT_SESSION_TIMEOUT,
+          "for one that touches disks or runs helpers, or is not known"),
+    BOUND(freeze_seconds, "freeze-seconds", LIMIT_SECONDS_FREEZE, 1, LIMIT_SESSION_TIMEOUT,
+          "for a freeze"),
+    BOUND(thaw_seconds, "thaw-seconds", LIMIT_SECONDS_THAW, 1, LIMIT_SESSION_TIMEOUT, "for a thaw"),
+    BOUND(shutdown_seconds, "shutdown-seconds", LIMIT_SECONDS_SHUTDOWN, 1, LIMIT_SESSION_TIMEOUT,
+          "for a shutdown or suspend"),
     {NULL},
 };
 

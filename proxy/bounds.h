@@ -28,6 +28,11 @@ typedef struct {
     guint64 output_pause_bytes;
     guint64 output_drop_bytes;
     guint64 linger_milliseconds;
+    guint64 quick_seconds;
+    guint64 slow_seconds;
+    guint64 freeze_seconds;
+    guint64 thaw_seconds;
+    guint64 shutdown_seconds;
 } Bounds;
 
 typedef struct {

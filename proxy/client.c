@@ -242,8 +242,9 @@ static void take_message(Client *client, JsonSpan message, int fd)
 {
     g_auto(EnvelopeCommand) command = {0};
     g_autoptr(GError) error = NULL;
-    gboolean well = envelope_read_command(
-        message, client->oob ? ENVELOPE_OOB_KNOWN : ENVELOPE_OOB_UNKNOWN, &command, &error);
+    EnvelopeExtras extras =
+        ENVELOPE_TIMEOUT_KNOWN | (client->oob ? ENVELOPE_OOB_KNOWN : ENVELOPE_OOB_UNKNOWN);
+    gboolean well = envelope_read_command(message, extras, &command, &error);
 
     if (client->busy && !command.oob) {
         keep_message(client, message, fd);

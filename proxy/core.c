@@ -176,7 +176,8 @@ static void ask_qemu(Core *core, Client *client, Pending *pending, const Envelop
 
 static void ask_agent(Core *core, Client *client, Pending *pending)
 {
-    pending->seconds = client_session(client)->timeout_seconds;
+    if (pending->seconds == 0)
+        pending->seconds = client_session(client)->timeout_seconds;
     if (core->lane)
         freeze_submit(&core->freeze, pending, client_peer(client));
     else
@@ -627,6 +628,14 @@ gboolean core_set_state_directory(Core *core, const char *directory, const char 
         return FALSE;
     freeze_set_record(&core->freeze, record);
     return TRUE;
+}
+
+gboolean core_set_agent_cache(Core *core, const char *text, GError **error)
+{
+    if (core->lane)
+        return agent_lane_allow_cache(core->lane, text, error);
+    qmp_error_set(error, "There is no guest agent's channel whose answers could be kept");
+    return FALSE;
 }
 
 void core_set_persist(Core *core, gboolean persist)

@@ -63,6 +63,10 @@ void core_set_freeze_lease(Core *core, guint seconds);
 gboolean core_set_state_directory(Core *core, const char *directory, const char *name,
                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Answers of a guest command are given again for some time. @text: as for agent_cache_allow() */
+gboolean core_set_agent_cache(Core *core, const char *text,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Clients stay when QEMU goes: they get errors until it is there again. For before core_start(). */
 void core_set_persist(Core *core, gboolean persist);
 

@@ -58,6 +58,50 @@ static void test_arguments(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+/* What the command itself says of its time goes before what the session says, and that before what
+ * holds for the machine. None of it reaches the agent. */
+static void test_whose_time(CoreFixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        const char *timeout, *session, *limit;
+        guint seconds;
+    } cases[] = {
+        {",\"qga-proxy-timeout\":3", "7", "quick-seconds=5", 3},
+        {"", "7", "quick-seconds=5", 7},
+        {"", "0", "quick-seconds=5", 5},
+        {",\"qga-proxy-timeout\":9", "7", "quick-seconds=5", 9},
+    };
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *session = g_strdup_printf(
+            "{\"execute\":\"qga-proxy-session-set\",\"arguments\":{\"timeout\":%s}}",
+            cases[i].session);
+        g_autofree char *ping = g_strdup_printf("{\"execute\":\"guest-ping\"%s}", cases[i].timeout);
+        g_autofree char *expected =
+            g_strdup_printf(GENERIC("The guest agent did not answer within %u s; guest-ping was "
+                                    "sent and its outcome is unknown"),
+                            cases[i].seconds);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(core_set_limit(fixture->core, cases[i].limit, &error));
+        assert_answers(fixture, &client, session, DONE);
+        assert_answers(fixture, &client, ping, "");
+        g_free(fake_agent_take(&fixture->agent, "{\"execute\":\"guest-ping\"}"));
+        world_pass_ms(&fixture->world, cases[i].seconds * 1000 - 20);
+        core_expect(&client, "");
+        world_pass_ms(&fixture->world, 40);
+        core_expect(&client, expected);
+        fake_agent_sync(&fixture->agent, &fixture->world);
+        core_agent_answer(fixture, "guest-info", "{}");
+        core_expect(&client, "");
+    }
+    assert_answers(fixture, &client, "{\"execute\":\"stop\",\"qga-proxy-timeout\":1}",
+                   GENERIC("QMP input member 'qga-proxy-timeout' is unexpected"));
+    peer_clear(&client);
+}
+
 /* At once where it is so, else as soon as it is; several wait for what each wants. */
 static void test_wait(CoreFixture *fixture, gconstpointer unused)
 {
@@ -148,6 +192,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("/local/arguments", test_arguments);
+    ADD("/local/whose-time", test_whose_time);
     ADD("/local/wait", test_wait);
     ADD("/local/wait-busy", test_wait_busy);
     ADD("/local/ends", test_ends);

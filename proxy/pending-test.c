@@ -144,11 +144,47 @@ static void test_orphan(void)
     g_free(ear.heard);
 }
 
+/* Only what the schema calls shared is the same question when it is asked twice, in the same words;
+ * no arguments and empty ones are the same. */
+static void test_asks_the_same(void)
+{
+    static const struct {
+        const char *name, *arguments, *other_name, *other_arguments;
+        gboolean same;
+    } cases[] = {
+        {"guest-get-osinfo", NULL, "guest-get-osinfo", NULL, TRUE},
+        {"guest-get-osinfo", NULL, "guest-get-osinfo", "{}", TRUE},
+        {"guest-get-osinfo", "{ }", "guest-get-osinfo", NULL, TRUE},
+        {"guest-get-osinfo", "{\"a\":1}", "guest-get-osinfo", "{\"a\":1}", TRUE},
+        {"guest-get-osinfo", "{\"a\":1}", "guest-get-osinfo", "{\"a\":2}", FALSE},
+        {"guest-get-osinfo", "{\"a\":1}", "guest-get-osinfo", "{\"a\": 1}", FALSE},
+        {"guest-get-osinfo", "{\"a\":1}", "guest-get-osinfo", NULL, FALSE},
+        {"guest-get-osinfo", NULL, "guest-get-users", NULL, FALSE},
+        {"guest-get-time", NULL, "guest-get-time", NULL, FALSE},
+        {"guest-x", NULL, "guest-x", NULL, FALSE},
+        {"guest-x", NULL, "guest-y", NULL, FALSE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Ear ear = {0};
+        Pending *first = pending_new_own(cases[i].name, cases[i].arguments, hear, &ear);
+        Pending *second =
+            pending_new_own(cases[i].other_name, cases[i].other_arguments, hear, &ear);
+
+        g_assert_cmpint(pending_asks_the_same(first, second), ==, cases[i].same);
+        g_assert_cmpint(pending_asks_the_same(second, first), ==, cases[i].same);
+        pending_fail(first, "no");
+        pending_fail(second, "no");
+        g_free(ear.heard);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pending/keeps-what-it-needs", test_keeps_what_it_needs);
     g_test_add_func("/pending/own", test_own);
+    g_test_add_func("/pending/asks-the-same", test_asks_the_same);
     g_test_add_func("/pending/charge", test_charge);
     g_test_add_func("/pending/orphan", test_orphan);
     return g_test_run();

@@ -27,8 +27,9 @@ Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone
         .id = g_memdup2(command->id.text, command->id.len),
         .id_len = command->id.len,
         .arguments = copy_span(command->arguments),
-        .guest = guest_schema_find(command->name),
+        .guest = guest_schema_know(command->name),
         .fd = -1,
+        .seconds = command->timeout,
         .done = done,
         .owner = owner,
         .asker = asker,
@@ -58,6 +59,25 @@ JsonSpan pending_arguments(const Pending *pending)
     if (!pending->arguments)
         return JSON_SPAN_NONE;
     return (JsonSpan){pending->arguments->str, pending->arguments->len};
+}
+
+JsonSpan pending_plain_arguments(const Pending *pending)
+{
+    JsonWalk walk = json_read_walk(pending_arguments(pending));
+    JsonSpan key, value;
+
+    return json_read_member(&walk, &key, &value) ? pending_arguments(pending) : JSON_SPAN_NONE;
+}
+
+gboolean pending_asks_the_same(const Pending *pending, const Pending *other)
+{
+    JsonSpan a, b;
+
+    if (pending->guest != other->guest || !pending_has_flag(pending, GUEST_FLAG_SHARED))
+        return FALSE;
+    a = pending_plain_arguments(pending);
+    b = pending_plain_arguments(other);
+    return a.len == b.len && (a.len == 0 || memcmp(a.text, b.text, a.len) == 0);
 }
 
 gboolean pending_is_class(const Pending *pending, GuestClass time_class)

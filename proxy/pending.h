@@ -35,12 +35,13 @@ struct Pending {
     int fd;                    /* that one, until it was sent; else -1. Closed with the Pending */
 
     PendingDone done;
-    gpointer owner;    /* for @done */
-    gpointer asker;    /* (nullable): a client; NULL for our own commands, and for orphans */
-    gboolean urgent;   /* goes before all that waits for the agent, whatever its name */
-    gboolean sent;     /* it was written, at least in part: the guest may have carried it out */
-    gboolean answered; /* the guest agent has answered it, if only with an error */
-    guint seconds;     /* that the asker gives it; 0 for the limit of its class */
+    gpointer owner;     /* for @done */
+    gpointer asker;     /* (nullable): a client; NULL for our own commands, and for orphans */
+    gboolean urgent;    /* goes before all that waits for the agent, whatever its name */
+    gboolean sent;      /* it was written, at least in part: the guest may have carried it out */
+    gboolean answered;  /* the guest agent has answered it, if only with an error */
+    guint seconds;      /* that the asker gives it; 0 for the limit of its class */
+    gint64 deadline_us; /* when these are over: the lane's to know, once it is sent */
     gpointer via;    /* (nullable): the monitor of QEMU that it goes through; the owner's to know */
     gboolean orphan; /* not to be sent any more, if it was not yet */
     Charge *charge;  /* (nullable): of the asker: until orphaned */
@@ -62,6 +63,13 @@ Pending *pending_new_own(const char *name, const char *arguments, PendingDone do
 
 JsonSpan pending_id(const Pending *pending);
 JsonSpan pending_arguments(const Pending *pending);
+
+/* The same, but that empty arguments are absent too. */
+JsonSpan pending_plain_arguments(const Pending *pending);
+
+/* Whether one answer serves both: the same command, of those that may be shared, with the same
+ * arguments as they are written. */
+gboolean pending_asks_the_same(const Pending *pending, const Pending *other);
 
 /* What the guest schema says of it; FALSE for a command that it does not know. */
 gboolean pending_is_class(const Pending *pending, GuestClass time_class);

@@ -250,19 +250,35 @@ gboolean qga_proxy_set_state_directory(QgaProxy *self, const char *directory, co
     return FALSE;
 }
 
-gboolean qga_proxy_set_limit(QgaProxy *self, const char *limit, GError **error)
+typedef gboolean (*SetText)(Core *core, const char *text, GError **error);
+
+static gboolean set_text(QgaProxy *self, const char *text, SetText set, QgaProxyError code,
+                         GError **error)
 {
     GError *cause = NULL;
 
+    if (has_stopped(self, error))
+        return FALSE;
+    if (set(self->core, text, &cause))
+        return TRUE;
+    pass_on(cause, code, error);
+    return FALSE;
+}
+
+gboolean qga_proxy_set_limit(QgaProxy *self, const char *limit, GError **error)
+{
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(limit != NULL, FALSE);
 
-    if (has_stopped(self, error))
-        return FALSE;
-    if (core_set_limit(self->core, limit, &cause))
-        return TRUE;
-    pass_on(cause, QGA_PROXY_ERROR_LIMIT, error);
-    return FALSE;
+    return set_text(self, limit, core_set_limit, QGA_PROXY_ERROR_LIMIT, error);
+}
+
+gboolean qga_proxy_set_agent_cache(QgaProxy *self, const char *answer, GError **error)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(answer != NULL, FALSE);
+
+    return set_text(self, answer, core_set_agent_cache, QGA_PROXY_ERROR_CACHE, error);
 }
 
 char **qga_proxy_list_limits(void)

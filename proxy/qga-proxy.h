@@ -32,6 +32,7 @@ QGA_PROXY_API GQuark qga_proxy_error_quark(void);
  * @QGA_PROXY_ERROR_STATE: the call does not belong here: the proxy was started, or stopped
  * @QGA_PROXY_ERROR_LIMIT: there is no such limit, or the value is out of its range
  * @QGA_PROXY_ERROR_FILE: a file or directory is not there, or not usable
+ * @QGA_PROXY_ERROR_CACHE: the answers of a command cannot be kept, or not for so long
  */
 typedef enum {
     QGA_PROXY_ERROR_ADDRESS,
@@ -39,6 +40,7 @@ typedef enum {
     QGA_PROXY_ERROR_STATE,
     QGA_PROXY_ERROR_LIMIT,
     QGA_PROXY_ERROR_FILE,
+    QGA_PROXY_ERROR_CACHE,
 } QgaProxyError;
 
 #define QGA_TYPE_PROXY (qga_proxy_get_type())
@@ -188,6 +190,21 @@ QGA_PROXY_API gboolean qga_proxy_set_state_directory(QgaProxy *self, const char 
  *   that name, or it has another range
  */
 QGA_PROXY_API gboolean qga_proxy_set_limit(QgaProxy *self, const char *limit, GError **error);
+
+/**
+ * qga_proxy_set_agent_cache:
+ * @answer: `COMMAND=SECONDS`: how old an answer of that guest command may be that is given again to
+ *   who asks the same; off for all by default
+ *
+ * Only for commands that tell of the guest and change nothing, as `guest-get-osinfo`. What is kept
+ * is forgotten when the guest, its agent or the way to it has changed, and when a command was sent
+ * that may have changed something.
+ *
+ * Returns: %FALSE, with @error set to one of code %QGA_PROXY_ERROR_CACHE, where answers of that
+ *   command cannot be kept, or not for so long
+ */
+QGA_PROXY_API gboolean qga_proxy_set_agent_cache(QgaProxy *self, const char *answer,
+                                                 GError **error);
 
 /**
  * qga_proxy_list_limits:

@@ -159,6 +159,25 @@ static void test_resync(Fixture *fixture, gconstpointer unused)
     peer_expect(&fixture->client, "{\"return\": {}}\n");
 }
 
+/* It may say how long each command may take, too: no agent hears of that. */
+static void test_time(Fixture *fixture, gconstpointer unused)
+{
+    CoreFixture *base = &fixture->base;
+
+    assert_answers(fixture, "{\"execute\":\"guest-ping\",\"qga-proxy-timeout\":2,\"id\":1}", "");
+    g_free(fake_agent_take(&base->agent, "{\"execute\":\"guest-ping\"}"));
+    world_pass_ms(&base->world, 2020);
+    peer_expect(
+        &fixture->client,
+        "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"The guest agent did "
+        "not answer within 2 s; guest-ping was sent and its outcome is unknown\"}}\n");
+    fake_agent_sync(&base->agent, &base->world);
+    core_agent_answer(base, "guest-info", "{}");
+    assert_answers(fixture, PING, "");
+    core_agent_answer(base, "guest-ping", "{}");
+    peer_expect(&fixture->client, "{\"return\": {}}\n");
+}
+
 /* An agent says nothing when it shuts down; and complains when it cannot. */
 static void test_silent_commands(Fixture *fixture, gconstpointer unused)
 {
@@ -200,6 +219,7 @@ int main(int argc, char **argv)
     ADD("/raw-client/private", test_private);
     ADD("/raw-client/silence", test_silence);
     ADD("/raw-client/resync", test_resync);
+    ADD("/raw-client/time", test_time);
     ADD("/raw-client/silent-commands", test_silent_commands);
     g_test_add_func("/raw-client/before-qemu", test_before_qemu);
     return g_test_run();

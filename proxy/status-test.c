@@ -44,15 +44,22 @@ static void test_shape(void)
             .agent_state = "ready",
             .agent_version = "7.2.22",
             .bounds = &bounds,
-            .agent =
-                {.commands = 1, .dropped = 2, .faults = 3, .timeouts = 4, .syncs = 5, .queued = 6},
+            .agent = {.commands = 1,
+                      .coalesced = 7,
+                      .cache_hits = 8,
+                      .dropped = 2,
+                      .faults = 3,
+                      .timeouts = 4,
+                      .syncs = 5,
+                      .queued = 6},
         },
         "{\"version\": \"" QGA_PROXY_VERSION "\", "
         "\"qemu\": {\"connected\": false, \"monitors\": 0, \"monitors-connected\": 0, \"trouble\": "
         "\"cannot connect to \\\"unix:/x\\\"\", "
         "\"stale-replies\": 0}, "
         "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 6, "
-        "\"commands\": 1, \"dropped\": 2, \"faults\": 3, \"timeouts\": 4, \"syncs\": 5}, "
+        "\"commands\": 1, \"dropped\": 2, \"faults\": 3, \"timeouts\": 4, "
+        "\"syncs\": 5, \"coalesced\": 7, \"cache-hits\": 8}, "
         "\"clients\": 0, \"memory\": 0, \"refused-clients\": 0, \"descriptor-names\": 0, "
         "\"dropped-descriptors\": 0");
 }

@@ -30,6 +30,8 @@ static void write_agent(JsonWrite *write, const Status *status)
     write_count(write, "faults", status->agent.faults);
     write_count(write, "timeouts", status->agent.timeouts);
     write_count(write, "syncs", status->agent.syncs);
+    write_count(write, "coalesced", status->agent.coalesced);
+    write_count(write, "cache-hits", status->agent.cache_hits);
     json_write_end_object(write);
 }
 

@@ -14,9 +14,11 @@ G_BEGIN_DECLS
 
 /* What the agent's lane counts. */
 typedef struct {
-    guint64 commands; /* sent */
-    guint64 dropped;  /* messages that answered nothing */
-    guint64 faults;   /* input that was no JSON, resets left aside */
+    guint64 commands;   /* sent */
+    guint64 coalesced;  /* that were answered with what was sent for another */
+    guint64 cache_hits; /* that were answered with what was kept */
+    guint64 dropped;    /* messages that answered nothing */
+    guint64 faults;     /* input that was no JSON, resets left aside */
     guint64 timeouts;
     guint64 syncs; /* probes sent */
     guint queued;

@@ -97,6 +97,14 @@ static void test_schema_table(void)
     for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++)
         g_assert_true(guest_schema_find(guest_schema_commands[i].name) ==
                       &guest_schema_commands[i]);
+
+    /* What only others have is known, and none of ours. */
+    command = guest_schema_know("guest-known");
+    g_assert_cmpuint(command->time_class, ==, GUEST_CLASS_SLOW);
+    g_assert_cmpuint(command->flags, ==, GUEST_FLAG_READ_ONLY | GUEST_FLAG_SHARED);
+    g_assert_null(guest_schema_find("guest-known"));
+    g_assert_true(guest_schema_know("guest-optional") == guest_schema_find("guest-optional"));
+    g_assert_null(guest_schema_know("guest-zzz"));
 }
 
 static void expect_all(gconstpointer data)

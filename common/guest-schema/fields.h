@@ -49,7 +49,7 @@ typedef struct {
 } GuestField;
 
 /* The generator refuses a schema with more members than this in one object. */
-#define GUEST_STRUCT_MAX_FIELDS 16
+#define GUEST_STRUCT_MAX_FIELDS 32
 
 struct GuestStruct {
     gsize size;

@@ -56,22 +56,38 @@ def emit_schema_h(schema, prefix):
               "/* Sorted by name. */",
               "extern const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS];\n",
               "/* Returns: (nullable): the command called @name */",
-              "const GuestCommand *guest_schema_find(const char *name);\n", "G_END_DECLS"]
+              "const GuestCommand *guest_schema_find(const char *name);\n",
+              "/* The same, and commands that only other agents have: they are in no table. */",
+              "const GuestCommand *guest_schema_know(const char *name);\n", "G_END_DECLS"]
     return lines
 
 
-def emit_schema_c(schema, prefix):
-    lines = [f'#include "{prefix}-schema.h"\n', "#include <stdlib.h>", "#include <string.h>\n",
-             "const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS] = {"]
-    for command in schema.commands:
+def emit_table(head, commands):
+    lines = [head + " = {"]
+    for command in commands:
         flags = " | ".join(flag_name(flag) for flag in command.flags) or "0"
         lines.append(f'    {{"{command.name}", {class_name(command.time_class)}, {flags}}},')
-    lines += ["};\n",
-              "static int compare(const void *name, const void *command)", "{",
+    return lines + ["};\n"]
+
+
+def emit_find(table, size):
+    return [f"    return bsearch(name, {table}, {size},",
+            f"                   sizeof({table}[0]), compare);", "}"]
+
+
+def emit_schema_c(schema, prefix):
+    lines = [f'#include "{prefix}-schema.h"\n', "#include <stdlib.h>", "#include <string.h>\n"]
+    lines += emit_table("const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS]",
+                        schema.commands)
+    lines += emit_table("static const GuestCommand foreign[]", schema.foreign)
+    lines += ["static int compare(const void *name, const void *command)", "{",
               "    return strcmp(name, ((const GuestCommand *)command)->name);", "}\n",
               "const GuestCommand *guest_schema_find(const char *name)", "{",
-              "    return bsearch(name, guest_schema_commands, GUEST_SCHEMA_COMMANDS,",
-              "                   sizeof(guest_schema_commands[0]), compare);", "}"]
+              *emit_find("guest_schema_commands", "GUEST_SCHEMA_COMMANDS"), "",
+              "const GuestCommand *guest_schema_know(const char *name)", "{",
+              "    const GuestCommand *own = guest_schema_find(name);\n",
+              "    if (own)", "        return own;",
+              *emit_find("foreign", "G_N_ELEMENTS(foreign)")]
     return lines
 
 

@@ -74,6 +74,17 @@ class SchemaErrors(unittest.TestCase):
                     lambda root: root["commands"].update({"set": root["commands"]["guest-set"]}))
         self.expect("lacks 'doc'", lambda root: root["commands"]["guest-set"].pop("doc"))
 
+    def test_elsewhere(self):
+        def elsewhere(name, **entry):
+            return lambda root: root.update(elsewhere={name: entry})
+
+        self.expect("elsewhere.guest-set: is a command of our own", elsewhere("guest-set", **{"class": "quick"}))
+        self.expect("elsewhere.get: is no name", elsewhere("get", **{"class": "quick"}))
+        self.expect("lacks 'class'", elsewhere("guest-get"))
+        self.expect("'loud' is none of", elsewhere("guest-get", **{"class": "quick", "flags": ["loud"]}))
+        self.expect("what is shared must be read-only",
+                    elsewhere("guest-get", **{"class": "quick", "flags": ["shared"]}))
+
     def test_argument(self):
         def argument(name, entry):
             return lambda root: root["commands"]["guest-set"]["arguments"].update({name: entry})
@@ -93,8 +104,8 @@ class SchemaErrors(unittest.TestCase):
                     argument("x", {"type": ["int", "str"], "doc": "It."}))
 
     def test_too_many_arguments(self):
-        many = {f"a{i}": {"type": "int", "doc": "It."} for i in range(17)}
-        self.expect("more than 16 members",
+        many = {f"a{i}": {"type": "int", "doc": "It."} for i in range(33)}
+        self.expect("more than 32 members",
                     lambda root: root["commands"]["guest-set"].update({"arguments": many}))
 
     def test_type(self):

@@ -2,7 +2,8 @@
 """The guest schema as objects, checked on the way in.
 
 The names of its commands begin with its `prefix`, those of its types with the same in capitals:
-guest- and Guest, qga-proxy- and QgaProxy. Events are called GUEST_SOMETHING.
+guest- and Guest, qga-proxy- and QgaProxy. Events are called GUEST_SOMETHING. `elsewhere` is what is to be known of commands that other agents have and
+ours has not: their class and flags.
 
 A type is named by a word, or by a list of one word for a list of that type. `base64` is a string
 that the agent does not copy. `doc` is one string or several that are joined by spaces.
@@ -34,10 +35,11 @@ FLAGS = {  # flag: what it means
     "frozen": "served while filesystems are frozen",
     "silent": "success is not answered, failure is",
     "bulk": "the reply may be tens of megabytes",
-    "read-only": "changes nothing, so that one answer may serve several who ask",
+    "read-only": "changes nothing that another command tells of",
+    "shared": "one answer may serve several who ask",
     "logged": "each call is told to the system's log, without its arguments",
 }
-MAX_FIELDS = 16  # GUEST_STRUCT_MAX_FIELDS
+MAX_FIELDS = 32  # GUEST_STRUCT_MAX_FIELDS
 NAME = re.compile(r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$")
 PREFIX = re.compile(r"^[a-z]+(-[a-z]+)*$")
 C_KEYWORDS = set(
@@ -131,22 +133,43 @@ class Type:
         self.branches = body if self.kind == "alternate" else []
 
 
+def check_command_name(place, prefix, name):
+    if not re.match(f"^{prefix}(-[a-z0-9]+)+$", name):
+        raise SchemaError(place, f"is no name like {prefix}-something")
+
+
+def class_and_flags_of(place, entry):
+    if entry["class"] not in CLASSES:
+        raise SchemaError(f"{place}.class", f"must be one of {', '.join(CLASSES)}")
+    flags = entry.get("flags", [])
+    for flag in flags:
+        if flag not in FLAGS:
+            raise SchemaError(f"{place}.flags", f"'{flag}' is none of {', '.join(FLAGS)}")
+    if "shared" in flags and "read-only" not in flags:
+        raise SchemaError(f"{place}.flags", "what is shared must be read-only")
+    return entry["class"], flags
+
+
+class Foreign:
+    """A command of other agents."""
+
+    def __init__(self, prefix, name, entry):
+        place = f"elsewhere.{name}"
+        check_command_name(place, prefix, name)
+        check_keys(place, entry, ["class"], ["flags"])
+        self.name = name
+        self.time_class, self.flags = class_and_flags_of(place, entry)
+
+
 class Command:
     def __init__(self, prefix, name, entry):
         place = f"commands.{name}"
-        if not re.match(f"^{prefix}(-[a-z0-9]+)+$", name):
-            raise SchemaError(place, f"is no name like {prefix}-something")
+        check_command_name(place, prefix, name)
         check_keys(place, entry, ["since", "class", "doc"], ["arguments", "returns", "flags"])
         self.name, self.place = name, place
         self.c_name = name.replace("-", "_")
         self.since = since_of(place, entry)
-        self.time_class = entry["class"]
-        if self.time_class not in CLASSES:
-            raise SchemaError(f"{place}.class", f"must be one of {', '.join(CLASSES)}")
-        self.flags = entry.get("flags", [])
-        for flag in self.flags:
-            if flag not in FLAGS:
-                raise SchemaError(f"{place}.flags", f"'{flag}' is none of {', '.join(FLAGS)}")
+        self.time_class, self.flags = class_and_flags_of(place, entry)
         self.doc = doc_text(place, entry["doc"])
         self.arguments = members_of(f"{place}.arguments", entry.get("arguments", {}))
         self.struct = capitals(name) + "Arguments"
@@ -188,7 +211,7 @@ class Schema:
             root = json.loads(text, object_pairs_hook=unique_object)
         except json.JSONDecodeError as error:
             raise SchemaError(f"line {error.lineno}", error.msg) from error
-        check_keys("schema", root, ["prefix", "types", "commands"], ["events"])
+        check_keys("schema", root, ["prefix", "types", "commands"], ["elsewhere", "events"])
         prefix = root["prefix"]
         if not isinstance(prefix, str) or not PREFIX.match(prefix):
             raise SchemaError("prefix", "must be words of small letters")
@@ -197,6 +220,11 @@ class Schema:
         self.commands = sorted((Command(prefix, name, entry)
                                 for name, entry in root["commands"].items()),
                                key=lambda command: command.name)
+        self.foreign = [Foreign(prefix, name, entry)
+                        for name, entry in sorted(root.get("elsewhere", {}).items())]
+        for command in self.foreign:
+            if command.name in root["commands"]:
+                raise SchemaError(f"elsewhere.{command.name}", "is a command of our own")
         self.events = [Event(name, entry) for name, entry in sorted(root.get("events", {}).items())]
         for described in self.types.values():
             self.check_members(described.members)

@@ -31,6 +31,7 @@ typedef struct {
     char *state_directory;
     char *freeze_lease;
     char **limits;
+    char **cached;
     gboolean persist;
     gboolean fd_store;
     gboolean version;
@@ -42,6 +43,7 @@ static void options_clear(Options *options)
     g_strfreev(options->listeners);
     g_strfreev(options->agent_listeners);
     g_strfreev(options->limits);
+    g_strfreev(options->cached);
     g_free(options->state_directory);
     g_free(options->freeze_lease);
     g_free(options->agent);
@@ -133,6 +135,8 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "When ended, leave all connections with the service manager, for the next one", NULL},
         {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->limits,
          "Set a limit; may be given several times", "NAME=NUMBER"},
+        {"agent-cache", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->cached,
+         "How old an answer of a guest command may be that is given again", "COMMAND=SECONDS"},
         {"name", 0, 0, G_OPTION_ARG_STRING, &options->name,
          "Name of the virtual machine, for the log", "NAME"},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &options->log_level,
@@ -213,6 +217,11 @@ static QgaProxy *start(const Options *options, GError **error)
     for (char **limit = options->limits; limit && *limit; limit++)
         if (!qga_proxy_set_limit(proxy, *limit, error))
             return NULL;
+    for (char **cached = options->cached; cached && *cached; cached++)
+        if (!qga_proxy_set_agent_cache(proxy, *cached, error)) {
+            g_prefix_error(error, "--agent-cache: ");
+            return NULL;
+        }
     for (char **listener = options->listeners; listener && *listener; listener++)
         if (!qga_proxy_add_listener(proxy, *listener, error))
             return NULL;

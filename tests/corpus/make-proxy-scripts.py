@@ -41,9 +41,9 @@ def row(name, arguments=""):
     return next(i for i, (n, a) in enumerate(COMMANDS) if n == name and arguments in a)
 
 
-def command(who, name, arguments="", ident=0, oob=False, fd=False, first=False):
+def command(who, name, arguments="", ident=0, oob=False, fd=False, first=False, timed=False):
     """A client sends a command of the table, with the ident-th form of an id."""
-    return step("command", who, row(name, arguments), ident | oob << 3 | fd << 4 | first << 5)
+    return step("command", who, row(name, arguments), ident | oob << 3 | fd << 4 | first << 5 | timed << 7)
 
 
 def event(name, part="", monitor=0):
@@ -216,6 +216,21 @@ SCRIPTS = {
     "agent-slow": script(step("agent_room", 0, 3), command(A, "guest-exec"), passes(61000), command(B, "guest-ping"),
                          step("agent_room", 0, 6), passes(9000), step("agent_room", 0, ALL), serve(3)),
     "agent-none": script(command(A, "guest-ping", ident=1), command(A, "quit"), serve(), agent=False),
+    "agent-shared": script(command(A, "guest-exec"), leave(A), connect(A), negotiate(A),
+                           command(A, "guest-get-osinfo", ident=1), command(B, "guest-get-osinfo", ident=2),
+                           agent_answers(), agent_answers(), command(A, "guest-get-osinfo"), serve()),
+    "agent-shared-leaver": script(command(A, "guest-exec"), leave(A), connect(A), negotiate(A),
+                                  command(A, "guest-get-osinfo"), command(B, "guest-get-osinfo"), leave(A),
+                                  agent_answers(), agent_answers()),
+    "agent-shared-own-time": script(command(A, "guest-exec"), leave(A), connect(A), negotiate(A),
+                                    command(A, "guest-get-osinfo", timed=True), command(B, "guest-get-osinfo"),
+                                    agent_answers(), passes(4000), agent_answers(), serve()),
+    "agent-cached": script(command(A, "guest-get-users"), serve(), command(B, "guest-get-users", ident=3), passes(1000),
+                           command(A, "guest-get-users"), command(B, "guest-exec"), serve(),
+                           command(A, "guest-get-users"), serve(), event("RESET"), command(A, "guest-get-users"),
+                           serve(3)),
+    "agent-timed": script(command(A, "device_add", timed=True), command(A, "guest-ping", timed=True), passes(4000),
+                          serve(2), command(B, "guest-ping", timed=True), serve()),
     # Freezes
     "freeze-and-thaw": script(command(A, "guest-fsfreeze-freeze", ident=1), serve(), command(B, "guest-ping"),
                               command(B, "guest-fsfreeze-freeze"), command(B, "guest-fsfreeze-status"), serve(),

@@ -92,7 +92,7 @@ static void assert_error_tells(const GError *error, JsonSpan id)
     assert_id_returns(reply.id, id);
 }
 
-static void check_command(JsonSpan value, EnvelopeOob oob)
+static void check_command(JsonSpan value, EnvelopeExtras oob)
 {
     g_auto(EnvelopeCommand) command = {0};
     g_autoptr(GError) error = NULL;

@@ -126,8 +126,9 @@ static Request *sort_said(FuzzClient *client, const Said *said)
     if (!said->text)
         return ledger_ask(ledger, client->number, REQUEST_FAULT, NULL);
     if (!envelope_read_command((JsonSpan){said->text, said->len},
-                               client->oob ? ENVELOPE_OOB_KNOWN : ENVELOPE_OOB_UNKNOWN, &command,
-                               &error)) {
+                               ENVELOPE_TIMEOUT_KNOWN |
+                                   (client->oob ? ENVELOPE_OOB_KNOWN : ENVELOPE_OOB_UNKNOWN),
+                               &command, &error)) {
         kind = REQUEST_MALFORMED;
     } else if (!client->negotiated) {
         kind = REQUEST_EARLY;

@@ -204,6 +204,8 @@ static void make_core(FuzzRun *run)
     if (run->setup.record)
         g_assert_true(core_set_state_directory(run->core, "state", run->setup.record, &error));
     core_set_persist(run->core, run->setup.persist);
+    if (run->agent)
+        g_assert_true(core_set_agent_cache(run->core, "guest-get-users=20", &error));
     if (run->setup.tight)
         set_limits(run);
 }

@@ -80,6 +80,8 @@ static const struct {
     {"qmp_capabilities", "{}"},
     {"migrate-pause", "{ \"tag\" : %u , \"a\" : [ 1.0e+1 , 'x\\'\"' , null , {} , [ ] ] }"},
     {"\\u0064evice_del", "{\"id\":\"\\u0000%u\"}"},
+    {"guest-get-osinfo", "{}"},
+    {"guest-get-users", "{}"},
 };
 
 /* Forms of an id; %u is the same number as in the arguments. */
@@ -97,7 +99,8 @@ static char *number_into(const char *form, guint number)
 }
 
 /* Bits of @form: 0-2 the id, 3 out of band, 4 with a descriptor, 5 the id comes first, 6 arguments
- * are written though they are empty. @arguments: (nullable): instead of the table's */
+ * are written though they are empty, 7 with a time. @arguments: (nullable): instead of the table's
+ */
 static void say_command(Script *script, FuzzClient *client, guint which, guint form,
                         const char *arguments)
 {
@@ -116,6 +119,8 @@ static void say_command(Script *script, FuzzClient *client, guint which, guint f
                            commands[row].name);
     if (arguments || !g_str_equal(own, "{}") || form & 64)
         g_string_append_printf(text, ", 'arguments' :%s", arguments ? arguments : own);
+    if (form & 128)
+        g_string_append(text, ", \"qga-proxy-timeout\": 3");
     if (id && !(form & 32))
         g_string_append_printf(text, ",%s", id_member);
     g_string_append(text, "}\n");

@@ -388,19 +388,28 @@ static gboolean has_form(GPtrArray *forms, const char *form)
     return g_ptr_array_find_with_equal_func(forms, form, g_str_equal, NULL);
 }
 
+/* One answer may be for several that ask the same. */
+static gboolean is_shared(const Request *request)
+{
+    const GuestCommand *command = guest_schema_know(request->name);
+
+    return command && (command->flags & GUEST_FLAG_SHARED);
+}
+
 /* An agent that takes no id is believed by order: anything that it has said may be it. */
 static gboolean was_said(const Ledger *ledger, const Request *request, const char *form)
 {
     const Question *mine = request->question;
+    gboolean shared = is_shared(request);
 
     if ((mine ? !mine->with_id : ledger->by_order) && has_form(ledger->spoken, form))
         return TRUE;
     if (mine && has_form(mine->said, form))
         return TRUE;
-    for (guint i = 0; i < ledger->questions->len && request->vague; i++) {
+    for (guint i = 0; i < ledger->questions->len && (request->vague || shared); i++) {
         const Question *other = ledger->questions->pdata[i];
 
-        if (other->vague && g_str_equal(other->words, request->words) &&
+        if ((other->vague || shared) && g_str_equal(other->words, request->words) &&
             has_form(other->said, form))
             return TRUE;
     }

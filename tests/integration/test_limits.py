@@ -29,7 +29,8 @@ SETTINGS = dict((
     ("clients", 77), ("clients-per-user", 66), ("negotiation-seconds", 55), ("keepalive-seconds", 44),
     ("commands-ahead", 33), ("commands-per-monitor", 3), ("commands-for-agent", 22), ("request-bytes", 11111),
     ("qemu-request-bytes", 12345), ("client-bytes", 111111), ("total-bytes", 222222), ("output-pause-bytes", 44444),
-    ("output-drop-bytes", 55555), ("linger-milliseconds", 1234)))
+    ("output-drop-bytes", 55555), ("linger-milliseconds", 1234),
+    ("quick-seconds", 11), ("slow-seconds", 22), ("freeze-seconds", 33), ("thaw-seconds", 44), ("shutdown-seconds", 55)))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "agent-question.h"
+
+AgentQuestion *agent_question_new(Pending *pending)
+{
+    AgentQuestion *question = g_new(AgentQuestion, 1);
+
+    *question = (AgentQuestion){.askers = G_QUEUE_INIT};
+    g_queue_push_tail(&question->askers, pending);
+    return question;
+}
+
+void agent_question_free(AgentQuestion *question)
+{
+    g_assert(question->askers.length == 0);
+    g_free(question);
+}
+
+gboolean agent_question_join(AgentQuestion *question, Pending *pending)
+{
+    if (question->closed || !pending_asks_the_same(agent_question_command(question), pending))
+        return FALSE;
+    g_queue_push_tail(&question->askers, pending);
+    return TRUE;
+}
+
+void agent_question_close(AgentQuestion *question)
+{
+    question->closed = TRUE;
+}
+
+guint agent_question_length(const AgentQuestion *question)
+{
+    return question->askers.length;
+}
+
+const Pending *agent_question_command(const AgentQuestion *question)
+{
+    return question->askers.head->data;
+}
+
+Pending *agent_question_take(AgentQuestion *question)
+{
+    return g_queue_pop_head(&question->askers);
+}
+
+Pending *agent_question_take_orphan(AgentQuestion *question)
+{
+    for (GList *at = question->askers.head; at; at = at->next) {
+        Pending *pending = at->data;
+
+        if (!pending->orphan)
+            continue;
+        g_queue_delete_link(&question->askers, at);
+        return pending;
+    }
+    return NULL;
+}
+
+gint64 agent_question_deadline(const AgentQuestion *question)
+{
+    gint64 first_us = G_MAXINT64;
+
+    for (GList *at = question->askers.head; at; at = at->next)
+        first_us = MIN(first_us, ((const Pending *)at->data)->deadline_us);
+    return first_us;
+}
+
+AgentQuestion *agent_question_split_late(AgentQuestion *question, gint64 now_us)
+{
+    AgentQuestion *late;
+
+    if (agent_question_deadline(question) > now_us)
+        return NULL;
+    late = g_new(AgentQuestion, 1);
+    *late = (AgentQuestion){.askers = G_QUEUE_INIT, .closed = TRUE};
+    for (GList *at = question->askers.head, *next; at; at = next) {
+        Pending *pending = at->data;
+
+        next = at->next;
+        if (pending->deadline_us > now_us)
+            continue;
+        g_queue_unlink(&question->askers, at);
+        g_queue_push_tail_link(&late->askers, at);
+    }
+    return late;
+}
+
+void agent_question_foreach(AgentQuestion *question, void (*func)(Pending *pending, gpointer data),
+                            gpointer data)
+{
+    g_queue_foreach(&question->askers, (GFunc)func, data);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "agent-queue.h"
+
+typedef struct {
+    AgentQuestion *question;
+    gint64 deadline_us;
+} Waiting;
+
+void agent_queue_init(AgentQueue *queue)
+{
+    *queue = (AgentQueue){.waiting = G_QUEUE_INIT};
+}
+
+static gboolean join(AgentQueue *queue, Pending *pending)
+{
+    if (!pending_has_flag(pending, GUEST_FLAG_SHARED))
+        return FALSE;
+    for (GList *at = queue->waiting.head; at; at = at->next)
+        if (agent_question_join(((Waiting *)at->data)->question, pending))
+            return TRUE;
+    return FALSE;
+}
+
+gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us)
+{
+    Waiting *waiting;
+
+    queue->length++;
+    if (!urgent && join(queue, pending))
+        return TRUE;
+    waiting = g_new(Waiting, 1);
+    *waiting = (Waiting){agent_question_new(pending), deadline_us};
+    if (urgent)
+        g_queue_push_head(&queue->waiting, waiting);
+    else
+        g_queue_push_tail(&queue->waiting, waiting);
+    return FALSE;
+}
+
+AgentQuestion *agent_queue_pop(AgentQueue *queue)
+{
+    g_autofree Waiting *waiting = g_queue_pop_head(&queue->waiting);
+
+    queue->length -= agent_question_length(waiting->question);
+    return waiting->question;
+}
+
+guint agent_queue_length(const AgentQueue *queue)
+{
+    return queue->length;
+}
+
+gint64 agent_queue_deadline(const AgentQueue *queue)
+{
+    const GList *first = queue->waiting.head;
+
+    return first ? ((const Waiting *)first->data)->deadline_us : G_MAXINT64;
+}
+
+void agent_queue_set_deadlines(AgentQueue *queue, gint64 deadline_us)
+{
+    for (GList *at = queue->waiting.head; at; at = at->next)
+        ((Waiting *)at->data)->deadline_us = deadline_us;
+}
+
+void agent_queue_lengthen(AgentQueue *queue, gint64 pause_us)
+{
+    for (GList *at = queue->waiting.head; at; at = at->next)
+        ((Waiting *)at->data)->deadline_us += pause_us;
+}
+
+/* A question that nobody asks any more goes with its last asker. */
+static void drop_if_empty(AgentQueue *queue, GList *at)
+{
+    Waiting *waiting = at->data;
+
+    if (agent_question_length(waiting->question) > 0)
+        return;
+    g_queue_delete_link(&queue->waiting, at);
+    agent_question_free(waiting->question);
+    g_free(waiting);
+}
+
+/* Nobody is answered before the last was found: who hears of it may come with another command. */
+void agent_queue_drop_orphans(AgentQueue *queue)
+{
+    GQueue orphans = G_QUEUE_INIT;
+    Pending *pending;
+
+    for (GList *at = queue->waiting.head, *next; at; at = next) {
+        next = at->next;
+        while ((pending = agent_question_take_orphan(((Waiting *)at->data)->question)))
+            g_queue_push_tail(&orphans, pending);
+        drop_if_empty(queue, at);
+    }
+    queue->length -= orphans.length;
+    while ((pending = g_queue_pop_head(&orphans)))
+        pending_fail(pending, "The client has left");
+}
+
+static void refuse_next(AgentQueue *queue, const char *why)
+{
+    GList *first = queue->waiting.head;
+    AgentQuestion *question = ((Waiting *)first->data)->question;
+    Pending *pending = agent_question_take(question);
+
+    queue->length--;
+    agent_question_close(question);
+    drop_if_empty(queue, first);
+    pending_fail(pending, "%s; %s was not sent", why, pending->name);
+}
+
+void agent_queue_refuse_all(AgentQueue *queue, const char *why)
+{
+    while (queue->length > 0)
+        refuse_next(queue, why);
+}
+
+void agent_queue_refuse_late(AgentQueue *queue, gint64 now_us, const char *why)
+{
+    while (agent_queue_deadline(queue) <= now_us)
+        refuse_next(queue, why);
+}
+
+void agent_queue_foreach(AgentQueue *queue, void (*func)(Pending *pending, gpointer data),
+                         gpointer data)
+{
+    for (GList *at = queue->waiting.head; at; at = at->next)
+        agent_question_foreach(((Waiting *)at->data)->question, func, data);
+}

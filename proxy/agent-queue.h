@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * agent-queue: the commands that wait for the guest agent.
+ *
+ * Owns their order, which of them share one question, and until when each question waits for the
+ * agent to be brought into step. Leaves to the lane when the next one goes, and why those that
+ * cannot go are refused.
+ */
+
+#pragma once
+
+#include "agent-question.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    GQueue waiting; /* of Waiting */
+    guint length;   /* commands in it, each asker's counted */
+} AgentQueue;
+
+void agent_queue_init(AgentQueue *queue);
+
+/**
+ * agent_queue_push:
+ * @pending: (transfer full)
+ * @urgent: it goes before all others, alone
+ * @deadline_us: when it is refused if the agent has not synced by then; who joins others is refused
+ *   with them
+ *
+ * Returns: whether it has joined others that ask the same
+ */
+gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us);
+
+/* Returns: (transfer full): the next one; there must be one */
+AgentQuestion *agent_queue_pop(AgentQueue *queue);
+
+guint agent_queue_length(const AgentQueue *queue);
+
+/* Returns: the deadline of the next question; G_MAXINT64 where none waits */
+gint64 agent_queue_deadline(const AgentQueue *queue);
+
+/* They wait for another sync from now on. */
+void agent_queue_set_deadlines(AgentQueue *queue, gint64 deadline_us);
+
+/* A pause is no time. */
+void agent_queue_lengthen(AgentQueue *queue, gint64 pause_us);
+
+/* What nobody asks for any more is not sent. */
+void agent_queue_drop_orphans(AgentQueue *queue);
+
+/* Fails all, or those in front whose deadline has come. Who is told may come with another command.
+ */
+void agent_queue_refuse_all(AgentQueue *queue, const char *why);
+void agent_queue_refuse_late(AgentQueue *queue, gint64 now_us, const char *why);
+
+void agent_queue_foreach(AgentQueue *queue, void (*func)(Pending *pending, gpointer data),
+                         gpointer data);
+
+G_END_DECLS
