@@ -206,3 +206,33 @@ void agent_flight_foreach(AgentFlight *flight, void (*func)(Pending *pending, gp
     for (GList *at = flight->landing.head; at; at = at->next)
         agent_question_foreach(at->data, func, data);
 }
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void agent_flight_save(const AgentFlight *flight, Handover *handover, Saved *to)
+{
+    Saved part = G_VARIANT_DICT_INIT(NULL);
+
+    if (!flight->question)
+        return;
+    agent_question_save(flight->question, handover, &part, FALSE);
+    saved_put_int(&part, "number", (gint64)flight->id);
+    saved_put_int(&part, "with-id", flight->with_id);
+    saved_put_int(&part, "begun", flight->begun_us);
+    saved_put_int(&part, "begun-at", (gint64)flight->begun_at);
+    saved_put_part(to, "flight", &part);
+}
+
+void agent_flight_restore(AgentFlight *flight, const HandoverPart *part)
+{
+    Saved saved;
+
+    if (saved_get_part(part->from, "flight", &saved)) {
+        flight->question = agent_question_restore(&(HandoverPart){part->handover, &saved});
+        flight->id = (guint64)saved_get_int(&saved, "number");
+        flight->with_id = saved_get_int(&saved, "with-id") != 0;
+        flight->begun_us = saved_get_int(&saved, "begun");
+        flight->begun_at = (guint64)saved_get_int(&saved, "begun-at");
+    }
+    g_variant_dict_clear(&saved);
+}

@@ -87,4 +87,7 @@ void agent_flight_lengthen(AgentFlight *flight, gint64 pause_us);
 void agent_flight_foreach(AgentFlight *flight, void (*func)(Pending *pending, gpointer data),
                           gpointer data);
 
+void agent_flight_save(const AgentFlight *flight, Handover *handover, Saved *to);
+void agent_flight_restore(AgentFlight *flight, const HandoverPart *part);
+
 G_END_DECLS

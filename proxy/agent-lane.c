@@ -218,6 +218,15 @@ static void append_probe(AgentLane *lane, GString *text)
     sync_probe(&lane->sync, now(lane), (gint64)agent_flight_random_63(), text);
 }
 
+/* Where the command under way returns bulk. */
+static void allow_bulk(AgentLane *lane)
+{
+    const Pending *command = agent_flight_command(&lane->flight);
+
+    if (command && pending_has_flag(command, GUEST_FLAG_BULK))
+        json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
+}
+
 static void take_off(AgentLane *lane, AgentQuestion *question)
 {
     const Pending *command = agent_question_command(question);
@@ -230,8 +239,7 @@ static void take_off(AgentLane *lane, AgentQuestion *question)
     if (!pending_has_flag(command, GUEST_FLAG_READ_ONLY))
         forget(lane);
     lane->may_keep = TRUE;
-    if (pending_has_flag(command, GUEST_FLAG_BULK))
-        json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
+    allow_bulk(lane);
 
     agent_flight_write(&lane->flight, text);
     g_string_append_c(text, '\n');
@@ -658,37 +666,6 @@ AgentStats agent_lane_stats(const AgentLane *lane)
 
 /* ---- To a successor -------------------------------------------------------------------------- */
 
-static void save_flight(const Flight *flight, Handover *handover, Saved *to)
-{
-    Saved part = G_VARIANT_DICT_INIT(NULL);
-
-    if (!flight->pending)
-        return;
-    handover_put_pending(handover, &part, flight->pending);
-    saved_put_int(&part, "number", (gint64)flight->id);
-    saved_put_int(&part, "with-id", flight->with_id);
-    saved_put_int(&part, "deadline", flight->deadline_us);
-    saved_put_int(&part, "limit", flight->limit_seconds);
-    saved_put_part(to, "flight", &part);
-}
-
-static void save_waiting(const AgentLane *lane, Handover *handover, Saved *to)
-{
-    SavedList *list = saved_list_new();
-
-    for (const GList *at = lane->waiting.head; at; at = at->next) {
-        const Waiting *waiting = at->data;
-        Saved item = G_VARIANT_DICT_INIT(NULL);
-
-        if (!waiting->pending->asker) /* our own are asked anew */
-            continue;
-        handover_put_pending(handover, &item, waiting->pending);
-        saved_put_int(&item, "deadline", waiting->deadline_us);
-        saved_list_add(list, &item);
-    }
-    saved_put_list(to, "waiting", list);
-}
-
 void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
 {
     Saved sync = G_VARIANT_DICT_INIT(NULL);
@@ -708,40 +685,8 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
     saved_put_int(to, "stopped", lane->stopped);
     saved_put_int(to, "told", lane->told);
     saved_put_int(to, "refuses-id", lane->refuses_id);
-    save_flight(&lane->flight, handover, to);
-    save_waiting(lane, handover, to);
-}
-
-static void restore_flight(Flight *flight, const HandoverPart *part)
-{
-    Saved saved;
-
-    if (saved_get_part(part->from, "flight", &saved)) {
-        flight->pending = handover_get_pending(part->handover, &saved);
-        flight->id = (guint64)saved_get_int(&saved, "number");
-        flight->with_id = saved_get_int(&saved, "with-id") != 0;
-        flight->deadline_us = saved_get_int(&saved, "deadline");
-        flight->limit_seconds = (guint)saved_get_int(&saved, "limit");
-    }
-    g_variant_dict_clear(&saved);
-}
-
-typedef struct {
-    AgentLane *lane;
-    Handover *handover;
-} Restore;
-
-static void restore_waiting(Saved *item, gpointer data)
-{
-    const Restore *restore = data;
-    Pending *pending = handover_get_pending(restore->handover, item);
-    Waiting *waiting;
-
-    if (!pending)
-        return;
-    waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){pending, saved_get_int(item, "deadline")};
-    g_queue_push_tail(&restore->lane->waiting, waiting);
+    agent_flight_save(&lane->flight, handover, to);
+    agent_queue_save(&lane->waiting, handover, to);
 }
 
 void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
@@ -765,10 +710,9 @@ void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
     lane->stopped = (AgentState)saved_get_int(part->from, "stopped");
     lane->told = (AgentState)saved_get_int(part->from, "told");
     lane->refuses_id = saved_get_int(part->from, "refuses-id") != 0;
-    restore_flight(&lane->flight, part);
-    if (lane->flight.pending && pending_has_flag(lane->flight.pending, GUEST_FLAG_BULK))
-        json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_BULK_REPLY_BYTES);
-    saved_foreach(part->from, "waiting", restore_waiting, &(Restore){lane, part->handover});
+    agent_flight_restore(&lane->flight, part);
+    agent_queue_restore(&lane->waiting, part);
+    allow_bulk(lane);
 }
 
 void agent_lane_resume(AgentLane *lane)

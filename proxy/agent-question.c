@@ -92,3 +92,24 @@ void agent_question_foreach(AgentQuestion *question, void (*func)(Pending *pendi
 {
     g_queue_foreach(&question->askers, (GFunc)func, data);
 }
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void agent_question_save(const AgentQuestion *question, Handover *handover, Saved *to,
+                         gboolean skip_own)
+{
+    handover_put_queue(handover, to, "askers", &question->askers, skip_own);
+    saved_put_int(to, "closed", question->closed);
+}
+
+AgentQuestion *agent_question_restore(const HandoverPart *part)
+{
+    AgentQuestion *question = g_new(AgentQuestion, 1);
+
+    *question = (AgentQuestion){.askers = G_QUEUE_INIT};
+    handover_get_queue(part, "askers", &question->askers);
+    question->closed = saved_get_int(part->from, "closed") != 0;
+    if (question->askers.length == 0)
+        g_clear_pointer(&question, agent_question_free);
+    return question;
+}

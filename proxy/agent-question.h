@@ -9,7 +9,7 @@
 
 #pragma once
 
-#include "pending.h"
+#include "handover.h"
 
 G_BEGIN_DECLS
 
@@ -57,5 +57,12 @@ AgentQuestion *agent_question_split_late(AgentQuestion *question, gint64 now_us)
 
 void agent_question_foreach(AgentQuestion *question, void (*func)(Pending *pending, gpointer data),
                             gpointer data);
+
+/* @skip_own: commands of our own that were not sent are asked anew */
+void agent_question_save(const AgentQuestion *question, Handover *handover, Saved *to,
+                         gboolean skip_own);
+
+/* Returns: (transfer full) (nullable): NULL where nobody asks it */
+AgentQuestion *agent_question_restore(const HandoverPart *part);
 
 G_END_DECLS

@@ -129,3 +129,44 @@ void agent_queue_foreach(AgentQueue *queue, void (*func)(Pending *pending, gpoin
     for (GList *at = queue->waiting.head; at; at = at->next)
         agent_question_foreach(((Waiting *)at->data)->question, func, data);
 }
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void agent_queue_save(const AgentQueue *queue, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (const GList *at = queue->waiting.head; at; at = at->next) {
+        const Waiting *waiting = at->data;
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        agent_question_save(waiting->question, handover, &item, TRUE);
+        saved_put_int(&item, "deadline", waiting->deadline_us);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "waiting", list);
+}
+
+typedef struct {
+    AgentQueue *queue;
+    Handover *handover;
+} Restore;
+
+static void restore_waiting(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+    AgentQuestion *question = agent_question_restore(&(HandoverPart){restore->handover, item});
+    Waiting *waiting;
+
+    if (!question)
+        return;
+    waiting = g_new(Waiting, 1);
+    *waiting = (Waiting){question, saved_get_int(item, "deadline")};
+    g_queue_push_tail(&restore->queue->waiting, waiting);
+    restore->queue->length += agent_question_length(question);
+}
+
+void agent_queue_restore(AgentQueue *queue, const HandoverPart *part)
+{
+    saved_foreach(part->from, "waiting", restore_waiting, &(Restore){queue, part->handover});
+}

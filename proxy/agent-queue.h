@@ -57,4 +57,7 @@ void agent_queue_refuse_late(AgentQueue *queue, gint64 now_us, const char *why);
 void agent_queue_foreach(AgentQueue *queue, void (*func)(Pending *pending, gpointer data),
                          gpointer data);
 
+void agent_queue_save(const AgentQueue *queue, Handover *handover, Saved *to);
+void agent_queue_restore(AgentQueue *queue, const HandoverPart *part);
+
 G_END_DECLS

@@ -70,6 +70,7 @@ void handover_put_pending(Handover *handover, Saved *to, const Pending *pending)
     saved_put_int(to, "urgent", pending->urgent);
     saved_put_int(to, "sent", pending->sent);
     saved_put_int(to, "seconds", pending->seconds);
+    saved_put_int(to, "deadline", pending->deadline_us);
     saved_put_int(to, "own", !pending->asker && !pending->orphan);
 }
 
@@ -113,6 +114,7 @@ Pending *handover_get_pending(Handover *handover, Saved *from)
     pending->urgent = saved_get_int(from, "urgent") != 0;
     pending->sent = saved_get_int(from, "sent") != 0;
     pending->seconds = (guint)saved_get_int(from, "seconds");
+    pending->deadline_us = saved_get_int(from, "deadline");
     if (!asker)
         pending_orphan(pending);
     return pending;
