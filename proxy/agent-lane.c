@@ -65,8 +65,9 @@ struct AgentLane {
     Sync sync;
     gboolean refuses_id; /* the agent is older than the id */
     Flight flight;
-    GQueue waiting; /* of Waiting */
-    AgentStats stats;
+    GQueue waiting;   /* of Waiting */
+    AgentStats stats; /* bytes are those of former connections */
+    Latency latency[STATUS_CLASSES];
 };
 
 static gint64 now(const AgentLane *lane)
@@ -79,6 +80,11 @@ static guint64 random_63(void)
     return ((guint64)g_random_int() << 31) ^ g_random_int();
 }
 
+static GuestClass class_of(const Pending *pending)
+{
+    return pending->guest ? pending->guest->time_class : GUEST_CLASS_SLOW;
+}
+
 static guint seconds_for(const Pending *pending)
 {
     static const guint seconds[] = {
@@ -89,7 +95,7 @@ static guint seconds_for(const Pending *pending)
 
     if (pending->seconds > 0)
         return pending->seconds;
-    return pending->guest ? seconds[pending->guest->time_class] : LIMIT_SECONDS_SLOW;
+    return seconds[class_of(pending)];
 }
 
 AgentState agent_lane_state(const AgentLane *lane)
@@ -168,8 +174,11 @@ static void land(AgentLane *lane, const EnvelopeReply *reply, const GError *erro
     Pending *pending = g_steal_pointer(&lane->flight.pending);
 
     json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
-    if (pending)
-        pending_finish(pending, reply, error);
+    if (!pending)
+        return;
+    if (reply || pending->answered)
+        pending_record(pending, &lane->latency[class_of(pending)], now(lane));
+    pending_finish(pending, reply, error);
 }
 
 static void land_failed(AgentLane *lane, const char *why)
@@ -228,9 +237,22 @@ static void doubt(AgentLane *lane)
         ((Waiting *)at->data)->deadline_us = sync_wait_ends(lane);
 }
 
+AgentStats agent_lane_stats(const AgentLane *lane)
+{
+    AgentStats stats = lane->stats;
+
+    stats.queued = lane->waiting.length;
+    if (lane->io) {
+        stats.bytes_in += stream_bytes_read(&lane->stream);
+        stats.bytes_out += stream_bytes_written(&lane->stream);
+    }
+    return stats;
+}
+
 static void lose_channel(AgentLane *lane, const char *why)
 {
     g_debug("agent's channel: %s", why);
+    lane->stats = agent_lane_stats(lane);
     stream_clear(&lane->stream);
     lane->io = NULL;
     sync_stop(&lane->sync);
@@ -271,7 +293,7 @@ static void take_off(AgentLane *lane, Pending *pending)
     Flight *flight = &lane->flight;
 
     flight->pending = pending;
-    pending->sent = TRUE;
+    pending->sent_us = now(lane);
     flight->with_id = !lane->refuses_id;
     flight->id = random_63();
     flight->limit_seconds = seconds_for(pending);
@@ -402,21 +424,26 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
+static gboolean complains_of_sync(const EnvelopeReply *reply)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (reply->kind != ENVELOPE_ERROR || reply->id.text)
+        return FALSE;
+    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    return strstr(error->message, "JSON parse error") || strstr(error->message, "guest-sync");
+}
+
 /* Without ids, order alone tells: between a sync's answer and the next sync there is one command. A
  * silent one is followed by a sync at once; what comes between its failure and that answer is the
  * complaint about 0xFF, or about a sync that the agent does not know. */
 static gboolean answers_flight_by_order(const AgentLane *lane, const EnvelopeReply *reply)
 {
-    g_autoptr(GError) error = NULL;
-
     if (reply->id.text)
         return FALSE;
     if (lane->sync.state == SYNC_DONE)
         return TRUE;
-    if (reply->kind != ENVELOPE_ERROR)
-        return FALSE;
-    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    return !strstr(error->message, "JSON parse error") && !strstr(error->message, "guest-sync");
+    return reply->kind == ENVELOPE_ERROR && !complains_of_sync(reply);
 }
 
 static gboolean answers_flight(const AgentLane *lane, const EnvelopeReply *reply)
@@ -448,6 +475,7 @@ static void deliver(AgentLane *lane, const EnvelopeReply *reply)
     json_write_init(&write, text);
     json_write_value(&write, reply->value);
     if (text->len > LIMIT_AGENT_BULK_REPLY_BYTES) { /* each non-ASCII byte takes three */
+        lane->stats.oversized++;
         qmp_error_set(&error,
                       "The guest agent's result has %" G_GSIZE_FORMAT
                       " bytes, at most %u are passed on",
@@ -498,6 +526,7 @@ static void on_message(AgentLane *lane, JsonSpan message)
         on_synced(lane);
     } else {
         lane->stats.dropped++;
+        lane->stats.unasked += !complains_of_sync(&reply);
     }
 }
 
@@ -508,6 +537,7 @@ static void on_fault(AgentLane *lane)
     if (stream_fault(&lane->stream) == JSON_FAULT_RESET)
         return;
     lane->stats.faults++;
+    lane->stats.oversized += stream_fault(&lane->stream) >= JSON_FAULT_NESTING;
     if (lane->sync.state != SYNC_DONE)
         return;
     doubt(lane);
@@ -748,10 +778,7 @@ const char *agent_lane_state_name(const AgentLane *lane)
     return state_name(agent_lane_state(lane));
 }
 
-AgentStats agent_lane_stats(const AgentLane *lane)
+const Latency *agent_lane_latency(const AgentLane *lane)
 {
-    AgentStats stats = lane->stats;
-
-    stats.queued = lane->waiting.length;
-    return stats;
+    return lane->latency;
 }

@@ -291,5 +291,5 @@ char *qga_proxy_dup_status(QgaProxy *self)
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
 
-    return self->core ? core_status(self->core) : g_strdup("{}");
+    return self->core ? core_status(self->core, FALSE) : g_strdup("{}");
 }

@@ -20,6 +20,7 @@
 #include "bounds.h"
 #include "io.h"
 #include "pending.h"
+#include "status.h"
 
 #include "common/address.h"
 
@@ -64,7 +65,7 @@ void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointe
 /* Why there is no connection: for status. (nullable) */
 const char *upstream_trouble(const Upstream *upstream);
 
-/* Replies that were meant for somebody else, on a former connection, and dropped. */
-guint64 upstream_stale_replies(const Upstream *upstream);
+/* Returns: what it counts; its users are not known here */
+MonitorStats upstream_stats(const Upstream *upstream);
 
 G_END_DECLS
