@@ -214,6 +214,37 @@ static void test_agent(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+static guint64 agent_bytes(CoreFixture *fixture, const char *direction)
+{
+    g_autofree char *status = core_status(fixture->core, FALSE);
+    const char *at = strstr(strstr(status, "\"agent\": "), direction);
+
+    return g_ascii_strtoull(at + strlen(direction), NULL, 10);
+}
+
+#define IN  "\"bytes-in\": "
+#define OUT "\"bytes-out\": "
+
+/* Of all connections to the channel together, since it is the same guest. */
+static void test_agent_bytes(CoreFixture *fixture, gconstpointer unused)
+{
+    static const char stray[] = "{\"return\": 1}\n";
+    guint64 in = agent_bytes(fixture, IN), out = agent_bytes(fixture, OUT);
+
+    g_assert_cmpuint(in, >, 100);
+    g_assert_cmpuint(out, >, 100);
+    core_send(fixture, &fixture->agent, stray);
+    g_assert_cmpuint(agent_bytes(fixture, IN), ==, in + strlen(stray));
+    peer_clear(&fixture->agent);
+    world_settle(&fixture->world);
+    g_assert_cmpuint(agent_bytes(fixture, IN), ==, in + strlen(stray));
+    g_assert_cmpuint(agent_bytes(fixture, OUT), ==, out);
+    core_accept_agent(fixture);
+    core_send(fixture, &fixture->agent, stray);
+    g_assert_cmpuint(agent_bytes(fixture, IN), ==, in + 2 * strlen(stray));
+    g_assert_cmpuint(agent_bytes(fixture, OUT), >, out);
+}
+
 /* ---- How long it took ------------------------------------------------------------------------ */
 
 static void test_qemu_latency(CoreFixture *fixture, gconstpointer unused)
@@ -364,6 +395,7 @@ int main(int argc, char **argv)
     ADD("list-is-bounded", core_set_up, test_list_is_bounded);
     ADD("monitor", core_set_up, test_monitor);
     ADD("agent", core_set_up, test_agent);
+    ADD("agent-bytes", core_set_up, test_agent_bytes);
     ADD("qemu-latency", core_set_up, test_qemu_latency);
     ADD("agent-latency", core_set_up, test_agent_latency);
     ADD("unanswered", core_set_up, test_unanswered);
