@@ -80,8 +80,8 @@ typedef struct {
 } PendingLeaver;
 
 /* The same for each that is handed in and that this asker has asked for; the log tells of one that
- * was sent. @leaver: a PendingLeaver */
-void pending_leave(Pending *pending, gpointer leaver);
+ * was sent. @data: a PendingLeaver */
+void pending_leave(Pending *pending, gpointer data);
 
 /* It was answered: counts how long a client's command took. */
 void pending_record(const Pending *pending, Latency *latency, gint64 now_us);

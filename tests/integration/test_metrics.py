@@ -325,7 +325,11 @@ class Metrics(Case, BehindBare):
 
     def test_slow(self):
         """Those that say nothing, that send a byte now and then, or that do not read, are closed when their time is
-        over, all within it; no command waits for any of them meanwhile."""
+        over, all within it; no command waits for any of them meanwhile. The time of those that were answered ends
+        nobody's who came after them, and has their descriptors."""
+        for _ in range(3):
+            self.scrape()
+        heirs = [self.enterContext(self.proxy.client()) for _ in range(6)]
         began = time.monotonic()
         silent, dripping, half = (self.connect() for _ in range(3))
         half.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n")
@@ -346,6 +350,7 @@ class Metrics(Case, BehindBare):
         self.assertLess(longest, 1)
         for stream in silent, dripping, half:
             self.assertNotIn(b"200", stream.read_to_end(5))
+        self.check_served(*heirs)
         self.scrape()
 
     def descriptors(self):
