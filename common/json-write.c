@@ -162,10 +162,17 @@ void json_write_int64(JsonWrite *write, gint64 value)
     g_string_append_printf(write->out, "%" G_GINT64_FORMAT, value);
 }
 
+/* By hand: printf() takes 70 ns, and a status has 300 numbers. */
 void json_write_uint64(JsonWrite *write, guint64 value)
 {
+    char digits[20]; /* of G_MAXUINT64 */
+    gsize at = sizeof digits;
+
     begin_value(write);
-    g_string_append_printf(write->out, "%" G_GUINT64_FORMAT, value);
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    g_string_append_len(write->out, digits + at, (gssize)(sizeof digits - at));
 }
 
 void json_write_double(JsonWrite *write, double value)

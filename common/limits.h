@@ -123,6 +123,9 @@
 /* Milliseconds that clients get to read what is left for them when QEMU has gone. */
 #define LIMIT_LINGER_MS 2000
 
+/* Clients that qga-proxy-status lists, at some 250 bytes each: 64 kB. */
+#define LIMIT_STATUS_CONNECTIONS 256
+
 /* ---- Agent lane (proxy/agent-lane.c) --------------------------------------------------------- */
 
 /* Commands of all clients that wait for the agent. Past it a command is refused: at the 3 s that a

@@ -178,6 +178,11 @@ gboolean stream_send_bytes(Stream *stream, GBytes *bytes)
     return queue_push_bytes(&stream->queue, bytes);
 }
 
+guint64 stream_bytes_written(const Stream *stream)
+{
+    return stream->written;
+}
+
 void stream_discard_output(Stream *stream)
 {
     queue_clear(&stream->queue);
@@ -192,8 +197,10 @@ gboolean stream_flush(Stream *stream, GError **error)
 
     while (wrote >= 0 && (n = queue_peek(&stream->queue, pieces, PIECES)) > 0) {
         wrote = stream->ops->write(stream->io, pieces, n, error);
-        if (wrote > 0)
+        if (wrote > 0) {
             queue_pop(&stream->queue, (gsize)wrote);
+            stream->written += (guint64)wrote;
+        }
     }
     tell_wishes(stream);
     return wrote != STREAM_IO_FAILED;

@@ -61,6 +61,7 @@ typedef struct {
     guint64 dropped; /* bytes of the connection that were in front of it */
 
     Queue queue;
+    guint64 written;  /* bytes, in all */
     gboolean ended;   /* end of input was read */
     gboolean paused;  /* the owner wants no input */
     gboolean reading; /* what was last told to ops->want */
@@ -132,6 +133,9 @@ gboolean stream_send_bytes(Stream *stream, GBytes *bytes) G_GNUC_WARN_UNUSED_RES
  * an owner in the middle of something else may leave the failure to that call.
  */
 gboolean stream_flush(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Bytes that were written in all. */
+guint64 stream_bytes_written(const Stream *stream);
 
 /* Drops what was not written yet. What the peer got of it may end in the middle of a message. */
 void stream_discard_output(Stream *stream);

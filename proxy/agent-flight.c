@@ -26,14 +26,14 @@ static guint64 class_seconds(const Bounds *bounds, const Pending *pending)
         [GUEST_CLASS_SHUTDOWN] = bounds->shutdown_seconds,
     };
 
-    return seconds[pending->guest ? pending->guest->time_class : GUEST_CLASS_SLOW];
+    return seconds[pending_class(pending)];
 }
 
 static void start_clock(Pending *pending, gpointer data)
 {
     const AgentFlight *flight = data;
 
-    pending->sent = TRUE;
+    pending->sent_us = flight->begun_us;
     if (pending->seconds == 0)
         pending->seconds = (guint)class_seconds(flight->bounds, pending);
     pending->deadline_us = flight->begun_us + (gint64)pending->seconds * G_USEC_PER_SEC;
@@ -72,22 +72,27 @@ void agent_flight_write(const AgentFlight *flight, GString *text)
 
 /* ---- The answer ------------------------------------------------------------------------------ */
 
+gboolean agent_flight_complains_of_sync(const EnvelopeReply *reply)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (reply->kind != ENVELOPE_ERROR || reply->id.text)
+        return FALSE;
+    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    return strstr(error->message, "JSON parse error") || strstr(error->message, "guest-sync");
+}
+
 /* Without ids, order alone tells: what lay there when the command was sent is a second answer to
  * the one before, and between a sync's answer and the next sync there is one command. A silent one
  * is followed by a sync at once; what comes between its failure and that answer is the complaint
  * about 0xFF, or about a sync that the agent does not know. */
 static gboolean is_answered_by_order(const EnvelopeReply *reply, gboolean synced)
 {
-    g_autoptr(GError) error = NULL;
-
     if (reply->id.text)
         return FALSE;
     if (synced)
         return TRUE;
-    if (reply->kind != ENVELOPE_ERROR)
-        return FALSE;
-    error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    return !strstr(error->message, "JSON parse error") && !strstr(error->message, "guest-sync");
+    return reply->kind == ENVELOPE_ERROR && !agent_flight_complains_of_sync(reply);
 }
 
 gboolean agent_flight_is_answered(const AgentFlight *flight, const EnvelopeReply *reply,
@@ -130,6 +135,7 @@ gboolean agent_flight_rebuild(AgentFlight *flight, const EnvelopeReply *reply, G
     json_write_init(&write, text);
     json_write_value(&write, reply->value);
     if (text->len > LIMIT_AGENT_BULK_REPLY_BYTES) { /* each non-ASCII byte takes three */
+        flight->oversized++;
         qmp_error_set(error,
                       "The guest agent's result has %" G_GSIZE_FORMAT
                       " bytes, at most %u are passed on",
@@ -150,14 +156,18 @@ static void end_landing(AgentFlight *flight, AgentQuestion *question)
     agent_question_free(question);
 }
 
-void agent_flight_land(AgentFlight *flight, const EnvelopeReply *reply, const GError *error)
+void agent_flight_land(AgentFlight *flight, const EnvelopeReply *reply, const GError *error,
+                       gint64 now_us)
 {
     AgentQuestion *question = g_steal_pointer(&flight->question);
     Pending *pending;
 
     g_queue_push_head(&flight->landing, question);
-    while ((pending = agent_question_take(question)))
+    while ((pending = agent_question_take(question))) {
+        if (reply || pending->answered)
+            pending_record(pending, &flight->latency[pending_class(pending)], now_us);
         pending_finish(pending, reply, error);
+    }
     end_landing(flight, question);
 }
 

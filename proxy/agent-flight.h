@@ -12,6 +12,7 @@
 
 #include "agent-question.h"
 #include "bounds.h"
+#include "status.h"
 
 G_BEGIN_DECLS
 
@@ -22,7 +23,9 @@ typedef struct {
     gint64 begun_us;
     guint64 begun_at; /* bytes of the guest's that were read before: no answer to it among them */
     const Bounds *bounds; /* not owned */
-    GQueue landing;       /* of AgentQuestion: those whose askers are being told */
+    guint64 oversized;    /* results that were too large to be passed on */
+    Latency latency[STATUS_CLASSES];
+    GQueue landing; /* of AgentQuestion: those whose askers are being told */
 } AgentFlight;
 
 /* @bounds: the time of each class of commands, for those who ask without a limit of their own */
@@ -53,6 +56,9 @@ void agent_flight_write(const AgentFlight *flight, GString *text);
 gboolean agent_flight_is_answered(const AgentFlight *flight, const EnvelopeReply *reply,
                                   gboolean synced, guint64 bytes_taken);
 
+/* Whether @reply may be what an agent says to a sync's 0xFF, or to one that it does not know. */
+gboolean agent_flight_complains_of_sync(const EnvelopeReply *reply);
+
 /* Whether @reply says that the agent takes no id: then the command was not run. */
 gboolean agent_flight_is_id_refused(const AgentFlight *flight, const EnvelopeReply *reply);
 
@@ -69,7 +75,8 @@ gboolean agent_flight_rebuild(AgentFlight *flight, const EnvelopeReply *reply, G
                               EnvelopeReply *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Tells all who asked; nothing is under way any more, before the first of them hears of it. */
-void agent_flight_land(AgentFlight *flight, const EnvelopeReply *reply, const GError *error);
+void agent_flight_land(AgentFlight *flight, const EnvelopeReply *reply, const GError *error,
+                       gint64 now_us);
 
 /**
  * agent_flight_split_late:

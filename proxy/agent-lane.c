@@ -56,7 +56,7 @@ struct AgentLane {
     AgentQueue waiting;
     AgentCache cache;
     gboolean may_keep; /* nothing has happened since the flight began that its answer leaves out */
-    AgentStats stats;
+    AgentStats stats;  /* bytes are those of former connections */
 };
 
 static gint64 now(const AgentLane *lane)
@@ -125,7 +125,7 @@ static void set_timer(AgentLane *lane)
 static void land(AgentLane *lane, const EnvelopeReply *reply, const GError *error)
 {
     json_scan_limit_bytes(&lane->stream.scan, LIMIT_AGENT_REPLY_BYTES);
-    agent_flight_land(&lane->flight, reply, error);
+    agent_flight_land(&lane->flight, reply, error, now(lane));
 }
 
 static void land_failed(AgentLane *lane, const char *why)
@@ -182,9 +182,23 @@ static void doubt(AgentLane *lane)
     agent_queue_set_deadlines(&lane->waiting, sync_wait_ends(lane));
 }
 
+AgentStats agent_lane_stats(const AgentLane *lane)
+{
+    AgentStats stats = lane->stats;
+
+    stats.queued = agent_queue_length(&lane->waiting);
+    stats.oversized += lane->flight.oversized;
+    if (lane->io) {
+        stats.bytes_in += stream_bytes_read(&lane->stream);
+        stats.bytes_out += stream_bytes_written(&lane->stream);
+    }
+    return stats;
+}
+
 static void lose_channel(AgentLane *lane, const char *why)
 {
     g_debug("agent's channel: %s", why);
+    lane->stats = agent_lane_stats(lane);
     stream_clear(&lane->stream);
     lane->io = NULL;
     sync_stop(&lane->sync);
@@ -392,6 +406,7 @@ static void on_message(AgentLane *lane, JsonSpan message)
         on_synced(lane);
     } else {
         lane->stats.dropped++;
+        lane->stats.unasked += !agent_flight_complains_of_sync(&reply);
     }
 }
 
@@ -402,6 +417,7 @@ static void on_fault(AgentLane *lane)
     if (stream_fault(&lane->stream) == JSON_FAULT_RESET)
         return;
     lane->stats.faults++;
+    lane->stats.oversized += stream_fault(&lane->stream) >= JSON_FAULT_NESTING;
     if (lane->sync.state != SYNC_DONE)
         return;
     doubt(lane);
@@ -656,12 +672,9 @@ const char *agent_lane_state_name(const AgentLane *lane)
     return agent_state_name(agent_lane_state(lane));
 }
 
-AgentStats agent_lane_stats(const AgentLane *lane)
+const Latency *agent_lane_latency(const AgentLane *lane)
 {
-    AgentStats stats = lane->stats;
-
-    stats.queued = agent_queue_length(&lane->waiting);
-    return stats;
+    return lane->flight.latency;
 }
 
 /* ---- To a successor -------------------------------------------------------------------------- */

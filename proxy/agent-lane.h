@@ -102,6 +102,8 @@ const char *agent_lane_state_name(const AgentLane *lane);
 
 AgentStats agent_lane_stats(const AgentLane *lane);
 
+/* Returns: STATUS_CLASSES of them, by GuestClass */
+const Latency *agent_lane_latency(const AgentLane *lane);
 void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to);
 
 /**

@@ -121,12 +121,17 @@ gboolean bounds_parse(Bounds *bounds, const char *text, GError **error)
     return bounds_set(bounds, name, value, error);
 }
 
+guint64 bounds_get(const Bounds *bounds, const Bound *bound)
+{
+    return *value_of(bounds, bound);
+}
+
 void bounds_write(const Bounds *bounds, JsonWrite *write)
 {
     json_write_begin_object(write);
     for (const Bound *bound = bounds_table; bound->name; bound++) {
         json_write_key(write, bound->name);
-        json_write_uint64(write, *value_of(bounds, bound));
+        json_write_uint64(write, bounds_get(bounds, bound));
     }
     json_write_end_object(write);
 }

@@ -63,6 +63,9 @@ gboolean bounds_set(Bounds *bounds, const char *name, guint64 value,
  */
 gboolean bounds_parse(Bounds *bounds, const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns: the value of one of the table's */
+guint64 bounds_get(const Bounds *bounds, const Bound *bound);
+
 /* An object with a member for each. */
 void bounds_write(const Bounds *bounds, JsonWrite *write);
 

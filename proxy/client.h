@@ -21,6 +21,7 @@
 #include "bounds.h"
 #include "handover.h"
 #include "io.h"
+#include "status.h"
 
 G_BEGIN_DECLS
 
@@ -41,6 +42,9 @@ typedef struct {
     const Bounds *bounds;
     Charge memory;       /* that they hold together */
     guint64 dropped_fds; /* descriptors that came where none is taken */
+    guint64 commands;    /* of all there were, and the bytes that came and went */
+    guint64 bytes_in;
+    guint64 bytes_out;
 } ClientCommon;
 
 /**
@@ -124,6 +128,9 @@ void client_finish(Client *client);
 
 /* Returns: user id of who is connected, or -1 where nobody knows: not on this host */
 gint64 client_user(const Client *client);
+
+/* Returns: what there is to tell of it, but for its monitor; good for as long as the client is */
+ConnectionStats client_stats(const Client *client);
 
 /* Whether descriptors can come from there. */
 gboolean client_is_local(const Client *client);

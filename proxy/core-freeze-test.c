@@ -44,7 +44,7 @@ static void assert_heard(Peer *client, const char *needle)
 
 static void assert_thaws(CoreFixture *fixture, guint count)
 {
-    g_autofree char *status = core_status(fixture->core);
+    g_autofree char *status = core_status(fixture->core, FALSE);
     g_autofree char *part = g_strdup_printf("\"thaws\": %u}", count);
 
     if (!strstr(status, part))
@@ -53,7 +53,7 @@ static void assert_thaws(CoreFixture *fixture, guint count)
 
 static void assert_freeze(CoreFixture *fixture, const char *state)
 {
-    g_autofree char *status = core_status(fixture->core);
+    g_autofree char *status = core_status(fixture->core, FALSE);
     g_autofree char *part = g_strdup_printf("\"freeze\": {\"state\": \"%s\"", state);
 
     if (!strstr(status, part))

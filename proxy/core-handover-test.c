@@ -389,7 +389,7 @@ static void freeze(CoreFixture *fixture, Peer *client)
 
 static void assert_freeze(CoreFixture *fixture, const char *part)
 {
-    g_autofree char *status = core_status(fixture->core);
+    g_autofree char *status = core_status(fixture->core, FALSE);
 
     if (!strstr(status, part))
         g_error("'%s' is not in '%s'", part, status);

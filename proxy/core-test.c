@@ -64,7 +64,9 @@ static void test_without_agent(CoreFixture *fixture, gconstpointer unused)
     g_assert_true(
         g_str_has_prefix(status, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", \"qemu\": "
                                  "{\"connected\": true, \"monitors\": 1, \"monitors-connected\": "
-                                 "1, \"stale-replies\": 0}, \"clients\": 1, \"memory\": 0, "));
+                                 "1, \"stale-replies\": 0}, \"monitors\": [{"));
+    g_assert_nonnull(strstr(status, "}], \"clients\": 1, \"memory\": 0, "));
+    g_assert_null(strstr(status, "\"lane\": \"quick\""));
     peer_expect(&other.qemu, STATUS);
     core_free(other.core);
     peer_clear(&other.qemu);
@@ -295,14 +297,17 @@ static void test_status(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"id\":1}");
     status = peer_take_line(&client);
     g_assert_true(g_str_has_prefix(
-        status, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", "
-                "\"qemu\": {\"connected\": true, \"monitors\": 1, \"monitors-connected\": 1, "
-                "\"stale-replies\": 0}, "
-                "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 0, "
-                "\"commands\": 1, \"dropped\": 1, \"faults\": 0, \"timeouts\": 0, \"syncs\": 1, "
-                "\"coalesced\": 0, \"cache-hits\": 0}, "
-                "\"freeze\": {\"state\": \"thawed\", \"thaws\": 0}, "
-                "\"clients\": 1, \"memory\": 0, "));
+        status,
+        "{\"return\": {\"version\": \"" QGA_PROXY_VERSION "\", "
+        "\"qemu\": {\"connected\": true, \"monitors\": 1, \"monitors-connected\": 1, "
+        "\"stale-replies\": 0}, "
+        "\"monitors\": [{\"state\": \"ready\", \"users\": 1, \"commands\": 6, "
+        "\"out-of-band\": 0, \"in-flight\": 0, \"waiting\": 0, \"stale-replies\": 0}], "
+        "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 0, "
+        "\"commands\": 1, \"dropped\": 1, \"unasked\": 0, \"faults\": 0, \"oversized\": 0, "
+        "\"timeouts\": 0, \"syncs\": 1, \"coalesced\": 0, \"cache-hits\": 0, \"bytes-in\": "));
+    g_assert_nonnull(strstr(status, "}, \"freeze\": {\"state\": \"thawed\", \"thaws\": 0}, "
+                                    "\"clients\": 1, \"memory\": 0, "));
     g_assert_true(g_str_has_suffix(status, "}}, \"id\": 1}\r\n"));
     core_send(fixture, &client, "{\"execute\":\"qga-proxy-status\",\"arguments\":{\"x\":1}}");
     core_expect(&client, GENERIC("Parameter 'x' is unexpected"));

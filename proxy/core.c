@@ -12,7 +12,7 @@
 #include "core-private.h"
 #include "raw-client.h"
 #include "router.h"
-#include "status.h"
+#include "survey.h"
 
 #include "common/message.h"
 #include "common/qmp-error.h"
@@ -85,58 +85,43 @@ static void core_reply_merged(Pending *pending, const EnvelopeReply *reply, cons
 
 /* ---- Request --------------------------------------------------------------------------------- */
 
-static void note_monitor(Monitor *monitor, Status *status)
+static Survey survey_of(const Core *core)
 {
-    const Upstream *upstream = monitor_upstream(monitor);
-
-    status->monitors_connected += upstream_is_ready(upstream);
-    status->qemu_stale_replies += upstream_stale_replies(upstream);
-    status->fd_names += monitor_names(monitor);
+    return (Survey){
+        .bounds = &core->bounds,
+        .crowd = &core->crowd,
+        .monitors = core->monitors,
+        .lane = core->lane,
+        .freeze = &core->freeze,
+        .agent_version = core->introspect.agent_version,
+        .qemu_connected = core->version != NULL,
+    };
 }
 
 const char *core_trouble(const Core *core)
 {
-    const char *trouble = NULL;
+    const Survey survey = survey_of(core);
 
-    for (guint i = 0; !trouble && i < core->monitors->len; i++)
-        trouble = upstream_trouble(monitor_upstream(core->monitors->pdata[i]));
-    return trouble;
+    return survey_trouble(&survey);
 }
 
-char *core_status(Core *core)
+char *core_status(const Core *core, gboolean connections)
 {
-    GString *text = g_string_new(NULL);
-    g_autoptr(GString) freeze = NULL;
-    JsonWrite write;
-    Status status = {
-        .qemu_connected = core->version != NULL,
-        .qemu_trouble = core_trouble(core),
-        .monitors = core->monitors->len,
-        .agent_version = core->introspect.agent_version,
-        .clients = core->crowd.clients.length,
-        .refused = core->crowd.refused,
-        .memory = core->crowd.common.memory.used,
-        .fds_dropped = core->crowd.common.dropped_fds,
-        .bounds = &core->bounds,
-    };
+    const Survey survey = survey_of(core);
 
-    for (guint i = 0; i < core->monitors->len; i++)
-        note_monitor(core->monitors->pdata[i], &status);
-    if (core->lane) {
-        status.agent_state = agent_lane_state_name(core->lane);
-        status.agent = agent_lane_stats(core->lane);
-        freeze = g_string_new(NULL);
-        json_write_init(&write, freeze);
-        freeze_write_status(&core->freeze, &write);
-        status.freeze = (JsonSpan){freeze->str, freeze->len};
-    }
-    status_write(&status, text);
-    return g_string_free(text, FALSE);
+    return survey_status(&survey, connections);
 }
 
-static char *dup_status(gpointer core)
+char *core_metrics(const Core *core, const char *vm)
 {
-    return core_status(core);
+    const Survey survey = survey_of(core);
+
+    return survey_metrics(&survey, vm);
+}
+
+static char *dup_status(gpointer core, gboolean connections)
+{
+    return core_status(core, connections);
 }
 
 static void ask_once(Core *core, Client *client, Pending *pending)
@@ -216,6 +201,7 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
         client_error(client, command->oob, command->id, error);
         return;
     }
+    pending->taken_us = io_loop_now(core->loop);
     /* 2 what came beside it is for QEMU, if for anybody */
     if (route != ROUTE_QEMU)
         client_drop_fd(&core->crowd.common, fd);
@@ -298,13 +284,14 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
 static void core_client_gone(gpointer owner, Client *client, const char *why)
 {
     Core *core = owner;
+    PendingLeaver leaver = {client, client_peer(client)};
 
     /* 1 what it asked for is nobody's now */
     if (client_data(client))
-        monitor_leave(client_data(client), client);
+        monitor_leave(client_data(client), &leaver);
     if (core->lane)
-        agent_lane_foreach(core->lane, pending_orphan_of, client);
-    freeze_foreach(&core->freeze, pending_orphan_of, client);
+        agent_lane_foreach(core->lane, pending_leave, &leaver);
+    freeze_foreach(&core->freeze, pending_leave, &leaver);
     local_client_left(&core->local, client);
     /* 2 what it has frozen is its own no more */
     freeze_client_left(&core->freeze, client, client_session(client)->thaw_on_disconnect);

@@ -81,8 +81,13 @@ void core_start(Core *core);
 /* Returns: (nullable): why a monitor is not connected */
 const char *core_trouble(const Core *core);
 
-/* Returns: (transfer full): what qga-proxy-status returns, as JSON text */
-char *core_status(Core *core);
+/* Returns: (transfer full): what qga-proxy-status returns, as JSON text. @connections: whether its
+ * clients are listed */
+char *core_status(const Core *core, gboolean connections);
+
+/* Returns: (transfer full): the same as Prometheus reads it. @vm: (nullable): for the label of that
+ * name */
+char *core_metrics(const Core *core, const char *vm);
 
 /**
  * core_save:

@@ -61,6 +61,7 @@ static void on_came(gpointer data, Entrance *entrance, int fd, const char *peer)
     socket_keep_alive(fd, (guint)crowd->common.bounds->keepalive_seconds);
     client = client_new(crowd->loop, fd, peer, (AnswersForm)entrance_kind(entrance),
                         &crowd->ops->client, crowd->owner, &crowd->common);
+    crowd->accepted++;
     g_queue_push_tail(&crowd->clients, client);
     entrance_let_in(entrance, client);
     crowd->ops->came(crowd->owner, client);

@@ -37,7 +37,8 @@ typedef struct {
     gboolean closing;
 
     ClientCommon common;
-    guint64 refused; /* that were one too many */
+    guint64 accepted; /* in all */
+    guint64 refused;  /* that were one too many */
 } Crowd;
 
 /* @bounds: must outlive the crowd */

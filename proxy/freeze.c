@@ -49,14 +49,16 @@ static char *time_text(gint64 at_us)
 
 /* ---- What is told ---------------------------------------------------------------------------- */
 
-static gint64 lease_left(const Freeze *freeze)
+gint64 freeze_lease_left(const Freeze *freeze)
 {
     gint64 left_us = freeze->until_us - io_loop_now(freeze->loop);
 
+    if (freeze->state != FREEZE_FROZEN || freeze->until_us == 0)
+        return -1;
     return MAX(left_us + G_USEC_PER_SEC - 1, 0) / G_USEC_PER_SEC;
 }
 
-static const char *state_name(const Freeze *freeze)
+const char *freeze_state_name(const Freeze *freeze)
 {
     static const char *const names[] = {
         [FREEZE_THAWED] = "thawed",
@@ -76,7 +78,7 @@ static void write_string(JsonWrite *write, const char *key, const char *value)
 
 static void write_state(const Freeze *freeze, JsonWrite *write)
 {
-    write_string(write, "state", state_name(freeze));
+    write_string(write, "state", freeze_state_name(freeze));
     if (freeze->state == FREEZE_THAWED)
         return;
     if (freeze->by)
@@ -86,9 +88,9 @@ static void write_state(const Freeze *freeze, JsonWrite *write)
 
         write_string(write, "since", since);
     }
-    if (freeze->state == FREEZE_FROZEN && freeze->until_us > 0) {
+    if (freeze_lease_left(freeze) >= 0) {
         json_write_key(write, "lease");
-        json_write_int64(write, lease_left(freeze));
+        json_write_int64(write, freeze_lease_left(freeze));
     }
 }
 
@@ -211,7 +213,7 @@ static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
-    freeze->needs_sync |= pending->sent;
+    freeze->needs_sync |= pending->sent_us > 0;
     if (freeze->state != FREEZE_THAWING)
         return;
     if (pending->answered)
@@ -258,7 +260,7 @@ static void refuse(Freeze *freeze, Pending *pending)
 
     g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                 "Command %s has been disabled: the guest is %s by %s since %s", pending->name,
-                state_name(freeze), freeze->by ? freeze->by : STRANGER, since);
+                freeze_state_name(freeze), freeze->by ? freeze->by : STRANGER, since);
     pending_finish(pending, NULL, error);
 }
 
@@ -378,7 +380,7 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
     if (pending != freeze->let_in)
         return;
     freeze->let_in = NULL;
-    if (!pending->sent) {
+    if (pending->sent_us == 0) {
         become_thawed(freeze, THAW_ASKED);
     } else if (!pending->answered) {
         begin_thawing(freeze, THAW_DOUBT);
@@ -395,12 +397,12 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
 
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
-    freeze->needs_sync |= pending->sent; /* a sync may have been answered while it waited */
+    freeze->needs_sync |= pending->sent_us > 0; /* a sync may have been answered while it waited */
     if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING)
         return;
     if (reply)
         become_thawed(freeze, THAW_ASKED);
-    else if (pending->sent && freeze->state == FREEZE_FROZEN)
+    else if (pending->sent_us > 0 && freeze->state == FREEZE_FROZEN)
         begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
 }
 

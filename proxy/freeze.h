@@ -113,6 +113,11 @@ void freeze_agent_synced(Freeze *freeze);
  */
 gboolean freeze_renew(Freeze *freeze, guint seconds);
 
+const char *freeze_state_name(const Freeze *freeze);
+
+/* Returns: seconds until it is thawed; -1 where nothing is frozen, or for ever */
+gint64 freeze_lease_left(const Freeze *freeze);
+
 /* Appends an object, for qga-proxy-status. */
 void freeze_write_status(const Freeze *freeze, JsonWrite *write);
 

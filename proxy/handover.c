@@ -68,7 +68,8 @@ void handover_put_pending(Handover *handover, Saved *to, const Pending *pending)
     saved_put_int(to, "oob", pending->oob);
     saved_put_int(to, "carries", pending->carries);
     saved_put_int(to, "urgent", pending->urgent);
-    saved_put_int(to, "sent", pending->sent);
+    saved_put_int(to, "taken", pending->taken_us);
+    saved_put_int(to, "sent", pending->sent_us);
     saved_put_int(to, "seconds", pending->seconds);
     saved_put_int(to, "deadline", pending->deadline_us);
     saved_put_int(to, "own", !pending->asker && !pending->orphan);
@@ -112,7 +113,8 @@ Pending *handover_get_pending(Handover *handover, Saved *from)
     pending->fd = handover_get_fd(handover, from, "fd");
     pending->carries = saved_get_int(from, "carries") != 0;
     pending->urgent = saved_get_int(from, "urgent") != 0;
-    pending->sent = saved_get_int(from, "sent") != 0;
+    pending->taken_us = saved_get_int(from, "taken");
+    pending->sent_us = saved_get_int(from, "sent");
     pending->seconds = (guint)saved_get_int(from, "seconds");
     pending->deadline_us = saved_get_int(from, "deadline");
     if (!asker)

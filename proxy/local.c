@@ -154,9 +154,10 @@ void local_client_left(Local *local, gpointer client)
 
 /* ---- The others ------------------------------------------------------------------------------ */
 
-static void run_status(Local *local, Client *client, Pending *pending, gpointer unused)
+static void run_status(Local *local, Client *client, Pending *pending, gpointer data)
 {
-    g_autofree char *text = local->status(local->owner);
+    const QgaProxyStatusArguments *arguments = data;
+    g_autofree char *text = local->status(local->owner, arguments->connections);
 
     answer(pending, text);
 }
@@ -195,8 +196,6 @@ static void run_freeze_renew(Local *local, Client *client, Pending *pending, gpo
 
 /* ---- All ------------------------------------------------------------------------------------- */
 
-static const GuestStruct no_arguments;
-
 static const struct {
     const char *name;
     const GuestStruct *arguments;
@@ -204,13 +203,14 @@ static const struct {
 } commands[] = {
     {"qga-proxy-freeze-renew", &qga_proxy_freeze_renew_arguments_struct, run_freeze_renew},
     {"qga-proxy-session-set", &qga_proxy_session_set_arguments_struct, run_session_set},
-    {"qga-proxy-status", &no_arguments, run_status},
+    {"qga-proxy-status", &qga_proxy_status_arguments_struct, run_status},
     {"qga-proxy-wait-agent", &qga_proxy_wait_agent_arguments_struct, run_wait},
 };
 
 typedef union {
     QgaProxyFreezeRenewArguments freeze_renew;
     QgaProxySessionSetArguments session_set;
+    QgaProxyStatusArguments status;
     QgaProxyWaitAgentArguments wait_agent;
 } Arguments;
 
@@ -237,7 +237,7 @@ void local_submit(Local *local, Client *client, Pending *pending)
 }
 
 void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
-                char *(*status)(gpointer owner), gpointer owner)
+                char *(*status)(gpointer owner, gboolean connections), gpointer owner)
 {
     *local = (Local){io_loop_ref(loop), lane, freeze, status, owner, G_QUEUE_INIT};
 }

@@ -18,14 +18,14 @@ typedef struct {
     IoLoop *loop;
     AgentLane *lane; /* (nullable): not owned */
     Freeze *freeze;  /* not owned */
-    char *(*status)(gpointer owner);
+    char *(*status)(gpointer owner, gboolean connections);
     gpointer owner;
     GQueue waiters; /* of Waiter */
 } Local;
 
-/* @status: returns (transfer full) what qga-proxy-status does */
+/* @status: returns (transfer full) what qga-proxy-status does, each connection listed or not */
 void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
-                char *(*status)(gpointer owner), gpointer owner);
+                char *(*status)(gpointer owner, gboolean connections), gpointer owner);
 
 /* Fails who waits. */
 void local_clear(Local *local);

@@ -78,11 +78,11 @@ void monitor_answered(Monitor *monitor, const Pending *pending, const EnvelopeRe
         close_left(monitor);
 }
 
-void monitor_leave(Monitor *monitor, gpointer client)
+void monitor_leave(Monitor *monitor, PendingLeaver *leaver)
 {
     if (monitor->upstream)
-        upstream_foreach(monitor->upstream, pending_orphan_of, client);
-    descriptors_leave(&monitor->descriptors, client);
+        upstream_foreach(monitor->upstream, pending_leave, leaver);
+    descriptors_leave(&monitor->descriptors, leaver->asker);
     close_left(monitor);
 }
 
@@ -146,7 +146,7 @@ void monitor_free(Monitor *monitor)
     g_free(monitor);
 }
 
-Upstream *monitor_upstream(Monitor *monitor)
+Upstream *monitor_upstream(const Monitor *monitor)
 {
     return monitor->upstream;
 }

@@ -35,7 +35,7 @@ void monitor_abandon(Monitor *monitor);
 void monitor_free(Monitor *monitor);
 
 /* For questions of our own. */
-Upstream *monitor_upstream(Monitor *monitor);
+Upstream *monitor_upstream(const Monitor *monitor);
 
 /**
  * monitor_request:
@@ -53,7 +53,7 @@ gboolean monitor_request(Monitor *monitor, Pending *pending, const EnvelopeComma
 void monitor_answered(Monitor *monitor, const Pending *pending, const EnvelopeReply *reply);
 
 /* A client leaves: what it asked for is nobody's any more, and what it named is closed. */
-void monitor_leave(Monitor *monitor, gpointer client);
+void monitor_leave(Monitor *monitor, PendingLeaver *leaver);
 
 guint monitor_names(const Monitor *monitor);
 

@@ -80,6 +80,11 @@ gboolean pending_asks_the_same(const Pending *pending, const Pending *other)
     return a.len == b.len && (a.len == 0 || memcmp(a.text, b.text, a.len) == 0);
 }
 
+GuestClass pending_class(const Pending *pending)
+{
+    return pending->guest ? pending->guest->time_class : GUEST_CLASS_SLOW;
+}
+
 gboolean pending_is_class(const Pending *pending, GuestClass time_class)
 {
     return pending->guest && pending->guest->time_class == time_class;
@@ -99,10 +104,27 @@ void pending_orphan(Pending *pending)
     pending->charge = NULL;
 }
 
-void pending_orphan_of(Pending *pending, gpointer asker)
+/* A client may have written anything into the name, but not another line into the log. */
+void pending_leave(Pending *pending, gpointer data)
 {
-    if (pending->asker == asker)
-        pending_orphan(pending);
+    const PendingLeaver *leaver = data;
+
+    if (pending->asker != leaver->asker)
+        return;
+    if (pending->sent_us > 0) {
+        g_autofree char *name = g_strescape(pending->name, NULL);
+
+        g_info("%s has left while %s was under way, whose answer is dropped", leaver->name, name);
+    }
+    pending_orphan(pending);
+}
+
+void pending_record(const Pending *pending, Latency *latency, gint64 now_us)
+{
+    if (pending->taken_us <= 0)
+        return;
+    histogram_record(&latency->taken, now_us - pending->taken_us);
+    histogram_record(&latency->sent, now_us - pending->sent_us);
 }
 
 void pending_close_fd(Pending *pending)

@@ -13,6 +13,8 @@
 
 #pragma once
 
+#include "histogram.h"
+
 #include "common/charge.h"
 #include "common/envelope.h"
 #include "common/guest-schema/guest-schema.h"
@@ -35,10 +37,12 @@ struct Pending {
     int fd;                    /* that one, until it was sent; else -1. Closed with the Pending */
 
     PendingDone done;
-    gpointer owner;     /* for @done */
-    gpointer asker;     /* (nullable): a client; NULL for our own commands, and for orphans */
-    gboolean urgent;    /* goes before all that waits for the agent, whatever its name */
-    gboolean sent;      /* it was written, at least in part: the guest may have carried it out */
+    gpointer owner;  /* for @done */
+    gpointer asker;  /* (nullable): a client; NULL for our own commands, and for orphans */
+    gboolean urgent; /* goes before all that waits for the agent, whatever its name */
+    gint64 taken_us; /* when it was taken from its client; 0 for our own */
+    gint64 sent_us;  /* when it was written, at least in part, so that it may have been carried out;
+                      * 0  before */
     gboolean answered;  /* the guest agent has answered it, if only with an error */
     guint seconds;      /* that the asker gives it; 0 for the limit of its class */
     gint64 deadline_us; /* when these are over: the lane's to know, once it is sent */
@@ -71,6 +75,9 @@ JsonSpan pending_plain_arguments(const Pending *pending);
  * arguments as they are written. */
 gboolean pending_asks_the_same(const Pending *pending, const Pending *other);
 
+/* How long it may take; one that the schema does not know is slow. */
+GuestClass pending_class(const Pending *pending);
+
 /* What the guest schema says of it; FALSE for a command that it does not know. */
 gboolean pending_is_class(const Pending *pending, GuestClass time_class);
 gboolean pending_has_flag(const Pending *pending, GuestFlags flag);
@@ -78,8 +85,17 @@ gboolean pending_has_flag(const Pending *pending, GuestFlags flag);
 /* The asker has left: its charge is given back, nobody will hear of the answer. */
 void pending_orphan(Pending *pending);
 
-/* The same for each that is handed in and that @asker has asked for. */
-void pending_orphan_of(Pending *pending, gpointer asker);
+typedef struct {
+    gpointer asker;
+    const char *name; /* for the log */
+} PendingLeaver;
+
+/* The same for each that is handed in and that this asker has asked for; the log tells of one that
+ * was sent. @data: a PendingLeaver */
+void pending_leave(Pending *pending, gpointer data);
+
+/* It was answered: counts how long a client's command took. */
+void pending_record(const Pending *pending, Latency *latency, gint64 now_us);
 
 /* Its descriptor was sent, and is QEMU's now. */
 void pending_close_fd(Pending *pending);

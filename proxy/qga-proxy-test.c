@@ -2,7 +2,7 @@
 
 /*
  * The library as an embedder sees it, by its one header: errors that name the culprit, the signal,
- * whose main loop it is, and that nothing stays open behind it.
+ * whose main loop it is, what it lends its listener to, and that nothing stays open behind it.
  */
 
 #include "qga-proxy.h"
@@ -197,6 +197,106 @@ static void test_bad_listeners(Fixture *fixture, gconstpointer unused)
     }
 }
 
+/* ---- What is served beside it ---------------------------------------------------------------- */
+
+typedef struct {
+    Fixture *fixture;
+    guint connections;
+    guint destroyed;
+} Beside;
+
+static void on_connection(int fd, const char *peer, gpointer user_data)
+{
+    Beside *beside = user_data;
+
+    g_assert_true(g_str_has_prefix(peer, beside->fixture->socket_address));
+    g_assert_cmpint(write(fd, "hello", 5), ==, 5);
+    close(fd);
+    beside->connections++;
+}
+
+static void on_destroyed(gpointer user_data)
+{
+    ((Beside *)user_data)->destroyed++;
+}
+
+static gboolean add_service(Beside *beside, const char *address, GError **error)
+{
+    return qga_proxy_add_service(beside->fixture->proxy, address, on_connection, beside,
+                                 on_destroyed, error);
+}
+
+/* Each connection is handed over, started or not, until the proxy stops. */
+static void test_service(Fixture *fixture, gconstpointer unused)
+{
+    Beside beside = {fixture};
+    g_autoptr(GError) error = NULL;
+    Peer client;
+
+    fixture->proxy = qga_proxy_new("unix:/nobody", NULL, NULL);
+    g_assert_true(add_service(&beside, fixture->socket_address, &error));
+    g_assert_no_error(error);
+    for (guint i = 1; i <= 2; i++) {
+        peer_init(&client, sockets_connect_unix(fixture->socket));
+        settle(fixture);
+        g_assert_cmpuint(beside.connections, ==, i);
+        peer_expect_next(&client, "hello", NULL);
+        peer_expect_end(&client);
+        peer_clear(&client);
+        qga_proxy_start(fixture->proxy);
+    }
+    g_assert_cmpuint(beside.destroyed, ==, 0);
+    qga_proxy_stop(fixture->proxy);
+    g_assert_cmpuint(beside.destroyed, ==, 1);
+    g_assert_cmpint(g_access(fixture->socket, F_OK), !=, 0);
+    g_assert_false(add_service(&beside, fixture->socket_address, &error));
+    g_assert_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE);
+    g_assert_cmpuint(beside.destroyed, ==, 2);
+}
+
+static void test_bad_services(Fixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        const char *address;
+        QgaProxyError code;
+        const char *culprit;
+    } cases[] = {
+        {"nonsense", QGA_PROXY_ERROR_ADDRESS, "nonsense"},
+        {"unix:/x,server=off", QGA_PROXY_ERROR_ADDRESS, "server"},
+        {"unix:/x,wait=on", QGA_PROXY_ERROR_ADDRESS, "wait"},
+        {"unix:/x,pretty=on", QGA_PROXY_ERROR_ADDRESS, "pretty"},
+        {"unix:/no/such/folder/l", QGA_PROXY_ERROR_SOCKET, "/no/such/folder/l"},
+    };
+    Beside beside = {fixture};
+
+    fixture->proxy = qga_proxy_new("unix:/nobody", NULL, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(add_service(&beside, cases[i].address, &error));
+        g_assert_error(error, QGA_PROXY_ERROR, (gint)cases[i].code);
+        g_assert_nonnull(strstr(error->message, cases[i].culprit));
+        g_assert_cmpuint(beside.destroyed, ==, i + 1);
+    }
+}
+
+/* The same as the status tells, at any time. */
+static void test_metrics(Fixture *fixture, gconstpointer unused)
+{
+    g_autofree char *plain = NULL;
+    g_autofree char *named = NULL;
+    g_autofree char *stopped = NULL;
+
+    start(fixture);
+    plain = qga_proxy_dup_metrics(fixture->proxy, NULL);
+    g_assert_nonnull(strstr(plain, "\nqga_proxy_qemu_connected 1\n"));
+    named = qga_proxy_dup_metrics(fixture->proxy, "vm \"1\"");
+    g_assert_nonnull(strstr(named, "\nqga_proxy_qemu_connected{vm=\"vm \\\"1\\\"\"} 1\n"));
+    qga_proxy_stop(fixture->proxy);
+    stopped = qga_proxy_dup_metrics(fixture->proxy, NULL);
+    g_assert_cmpstr(stopped, ==, "");
+}
+
 /* ---- A life ---------------------------------------------------------------------------------- */
 
 static void test_serves(Fixture *fixture, gconstpointer unused)
@@ -334,6 +434,9 @@ int main(int argc, char **argv)
                                */
     ADD("/qga-proxy/bad-addresses", test_bad_addresses);
     ADD("/qga-proxy/bad-listeners", test_bad_listeners);
+    ADD("/qga-proxy/service", test_service);
+    ADD("/qga-proxy/bad-services", test_bad_services);
+    ADD("/qga-proxy/metrics", test_metrics);
     ADD("/qga-proxy/serves", test_serves);
     ADD("/qga-proxy/connects-out", test_connects_out);
     ADD("/qga-proxy/context", test_context);

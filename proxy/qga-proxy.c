@@ -7,6 +7,7 @@
 #include "qga-proxy.h"
 
 #include "core.h"
+#include "listener.h"
 
 /**
  * QgaProxy:
@@ -20,7 +21,8 @@ struct _QgaProxy {
     Core *core; /* (nullable): NULL once stopped */
     GMainContext *context;
     gboolean started;
-    GSource *burial; /* (nullable): frees the core, outside of its own callbacks */
+    GPtrArray *services; /* of Service */
+    GSource *burial;     /* (nullable): frees the core, outside of its own callbacks */
 };
 
 G_DEFINE_FINAL_TYPE(QgaProxy, qga_proxy, G_TYPE_OBJECT)
@@ -31,13 +33,45 @@ enum { SIGNAL_CLOSED, N_SIGNALS };
 
 static guint signals[N_SIGNALS];
 
+/* ---- Services -------------------------------------------------------------------------------- */
+
+typedef struct {
+    Listener *listener; /* (nullable): NULL where it could not be made */
+    QgaProxyConnectionFunc func;
+    gpointer user_data;
+    GDestroyNotify destroy; /* (nullable) */
+} Service;
+
+static void service_free(Service *service)
+{
+    g_clear_pointer(&service->listener, listener_free);
+    if (service->destroy)
+        service->destroy(service->user_data);
+    g_free(service);
+}
+
+static void on_connection(gpointer owner, int fd, const char *peer)
+{
+    const Service *service = owner;
+
+    service->func(fd, peer, service->user_data);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+static void stop(QgaProxy *self)
+{
+    g_ptr_array_set_size(self->services, 0);
+    g_clear_pointer(&self->core, core_free);
+}
+
 /* QEMU's end is told from a callback of the core, which is still on the stack. */
 static gboolean tell_closed(gpointer user_data)
 {
     QgaProxy *self = user_data;
 
     g_clear_pointer(&self->burial, g_source_unref);
-    g_clear_pointer(&self->core, core_free);
+    stop(self);
     g_signal_emit(self, signals[SIGNAL_CLOSED], 0);
     return G_SOURCE_REMOVE;
 }
@@ -56,7 +90,8 @@ static void qga_proxy_finalize(GObject *object)
 {
     QgaProxy *self = QGA_PROXY(object);
 
-    g_clear_pointer(&self->core, core_free);
+    stop(self);
+    g_ptr_array_unref(self->services);
     g_clear_pointer(&self->context, g_main_context_unref);
     G_OBJECT_CLASS(qga_proxy_parent_class)->finalize(object);
 }
@@ -79,6 +114,7 @@ static void qga_proxy_class_init(QgaProxyClass *klass)
 static void qga_proxy_init(QgaProxy *self)
 {
     self->context = g_main_context_ref_thread_default();
+    self->services = g_ptr_array_new_with_free_func((GDestroyNotify)service_free);
 }
 
 static Address *parse(const char *text, gboolean server, GError **error)
@@ -92,6 +128,19 @@ static Address *parse(const char *text, gboolean server, GError **error)
         g_error_free(cause);
     }
     return address;
+}
+
+/* No client of the proxy's comes from there. */
+static Address *parse_service(const char *text, GError **error)
+{
+    g_autoptr(Address) address = parse(text, TRUE, error);
+
+    if (address && (!address->server || address->wait || address->pretty)) {
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS,
+                    "address '%s': options 'server', 'wait' and 'pretty' are for clients", text);
+        return NULL;
+    }
+    return g_steal_pointer(&address);
 }
 
 static Address *parse_clients(const char *text, GError **error)
@@ -310,7 +359,7 @@ void qga_proxy_stop(QgaProxy *self)
     if (self->burial)
         g_source_destroy(self->burial);
     g_clear_pointer(&self->burial, g_source_unref);
-    g_clear_pointer(&self->core, core_free);
+    stop(self);
 }
 
 char *qga_proxy_dup_trouble(QgaProxy *self)
@@ -324,7 +373,51 @@ char *qga_proxy_dup_status(QgaProxy *self)
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
 
-    return self->core ? core_status(self->core) : g_strdup("{}");
+    return self->core ? core_status(self->core, FALSE) : g_strdup("{}");
+}
+
+char *qga_proxy_dup_metrics(QgaProxy *self, const char *vm)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
+
+    return self->core ? core_metrics(self->core, vm) : g_strdup("");
+}
+
+static gboolean listen_for(QgaProxy *self, Service *service, const char *text, GError **error)
+{
+    g_autoptr(IoLoop) loop = NULL;
+    g_autoptr(Address) address = NULL;
+    GError *cause = NULL;
+
+    if (has_stopped(self, error))
+        return FALSE;
+    address = parse_service(text, error);
+    if (!address)
+        return FALSE;
+    loop = io_loop_get(self->context);
+    service->listener = listener_new(loop, address, on_connection, service, &cause);
+    if (service->listener)
+        return TRUE;
+    pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
+    return FALSE;
+}
+
+gboolean qga_proxy_add_service(QgaProxy *self, const char *address, QgaProxyConnectionFunc func,
+                               gpointer user_data, GDestroyNotify destroy, GError **error)
+{
+    Service *service;
+
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(address != NULL && func != NULL, FALSE);
+
+    service = g_new(Service, 1);
+    *service = (Service){NULL, func, user_data, destroy};
+    if (!listen_for(self, service, address, error)) {
+        service_free(service);
+        return FALSE;
+    }
+    g_ptr_array_add(self->services, service);
+    return TRUE;
 }
 
 GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **error)

@@ -246,4 +246,41 @@ QGA_PROXY_API char *qga_proxy_dup_trouble(QgaProxy *self);
  */
 QGA_PROXY_API char *qga_proxy_dup_status(QgaProxy *self);
 
+/**
+ * qga_proxy_dup_metrics:
+ * @vm: (nullable): name of the virtual machine, which each sample has in a label `vm` then
+ *
+ * Tells what qga_proxy_dup_status() tells in the text format of Prometheus, version 0.0.4. The
+ * number of lines does not grow with the number of clients.
+ *
+ * Returns: (transfer full): that text; empty once the proxy has stopped
+ */
+QGA_PROXY_API char *qga_proxy_dup_metrics(QgaProxy *self, const char *vm);
+
+/**
+ * QgaProxyConnectionFunc:
+ * @fd: (transfer full): a connection that was made, which does not block
+ * @peer: who it is, for the log
+ * @user_data: as it was given to qga_proxy_add_service()
+ *
+ * Must not stop or free the proxy.
+ */
+typedef void (*QgaProxyConnectionFunc)(int fd, const char *peer, gpointer user_data);
+
+/**
+ * qga_proxy_add_service:
+ * @address: where to listen, as for qga_proxy_add_listener(), with options for a path alone
+ * @func: is called with each connection
+ * @destroy: (nullable): is called with @user_data when the proxy stops, or listens no more, or
+ * where this fails
+ *
+ * For what a program serves beside the proxy, at an address of the same form and in the same main
+ * loop, such as qga_proxy_dup_metrics().
+ *
+ * Returns: %FALSE, with @error set, where the address is not usable
+ */
+QGA_PROXY_API gboolean qga_proxy_add_service(QgaProxy *self, const char *address,
+                                             QgaProxyConnectionFunc func, gpointer user_data,
+                                             GDestroyNotify destroy, GError **error);
+
 G_END_DECLS

@@ -182,7 +182,7 @@ static void test_stale_replies(Fixture *fixture, gconstpointer unused)
               "{\"error\": {\"class\": \"GenericError\", \"desc\": \"late\"}}\r\n"
               "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"STOP\"}\r\n");
     assert_log(fixture, "");
-    g_assert_cmpuint(upstream_stale_replies(fixture->upstream), ==, 8);
+    g_assert_cmpuint(upstream_stats(fixture->upstream).stale_replies, ==, 8);
     fake_qemu_answer_handshake(&fixture->qemu, id);
     assert_log(fixture, "ready oob\n");
     submit_each(fixture, "a");

@@ -35,7 +35,7 @@ struct Upstream {
     char *greeting; /* its version, until the handshake is answered */
     char *fence;    /* id of the handshake, as JSON text */
     guint64 last_oob;
-    guint64 stale_replies;
+    MonitorStats stats;
 
     GQueue waiting;          /* of Pending: in-band, not sent */
     GQueue in_band;          /* of Pending: sent, oldest first */
@@ -99,6 +99,13 @@ static void write_out(Upstream *upstream)
         g_debug("QEMU's monitor: %s", error->message);
 }
 
+static void note_sent(Upstream *upstream, Pending *pending)
+{
+    pending->sent_us = io_loop_now(upstream->loop);
+    upstream->stats.commands++;
+    upstream->stats.oob += pending->oob;
+}
+
 /* Returns: FALSE, and @pending is answered, where QEMU does not read even what little is under way.
  */
 static gboolean write_command(Upstream *upstream, Pending *pending, JsonSpan id)
@@ -106,8 +113,10 @@ static gboolean write_command(Upstream *upstream, Pending *pending, JsonSpan id)
     g_autoptr(GString) text = g_string_new(NULL);
 
     message_command(text, pending->name, pending->oob, pending_arguments(pending), id);
-    if (stream_send(&upstream->stream, text->str, text->len))
+    if (stream_send(&upstream->stream, text->str, text->len)) {
+        note_sent(upstream, pending);
         return TRUE;
+    }
     pending_fail(pending, "QEMU does not read its monitor; the command was not sent");
     return FALSE;
 }
@@ -140,6 +149,7 @@ static gboolean carry(Upstream *upstream, Pending *pending)
     put = io_write_with_fd(upstream->io, text->str, text->len, pending->fd, &error);
     if (put > 0) {
         upstream->carrying = TRUE;
+        note_sent(upstream, pending);
         pending_close_fd(pending);
         g_string_erase(text, 0, put);
     } else {
@@ -201,7 +211,7 @@ void upstream_submit(Upstream *upstream, Pending *pending)
 
 static const char *drop_stale(Upstream *upstream)
 {
-    upstream->stale_replies++;
+    upstream->stats.stale_replies++;
     g_debug("QEMU's monitor: dropped what was meant for a former connection");
     return NULL;
 }
@@ -283,6 +293,7 @@ static const char *on_ready_message(Upstream *upstream, JsonSpan message,
     pending = reply->kind == ENVELOPE_GREETING ? NULL : take_answered(upstream, reply);
     if (!pending)
         return "a reply came that no command asked for";
+    pending_record(pending, &upstream->stats.latency, io_loop_now(upstream->loop));
     pending_finish(pending, reply, NULL);
     return NULL;
 }
@@ -383,7 +394,6 @@ void upstream_save(const Upstream *upstream, Handover *handover, Saved *to)
     saved_put_int(to, "oob", upstream->oob);
     saved_put_int(to, "carrying", upstream->carrying);
     saved_put_int(to, "last-oob", (gint64)upstream->last_oob);
-    saved_put_int(to, "stale-replies", (gint64)upstream->stale_replies);
     handover_put_queue(handover, to, "waiting", &upstream->waiting, TRUE);
     handover_put_queue(handover, to, "in-band", &upstream->in_band, FALSE);
     save_oob(upstream, handover, to);
@@ -418,7 +428,6 @@ void upstream_restore(Upstream *upstream, const HandoverPart *part)
     upstream->oob = saved_get_int(part->from, "oob") != 0;
     upstream->carrying = saved_get_int(part->from, "carrying") != 0;
     upstream->last_oob = (guint64)saved_get_int(part->from, "last-oob");
-    upstream->stale_replies = (guint64)saved_get_int(part->from, "stale-replies");
     handover_get_queue(part, "waiting", &upstream->waiting);
     handover_get_queue(part, "in-band", &upstream->in_band);
     saved_foreach(part->from, "oob-pending", restore_oob, &(Restore){upstream, part->handover});
@@ -477,9 +486,20 @@ void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointe
         func(pending, data);
 }
 
-guint64 upstream_stale_replies(const Upstream *upstream)
+MonitorStats upstream_stats(const Upstream *upstream)
 {
-    return upstream->stale_replies;
+    static const char *const states[] = {
+        [UPSTREAM_WAITING] = "waiting",
+        [UPSTREAM_GREETING] = "greeting",
+        [UPSTREAM_NEGOTIATING] = "negotiating",
+        [UPSTREAM_READY] = "ready",
+    };
+    MonitorStats stats = upstream->stats;
+
+    stats.state = states[upstream->state];
+    stats.in_flight = upstream->in_band.length + g_hash_table_size(upstream->oob_pending);
+    stats.waiting = upstream->waiting.length;
+    return stats;
 }
 
 const char *upstream_trouble(const Upstream *upstream)

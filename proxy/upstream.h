@@ -21,6 +21,7 @@
 #include "handover.h"
 #include "io.h"
 #include "pending.h"
+#include "status.h"
 
 #include "common/address.h"
 
@@ -66,8 +67,8 @@ void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointe
 /* Why there is no connection: for status. (nullable) */
 const char *upstream_trouble(const Upstream *upstream);
 
-/* Replies that were meant for somebody else, on a former connection, and dropped. */
-guint64 upstream_stale_replies(const Upstream *upstream);
+/* Returns: what it counts; its users are not known here */
+MonitorStats upstream_stats(const Upstream *upstream);
 
 void upstream_save(const Upstream *upstream, Handover *handover, Saved *to);
 

@@ -18,7 +18,7 @@
 
 static void assert_state(CoreFixture *fixture, const char *state)
 {
-    g_autofree char *status = core_status(fixture->core);
+    g_autofree char *status = core_status(fixture->core, FALSE);
     g_autofree char *part = g_strdup_printf("\"agent\": {\"state\": \"%s\"", state);
 
     world_settle(&fixture->world);

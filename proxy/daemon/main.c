@@ -3,10 +3,11 @@
 /*
  * qga-proxyd: the proxy of one virtual machine as a daemon.
  *
- * Owns the command line, signals and the log. Everything else is the library's, through its public
- * header.
+ * Owns the command line, signals and the log. Leaves metrics to metrics.h. Everything else is the
+ * library's, through its public header.
  */
 
+#include "metrics.h"
 #include "proxy/qga-proxy.h"
 #include "service.h"
 #include "successor.h"
@@ -30,6 +31,7 @@ typedef struct {
     char *log_level;
     char *state_directory;
     char *freeze_lease;
+    char *metrics;
     char **limits;
     char **cached;
     gboolean persist;
@@ -46,6 +48,7 @@ static void options_clear(Options *options)
     g_strfreev(options->cached);
     g_free(options->state_directory);
     g_free(options->freeze_lease);
+    g_free(options->metrics);
     g_free(options->agent);
     g_free(options->name);
     g_free(options->log_level);
@@ -137,8 +140,10 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "Set a limit; may be given several times", "NAME=NUMBER"},
         {"agent-cache", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->cached,
          "How old an answer of a guest command may be that is given again", "COMMAND=SECONDS"},
+        {"metrics", 0, 0, G_OPTION_ARG_STRING, &options->metrics,
+         "Where Prometheus asks for GET /metrics, by HTTP", "ADDR"},
         {"name", 0, 0, G_OPTION_ARG_STRING, &options->name,
-         "Name of the virtual machine, for the log", "NAME"},
+         "Name of the virtual machine, for the log and for metrics", "NAME"},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &options->log_level,
          "error, warning, message (default), info or debug", "LEVEL"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and exit", NULL},
@@ -222,6 +227,9 @@ static QgaProxy *start(const Options *options, GError **error)
             g_prefix_error(error, "--agent-cache: ");
             return NULL;
         }
+    /* Before those that show others that it is there. */
+    if (options->metrics && !metrics_serve(proxy, options->metrics, options->name, error))
+        return NULL;
     for (char **listener = options->listeners; listener && *listener; listener++)
         if (!qga_proxy_add_listener(proxy, *listener, error))
             return NULL;

@@ -351,6 +351,14 @@ gint64 socket_peer_user(int fd)
     return descriptor_of(fd)->line->user;
 }
 
+gboolean socket_peer(int fd, struct ucred *ret_who)
+{
+    gint64 user = socket_peer_user(fd);
+
+    *ret_who = (struct ucred){.uid = (uid_t)user, .pid = 1};
+    return user >= 0;
+}
+
 void socket_keep_alive(int fd, guint unused_seconds)
 {
     descriptor_of(fd);

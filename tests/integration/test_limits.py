@@ -601,7 +601,7 @@ class Told(Case):
         members = {member["name"]: member["type"] for member in returned["members"]}
         self.assertEqual({(member["name"], member["type"]) for member in schema[members["limits"]]["members"]},
                          {(name, "int") for name in listed})
-        self.assertEqual(set(client.command("qga-proxy-status")), set(members))
+        self.assertEqual(set(client.command("qga-proxy-status", connections=True)), set(members))
         self.start(**SETTINGS)
         self.assertEqual(self.proxy.status()["limits"], SETTINGS)
 
