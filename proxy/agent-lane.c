@@ -28,8 +28,6 @@
 #include "common/qmp-error.h"
 #include "common/sync.h"
 
-#include <string.h>
-
 struct AgentLane {
     const AgentLaneOps *ops;
     gpointer owner;
@@ -40,14 +38,7 @@ struct AgentLane {
 
     Io *io; /* (nullable): while connected */
     Stream stream;
-    PortState port;
-    gboolean must_ask;
-    gboolean asking;
-    gboolean asked;     /* the port was looked at for the command that is next */
-    gboolean blind;     /* QEMU's monitor is away */
-    gboolean frozen;    /* as the freeze says */
-    gint64 paused_us;   /* since when, or 0 */
-    AgentState stopped; /* AGENT_GONE or AGENT_ASLEEP; else 0 */
+    AgentWay way;
     AgentState told;
 
     Sync sync;
@@ -66,15 +57,11 @@ static gint64 now(const AgentLane *lane)
 
 AgentState agent_lane_state(const AgentLane *lane)
 {
-    if (!lane->io)
-        return AGENT_OFFLINE;
-    if (lane->stopped)
-        return lane->stopped;
-    if (lane->paused_us)
-        return AGENT_PAUSED;
-    if (lane->port == PORT_CLOSED)
-        return AGENT_CLOSED;
-    if (lane->frozen && (lane->flight.question || lane->sync.state == SYNC_DONE))
+    AgentState state = agent_way_state(&lane->way, lane->io != NULL);
+
+    if (state != AGENT_READY)
+        return state;
+    if (lane->way.frozen && (lane->flight.question || lane->sync.state == SYNC_DONE))
         return AGENT_FROZEN;
     if (lane->flight.question)
         return AGENT_BUSY;
@@ -107,12 +94,12 @@ static void set_timer(AgentLane *lane)
 {
     gint64 due = G_MAXINT64;
 
-    if (lane->paused_us) {
+    if (lane->way.paused_us) {
         io_timer_set(lane->timer, -1);
         return;
     }
     /* While a probe is unread none is sent, and on_io() looks again when it was written. */
-    if (lane->io && lane->port != PORT_CLOSED && lane->sync.state == SYNC_WAITING &&
+    if (lane->io && lane->way.port != PORT_CLOSED && lane->sync.state == SYNC_WAITING &&
         queue_length(&lane->stream.queue) == 0)
         due = lane->sync.deadline_us;
     if (lane->flight.question)
@@ -166,7 +153,7 @@ static gint64 sync_wait_ends(const AgentLane *lane)
 
 static void begin_sync(AgentLane *lane)
 {
-    lane->asked = FALSE;
+    lane->way.asked = FALSE;
     lane->refuses_id = FALSE;
     forget(lane);
     sync_start(&lane->sync, now(lane));
@@ -248,7 +235,7 @@ static void take_off(AgentLane *lane, AgentQuestion *question)
 
     agent_flight_begin(&lane->flight, question, !lane->refuses_id, stream_bytes_read(&lane->stream),
                        now(lane));
-    lane->asked = FALSE;
+    lane->way.asked = FALSE;
     lane->stats.commands++;
     if (!pending_has_flag(command, GUEST_FLAG_READ_ONLY))
         forget(lane);
@@ -268,7 +255,7 @@ static void take_off(AgentLane *lane, AgentQuestion *question)
  * asked in plain words at once. */
 static gboolean may_probe(const AgentLane *lane)
 {
-    if (!lane->io || lane->port == PORT_CLOSED || lane->paused_us)
+    if (!lane->io || lane->way.port == PORT_CLOSED || lane->way.paused_us)
         return FALSE;
     if (lane->flight.question && !(lane->sync.plain && lane->sync.probes == 1))
         return FALSE;
@@ -282,7 +269,7 @@ static gboolean may_take_off(const AgentLane *lane)
     AgentState state = agent_lane_state(lane);
 
     return (state == AGENT_READY || (state == AGENT_FROZEN && !lane->flight.question)) &&
-           agent_queue_length(&lane->waiting) > 0 && !lane->asking;
+           agent_queue_length(&lane->waiting) > 0 && !lane->way.asking;
 }
 
 /* Sends what may be sent now: a sync that is due, or the next command. */
@@ -295,8 +282,9 @@ static void pump(AgentLane *lane)
         append_probe(lane, text);
         write_text(lane, text);
     }
-    if (lane->must_ask && !lane->asked && agent_queue_length(&lane->waiting) > 0 && !lane->asking) {
-        lane->asking = TRUE;
+    if (lane->way.must_ask && !lane->way.asked && agent_queue_length(&lane->waiting) > 0 &&
+        !lane->way.asking) {
+        lane->way.asking = TRUE;
         lane->ops->ask_port(lane->owner);
     }
     if (may_take_off(lane))
@@ -311,22 +299,15 @@ static gboolean is_urgent(const Pending *pending)
 }
 
 /* Returns: (nullable): why a command cannot be sent now, nor soon. A thaw is refused only where it
- * could do nothing: others' commands and a silent agent's past do not stand in its way. Our own
- * commands keep nobody waiting, so they sit a pause out. */
+ * could do nothing: others' commands and a silent agent's past do not stand in its way. */
 static const char *obstacle(const AgentLane *lane, const Pending *pending)
 {
-    if (!lane->io)
-        return "The agent's channel is not connected";
-    if (lane->stopped && pending->asker)
-        return lane->stopped == AGENT_GONE ? "The guest has shut down" : "The guest is asleep";
-    if (lane->paused_us && pending->asker)
-        return "The virtual machine is paused";
-    if (lane->port == PORT_CLOSED && !lane->must_ask)
-        return "The guest agent is not connected: nothing in the guest has opened its port";
-    if (is_urgent(pending))
-        return NULL;
-    if (lane->blind)
-        return "QEMU's monitor is not connected, so that nobody knows who listens in the guest";
+    gboolean urgent = is_urgent(pending);
+    const char *why =
+        agent_way_obstacle(&lane->way, lane->io != NULL, pending->asker != NULL, urgent);
+
+    if (why || urgent)
+        return why;
     if (agent_lane_state(lane) == AGENT_HUNG)
         return "The guest agent does not answer";
     if (agent_queue_length(&lane->waiting) >= lane->bounds->commands_for_agent)
@@ -338,7 +319,8 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
  * whether it was closed meanwhile. */
 static gboolean answer_from_cache(AgentLane *lane, Pending *pending)
 {
-    if (!pending->asker || lane->must_ask || !agent_cache_answer(&lane->cache, pending, now(lane)))
+    if (!pending->asker || lane->way.must_ask ||
+        !agent_cache_answer(&lane->cache, pending, now(lane)))
         return FALSE;
     lane->stats.cache_hits++;
     return TRUE;
@@ -356,7 +338,7 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
         return;
     if (agent_queue_push(&lane->waiting, pending, is_urgent(pending), sync_wait_ends(lane)))
         lane->stats.coalesced++;
-    if (lane->blind && !lane->flight.question)
+    if (lane->way.blind && !lane->flight.question)
         begin_sync(lane);
     pump(lane);
 }
@@ -506,7 +488,7 @@ static void on_timer(gpointer owner, gint64 now_us)
 
 void agent_lane_guest_started(AgentLane *lane, const char *why)
 {
-    lane->stopped = 0;
+    lane->way.stopped = 0;
     if (!lane->io)
         return;
     lane->ops->lost(lane->owner);
@@ -519,7 +501,7 @@ void agent_lane_probe(AgentLane *lane)
 {
     g_autoptr(GString) text = NULL;
 
-    if (!lane->io || lane->port == PORT_CLOSED)
+    if (!lane->io || lane->way.port == PORT_CLOSED)
         return;
     begin_sync(lane);
     if (lane->flight.question) {
@@ -532,30 +514,30 @@ void agent_lane_probe(AgentLane *lane)
 
 void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 {
-    lane->stopped = state;
+    lane->way.stopped = state;
     land_silent(lane);
     pump(lane);
 }
 
 void agent_lane_set_frozen(AgentLane *lane, gboolean frozen)
 {
-    lane->frozen = frozen;
+    lane->way.frozen = frozen;
     forget(lane);
     announce(lane);
 }
 
 void agent_lane_set_blind(AgentLane *lane, gboolean blind)
 {
-    if (blind == lane->blind)
+    if (blind == lane->way.blind)
         return;
-    lane->blind = blind;
+    lane->way.blind = blind;
     if (!blind) { /* the agent may have become another one meanwhile */
         agent_lane_probe(lane);
         return;
     }
-    lane->port = PORT_UNKNOWN;
-    lane->must_ask = FALSE;
-    lane->asking = FALSE;
+    lane->way.port = PORT_UNKNOWN;
+    lane->way.must_ask = FALSE;
+    lane->way.asking = FALSE;
     agent_queue_refuse_all(&lane->waiting, "QEMU's monitor was lost");
     pump(lane);
 }
@@ -570,16 +552,17 @@ void agent_lane_abandon(AgentLane *lane, const char *why)
 
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
 {
-    PortState before = lane->port;
+    PortState before = lane->way.port;
 
-    lane->port = port;
+    lane->way.port = port;
     if (port != before)
         forget(lane);
     if (port == PORT_OPEN && before == PORT_CLOSED)
-        lane->stopped = 0;
-    lane->must_ask = must_ask;
-    lane->asked = lane->asking && port != PORT_CLOSED; /* that look is used up by the refusals */
-    lane->asking = FALSE;
+        lane->way.stopped = 0;
+    lane->way.must_ask = must_ask;
+    lane->way.asked =
+        lane->way.asking && port != PORT_CLOSED; /* that look is used up by the refusals */
+    lane->way.asking = FALSE;
     if (port == PORT_CLOSED) {
         if (lane->io)
             stream_discard_output(&lane->stream);
@@ -605,12 +588,12 @@ static void lengthen_limits(AgentLane *lane, gint64 paused_us)
 
 void agent_lane_set_paused(AgentLane *lane, gboolean paused)
 {
-    if (paused == (lane->paused_us != 0))
+    if (paused == (lane->way.paused_us != 0))
         return;
     forget(lane);
     if (!paused)
-        lengthen_limits(lane, now(lane) - lane->paused_us);
-    lane->paused_us = paused ? now(lane) : 0;
+        lengthen_limits(lane, now(lane) - lane->way.paused_us);
+    lane->way.paused_us = paused ? now(lane) : 0;
     pump(lane);
 }
 

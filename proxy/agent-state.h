@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * agent-state: how far the proxy is with the guest agent, and how that is called.
+ * agent-state: how far the proxy is with the guest agent, how that is called, and what is known of
+ * the way to it.
+ *
+ * Leaves to the lane what the agent itself shows: that it answers, and that it is busy.
  */
 
 #pragma once
 
-#include <glib.h>
+#include "port.h"
 
 G_BEGIN_DECLS
 
@@ -26,5 +29,29 @@ typedef enum {
 
 /* As in qga-proxy-status and GUEST_AGENT_STATE. */
 const char *agent_state_name(AgentState state);
+
+typedef struct {
+    PortState port;
+    gboolean must_ask;
+    gboolean asking;
+    gboolean asked;     /* the port was looked at for the command that is next */
+    gboolean blind;     /* QEMU's monitor is away */
+    gboolean frozen;    /* as the freeze says */
+    gint64 paused_us;   /* since when, or 0 */
+    AgentState stopped; /* AGENT_GONE or AGENT_ASLEEP; else 0 */
+} AgentWay;
+
+/* Returns: AGENT_READY where nothing stands in the way. @connected: there is a channel */
+AgentState agent_way_state(const AgentWay *way, gboolean connected);
+
+/**
+ * agent_way_obstacle:
+ * @asked: by a client; our own commands keep nobody waiting, so they sit a pause out
+ * @urgent: it is refused only where it could do nothing
+ *
+ * Returns: (nullable): why a command cannot be sent now, nor soon
+ */
+const char *agent_way_obstacle(const AgentWay *way, gboolean connected, gboolean asked,
+                               gboolean urgent);
 
 G_END_DECLS

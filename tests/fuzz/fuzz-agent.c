@@ -73,6 +73,9 @@ static void note_value(JsonSpan value, FuzzAgent *agent)
         (reply.kind != ENVELOPE_RETURN && reply.kind != ENVELOPE_ERROR))
         return;
     agent->busy = FALSE;
+    /* It may refuse an id and read the second try, which has none, only later. */
+    agent->stage->ledger.by_order |=
+        agent->was_slow && reply.kind == ENVELOPE_ERROR && !reply.id.text;
     g_ptr_array_add(agent->stage->ledger.spoken, ledger_said_form(reply.kind, reply.value));
     if (!question)
         return;

@@ -98,8 +98,8 @@ class Shared(Case):
             clients = self.pollers()
             clients[0].close()
             clients[-1].close()
-            # The two that are not pollers are who keeps the lane busy, and who looks.
-            self.proxy.wait_status("them to be gone", lambda status: status["clients"] == POLLERS - 2 + 2)
+            # Two less, and two that are no pollers: who keeps the lane busy, and who looks.
+            self.proxy.wait_status("them to be gone", lambda status: status["clients"] == POLLERS)
         for number, client in list(enumerate(clients))[1:-1]:
             self.check_answered(client, number)
         self.check_counted(2, POLLERS - 1)
