@@ -123,6 +123,10 @@
 /* Milliseconds that clients get to read what is left for them when QEMU has gone. */
 #define LIMIT_LINGER_MS 2000
 
+/* Milliseconds between the ends of the monitor and of the agent's channel that make them one event,
+ * the end of QEMU: it closes both within some ten of them. Enforced by proxy/core.c. */
+#define LIMIT_PARTING_MS 1000
+
 /* ---- Agent lane (proxy/agent-lane.c) --------------------------------------------------------- */
 
 /* Commands of all clients that wait for the agent. Past it a command is refused: at the 3 s that a

@@ -218,6 +218,7 @@ static void test_channel_comes_back(CoreFixture *fixture, gconstpointer unused)
     core_accept_agent(fixture);
     core_send(fixture, &client, PING);
     fake_agent_sync(&fixture->agent, &fixture->world);
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
     core_agent_answer(fixture, "guest-ping", "{}");
     core_expect(&client, "{\"return\": {}}\r\n");
     peer_clear(&client);

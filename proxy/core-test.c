@@ -299,7 +299,7 @@ static void test_status(CoreFixture *fixture, gconstpointer unused)
                 "\"qemu\": {\"connected\": true, \"monitors\": 1, \"monitors-connected\": 1, "
                 "\"stale-replies\": 0}, "
                 "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 0, "
-                "\"commands\": 1, \"dropped\": 1, \"faults\": 0, \"timeouts\": 0, \"syncs\": 1}, "
+                "\"commands\": 2, \"dropped\": 1, \"faults\": 0, \"timeouts\": 0, \"syncs\": 1}, "
                 "\"freeze\": {\"state\": \"thawed\", \"thaws\": 0}, "
                 "\"clients\": 1, \"memory\": 0, "));
     g_assert_true(g_str_has_suffix(status, "}}, \"id\": 1}\r\n"));

@@ -22,6 +22,7 @@
 #include "status.h"
 #include "watch.h"
 
+#include "common/limits.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
 
@@ -50,6 +51,11 @@ struct Core {
     gboolean oob;
     gboolean held; /* started, but a client is waited for before QEMU is turned to */
     char *closing; /* (nullable): why, once QEMU has gone */
+
+    gint64 closing_us;
+    gint64 offline_us; /* when the agent's channel was closed last; 0 for never */
+    gboolean parting;  /* all clients have gone, and the end of the channel is waited for */
+    IoTimer *parted;   /* for so long */
 };
 
 /* ---- The agent's commands -------------------------------------------------------------------- */
@@ -71,27 +77,19 @@ static void ask_guest_info(Core *core)
 
 /* ---- Reply ----------------------------------------------------------------------------------- */
 
-static gboolean has_thawed(const Pending *pending, const EnvelopeReply *reply)
-{
-    return pending_is_class(pending, GUEST_CLASS_THAW) && reply && reply->kind == ENVELOPE_RETURN;
-}
-
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
     Core *core = pending->owner;
     Client *client = pending->asker;
 
-    /* 1 a frozen agent calls most of its commands disabled: met frozen, it is asked again */
-    if (has_thawed(pending, reply) && core->introspect.restricted)
-        ask_guest_info(core);
-    /* 2 what it did to the filesystems, and to the names of descriptors */
+    /* 1 what it did to the filesystems, and to the names of descriptors */
     freeze_answered(&core->freeze, pending, reply);
     if (pending->via)
         monitor_answered(pending->via, pending, reply);
-    /* 3 nobody is there any more */
+    /* 2 nobody is there any more */
     if (!client)
         return;
-    /* 4 back, under the id that was asked with */
+    /* 3 back, under the id that was asked with */
     if (reply && pending_has_flag(pending, GUEST_FLAG_SILENT) &&
         client_form(client) == ANSWERS_AGENT)
         client_ignore(client);
@@ -361,6 +359,7 @@ static void lead(Core *core, Monitor *monitor)
 static void close_all(Core *core, const char *why)
 {
     core->closing = g_strdup(why);
+    core->closing_us = io_loop_now(core->loop);
     /* 1 as QEMU itself would: what is written is still read, then the connections close */
     crowd_close(&core->crowd);
     /* 2 what was under way in the guest has no answer */
@@ -393,11 +392,40 @@ static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
     upstream_connect(monitor_upstream(monitor));
 }
 
+/* That the monitor was closed says little: it may have been yanked from a QEMU that runs on, with a
+ * guest that is frozen. Where the agent's channel was closed at the same time, QEMU has ended. */
+static gboolean has_ended(const Core *core)
+{
+    return core->offline_us && agent_lane_state(core->lane) == AGENT_OFFLINE &&
+           core->offline_us >= core->closing_us - LIMIT_PARTING_MS * 1000;
+}
+
+static void end(Core *core)
+{
+    core->parting = FALSE;
+    io_timer_set(core->parted, -1);
+    if (core->lane && has_ended(core))
+        freeze_forget(&core->freeze);
+    core->ops->closed(core->owner, core->closing);
+}
+
+static void on_parted(gpointer owner, gint64 unused_now)
+{
+    end(owner);
+}
+
+/* With a freeze on record the end of the channel is waited for, which comes a moment after the
+ * monitor's or never. */
 static void on_empty(gpointer owner)
 {
     Core *core = owner;
 
-    core->ops->closed(core->owner, core->closing);
+    if (!core->lane || !freeze_is_on_record(&core->freeze) || has_ended(core)) {
+        end(core);
+        return;
+    }
+    core->parting = TRUE;
+    io_timer_set(core->parted, io_loop_now(core->loop) + LIMIT_PARTING_MS * 1000);
 }
 
 /* ---- Comings --------------------------------------------------------------------------------- */
@@ -484,6 +512,12 @@ static void on_agent_lost(gpointer owner)
 
     core->agent_known = FALSE;
     introspect_forget_agent(&core->introspect);
+    freeze_agent_lost(&core->freeze);
+    if (agent_lane_state(core->lane) != AGENT_OFFLINE)
+        return;
+    core->offline_us = io_loop_now(core->loop);
+    if (core->parting)
+        end(core);
 }
 
 static void wake_raw_client(Client *client, gpointer unused)
@@ -508,6 +542,15 @@ static void on_freeze_changed(gpointer owner, const char *data)
     tell_own(owner, "GUEST_FSFREEZE", data);
 }
 
+/* A frozen agent calls most of its commands disabled: met frozen, it is asked again. */
+static void on_thawed(gpointer owner)
+{
+    Core *core = owner;
+
+    if (core->introspect.restricted)
+        ask_guest_info(core);
+}
+
 static void on_ask_port(gpointer owner)
 {
     Core *core = owner;
@@ -521,7 +564,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreOps *ops, gpointer owner, GError **error)
 {
     static const CrowdOps crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
-    static const FreezeOps freeze_ops = {on_freeze_changed};
+    static const FreezeOps freeze_ops = {on_freeze_changed, on_thawed};
     static const AgentLaneOps lane_ops = {on_agent_synced, on_agent_lost, on_agent_changed,
                                           on_ask_port};
     Core *core = g_new(Core, 1);
@@ -531,6 +574,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     bounds_init(&core->bounds);
     crowd_init(&core->crowd, core->loop, &core->bounds, &crowd_ops, core);
     introspect_init(&core->introspect);
+    core->parted = io_timer_new(core->loop, on_parted, core);
 
     if (agent)
         core->lane = agent_lane_new(core->loop, agent, &core->bounds, &lane_ops, core, error);
@@ -558,6 +602,7 @@ void core_free(Core *core)
     g_ptr_array_unref(core->monitors);
     watch_clear(&core->watch);
     introspect_clear(&core->introspect);
+    io_timer_free(core->parted);
     io_loop_unref(core->loop);
     g_free(core->version);
     g_free(core->closing);

@@ -39,8 +39,7 @@ static void connect_and_ping(CoreFixture *fixture, Peer *client)
 /* The agent answers the probe that came, and guest-info, which is asked of each that is new. */
 static void sync_again(CoreFixture *fixture)
 {
-    fake_agent_sync(&fixture->agent, &fixture->world);
-    core_agent_answer(fixture, "guest-info", "{}");
+    core_meet_agent(fixture, "{}");
 }
 
 static void forget_what_came(Peer *peer)
@@ -105,6 +104,8 @@ static void test_must_ask(CoreFixture *fixture, gconstpointer unused)
                 "{\"return\": \"qga0\"}\r\n");
     core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
     fake_agent_sync(&fixture->agent, &fixture->world);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
     core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
     core_agent_answer(fixture, "guest-info", "{}");
 
@@ -295,6 +296,7 @@ static void test_synced_in_pause(CoreFixture *fixture, gconstpointer unused)
     world_settle(&fixture->world);
     peer_expect(&fixture->agent, "");
     core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
     core_agent_answer(fixture, "guest-info", "{}");
     assert_state(fixture, "ready");
 }
