@@ -147,6 +147,10 @@
  * one: 5.75 s. */
 #define LIMIT_SYNC_HOPE 5
 
+/* Milliseconds between two looks at a migration in its last phase, which takes 300 where nothing
+ * else is said. Enforced by proxy/watch.c. */
+#define LIMIT_MIGRATION_LOOK_MS 100
+
 /* Seconds that a command waits for a sync before it is refused, unsent. libvirt gives a sync 5 s
  * too. */
 #define LIMIT_SECONDS_UNSYNCED 5

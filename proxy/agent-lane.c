@@ -123,6 +123,11 @@ static const char *state_name(AgentState state)
     return names[state];
 }
 
+static const char *stopped_text(AgentState stopped)
+{
+    return stopped == AGENT_GONE ? "The guest has shut down" : "The guest is asleep";
+}
+
 /* To be called last: whoever is told may come with a command. */
 static void announce(AgentLane *lane)
 {
@@ -363,7 +368,7 @@ static const char *obstacle(const AgentLane *lane, const Pending *pending)
     if (!lane->io)
         return "The agent's channel is not connected";
     if (lane->stopped && pending->asker)
-        return lane->stopped == AGENT_GONE ? "The guest has shut down" : "The guest is asleep";
+        return stopped_text(lane->stopped);
     if (lane->paused_us && pending->asker)
         return "The virtual machine is paused";
     if (lane->port == PORT_CLOSED && !lane->must_ask)
@@ -591,14 +596,32 @@ static void on_timer(gpointer owner, gint64 now_us)
 
 /* ---- What becomes of the guest --------------------------------------------------------------- */
 
-void agent_lane_guest_started(AgentLane *lane, const char *why)
+/* Returns: FALSE where nothing was under way, nor known */
+static gboolean forget_guest(AgentLane *lane)
 {
     lane->stopped = 0;
     if (!lane->io)
-        return;
+        return FALSE;
     lane->ops->lost(lane->owner);
     doubt(lane);
+    return TRUE;
+}
+
+void agent_lane_guest_started(AgentLane *lane, const char *why)
+{
+    if (!forget_guest(lane))
+        return;
+    if (!land_silent(lane))
+        land_failed(lane, why);
+    pump(lane);
+}
+
+void agent_lane_guest_lost(AgentLane *lane, const char *why)
+{
+    if (!forget_guest(lane))
+        return;
     land_failed(lane, why);
+    refuse_waiting(lane, why);
     pump(lane);
 }
 
@@ -619,8 +642,12 @@ void agent_lane_probe(AgentLane *lane)
 
 void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 {
+    const char *why = stopped_text(state);
+
     lane->stopped = state;
-    land_silent(lane);
+    if (!land_silent(lane))
+        land_failed(lane, why);
+    refuse_waiting(lane, why);
     pump(lane);
 }
 

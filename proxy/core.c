@@ -578,7 +578,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
 
     if (agent)
         core->lane = agent_lane_new(core->loop, agent, &core->bounds, &lane_ops, core, error);
-    watch_init(&core->watch, agent, core->lane);
+    watch_init(&core->watch, core->loop, agent, core->lane);
     freeze_init(&core->freeze, core->loop, core->lane, &freeze_ops, core);
     local_init(&core->local, core->loop, core->lane, &core->freeze, dup_status, core);
     if ((agent && !core->lane) || !core_add_monitor(core, monitor, error))
