@@ -19,8 +19,6 @@
 
 #include "agent-lane.h"
 
-#include "link.h"
-
 #include "common/json-write.h"
 #include "common/limits.h"
 #include "common/message.h"
@@ -754,6 +752,16 @@ void agent_lane_free(AgentLane *lane)
     link_free(lane->link);
     io_loop_unref(lane->loop);
     g_free(lane);
+}
+
+void agent_lane_share(AgentLane *lane, LinkIsPeer is_peer, gpointer owner)
+{
+    link_share(lane->link, is_peer, owner);
+}
+
+void agent_lane_let_in(AgentLane *lane, gboolean yes)
+{
+    link_let_in(lane->link, yes);
 }
 
 void agent_lane_connect(AgentLane *lane)

@@ -17,6 +17,7 @@
 
 #include "bounds.h"
 #include "io.h"
+#include "link.h"
 #include "pending.h"
 #include "port.h"
 #include "status.h"
@@ -59,6 +60,10 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
 
 /* Fails what waits and what is under way. */
 void agent_lane_free(AgentLane *lane);
+
+/* The channel's address is shared with others; see link_share() and link_let_in(). */
+void agent_lane_share(AgentLane *lane, LinkIsPeer is_peer, gpointer owner);
+void agent_lane_let_in(AgentLane *lane, gboolean yes);
 
 /* Connects to the channel, now or when it is there, and again whenever it is lost. */
 void agent_lane_connect(AgentLane *lane);

@@ -19,6 +19,7 @@
 #include "monitor.h"
 #include "raw-client.h"
 #include "router.h"
+#include "socket.h"
 #include "status.h"
 #include "watch.h"
 
@@ -27,6 +28,7 @@
 #include "common/qmp-error.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct Core {
     const CoreOps *ops;
@@ -39,6 +41,7 @@ struct Core {
     GPtrArray *monitors; /* of Monitor; all of the same QEMU */
     Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
     AgentLane *lane;     /* (nullable) */
+    Address *agent;      /* (nullable): of its channel */
     Freeze freeze;
     Local local;
     Watch watch;
@@ -350,8 +353,10 @@ static Monitor *find_ready(const Core *core)
 static void lead(Core *core, Monitor *monitor)
 {
     core->leader = monitor;
-    if (core->lane)
+    if (core->lane) {
         agent_lane_set_blind(core->lane, !monitor);
+        agent_lane_let_in(core->lane, monitor != NULL);
+    }
     if (monitor)
         watch_start(&core->watch, monitor_upstream(monitor));
 }
@@ -551,6 +556,25 @@ static void on_thawed(gpointer owner)
         ask_guest_info(core);
 }
 
+/* On an address that QEMU and the agent's clients share, QEMU is the process that serves its
+ * monitor: the kernel tells of both, and a pid cannot be made up. Whoever is not QEMU is a client,
+ * even where it comes first. */
+static gboolean is_qemu(gpointer owner, int fd, const char *peer)
+{
+    Core *core = owner;
+    struct ucred who;
+
+    if (socket_peer(fd, &who) && who.pid > 0)
+        for (guint i = 0; i < core->monitors->len; i++)
+            if (upstream_process(monitor_upstream(core->monitors->pdata[i])) == who.pid)
+                return TRUE;
+    if (core->closing)
+        close(fd);
+    else
+        crowd_let_in(&core->crowd, fd, peer, ANSWERS_AGENT);
+    return FALSE;
+}
+
 static void on_ask_port(gpointer owner)
 {
     Core *core = owner;
@@ -576,6 +600,8 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     introspect_init(&core->introspect);
     core->parted = io_timer_new(core->loop, on_parted, core);
 
+    if (agent)
+        core->agent = address_copy(agent);
     if (agent)
         core->lane = agent_lane_new(core->loop, agent, &core->bounds, &lane_ops, core, error);
     watch_init(&core->watch, core->loop, agent, core->lane);
@@ -604,6 +630,7 @@ void core_free(Core *core)
     introspect_clear(&core->introspect);
     io_timer_free(core->parted);
     io_loop_unref(core->loop);
+    address_free(core->agent);
     g_free(core->version);
     g_free(core->closing);
     g_free(core);
@@ -630,6 +657,12 @@ gboolean core_add_listener(Core *core, const Address *address, GError **error)
 
 gboolean core_add_agent_listener(Core *core, const Address *address, GError **error)
 {
+    if (core->agent && core->agent->server && core->agent->kind == ADDRESS_UNIX &&
+        address->server && address->kind == ADDRESS_UNIX &&
+        g_str_equal(core->agent->path, address->path)) {
+        agent_lane_share(core->lane, is_qemu, core);
+        return TRUE;
+    }
     return crowd_add_entrance(&core->crowd, address, ANSWERS_AGENT, error);
 }
 

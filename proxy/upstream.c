@@ -3,6 +3,7 @@
 #include "upstream.h"
 
 #include "link.h"
+#include "socket.h"
 
 #include "common/limits.h"
 #include "common/message.h"
@@ -402,6 +403,13 @@ void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointe
 guint64 upstream_stale_replies(const Upstream *upstream)
 {
     return upstream->stale_replies;
+}
+
+pid_t upstream_process(const Upstream *upstream)
+{
+    struct ucred who;
+
+    return upstream->io && socket_peer(io_fd(upstream->io), &who) ? who.pid : 0;
 }
 
 const char *upstream_trouble(const Upstream *upstream)

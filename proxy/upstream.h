@@ -23,6 +23,8 @@
 
 #include "common/address.h"
 
+#include <sys/types.h>
+
 G_BEGIN_DECLS
 
 typedef struct Upstream Upstream;
@@ -60,6 +62,10 @@ void upstream_submit(Upstream *upstream, Pending *pending);
 /* Calls @func for each command that waits or is under way. */
 void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointer data),
                       gpointer data);
+
+/* Returns: the process that serves the monitor, or 0 where that cannot be told: on TCP, or not
+ * connected */
+pid_t upstream_process(const Upstream *upstream);
 
 /* Why there is no connection: for status. (nullable) */
 const char *upstream_trouble(const Upstream *upstream);

@@ -335,6 +335,11 @@ gboolean socket_is_listening(int unused_fd)
     return FALSE;
 }
 
+gboolean socket_peer(int unused_fd, struct ucred *unused_who)
+{
+    return FALSE;
+}
+
 gint64 socket_peer_user(int fd)
 {
     return descriptor_of(fd)->line->user;
