@@ -126,6 +126,10 @@
 /* Clients that qga-proxy-status lists, at some 250 bytes each: 64 kB. */
 #define LIMIT_STATUS_CONNECTIONS 256
 
+/* Milliseconds between the ends of the monitor and of the agent's channel that make them one event,
+ * the end of QEMU: it closes both within some ten of them. Enforced by proxy/core.c. */
+#define LIMIT_PARTING_MS 1000
+
 /* ---- Agent lane (proxy/agent-lane.c) --------------------------------------------------------- */
 
 /* Commands of all clients that wait for the agent. Past it a command is refused: at the 3 s that a
@@ -145,6 +149,10 @@
 /* Unanswered probes after which commands are refused at once, instead of waiting for the next
  * one: 5.75 s. */
 #define LIMIT_SYNC_HOPE 5
+
+/* Milliseconds between two looks at a migration in its last phase, which takes 300 where nothing
+ * else is said. Enforced by proxy/watch.c. */
+#define LIMIT_MIGRATION_LOOK_MS 100
 
 /* Seconds that a command waits for a sync before it is refused, unsent. libvirt gives a sync 5 s
  * too. */

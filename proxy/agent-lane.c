@@ -22,7 +22,6 @@
 #include "agent-cache.h"
 #include "agent-flight.h"
 #include "agent-queue.h"
-#include "link.h"
 
 #include "common/limits.h"
 #include "common/qmp-error.h"
@@ -486,14 +485,32 @@ static void on_timer(gpointer owner, gint64 now_us)
 
 /* ---- What becomes of the guest --------------------------------------------------------------- */
 
-void agent_lane_guest_started(AgentLane *lane, const char *why)
+/* Returns: FALSE where nothing was under way, nor known */
+static gboolean forget_guest(AgentLane *lane)
 {
     lane->way.stopped = 0;
     if (!lane->io)
-        return;
+        return FALSE;
     lane->ops->lost(lane->owner);
     doubt(lane);
+    return TRUE;
+}
+
+void agent_lane_guest_started(AgentLane *lane, const char *why)
+{
+    if (!forget_guest(lane))
+        return;
+    if (!land_silent(lane))
+        land_failed(lane, why);
+    pump(lane);
+}
+
+void agent_lane_guest_lost(AgentLane *lane, const char *why)
+{
+    if (!forget_guest(lane))
+        return;
     land_failed(lane, why);
+    agent_queue_refuse_all(&lane->waiting, why);
     pump(lane);
 }
 
@@ -514,8 +531,13 @@ void agent_lane_probe(AgentLane *lane)
 
 void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 {
+    const char *why;
+
     lane->way.stopped = state;
-    land_silent(lane);
+    why = agent_way_obstacle(&lane->way, TRUE, TRUE, FALSE);
+    if (!land_silent(lane))
+        land_failed(lane, why);
+    agent_queue_refuse_all(&lane->waiting, why);
     pump(lane);
 }
 
@@ -633,6 +655,16 @@ void agent_lane_free(AgentLane *lane)
     g_free(lane);
 }
 
+void agent_lane_share(AgentLane *lane, LinkIsPeer is_peer, gpointer owner)
+{
+    link_share(lane->link, is_peer, owner);
+}
+
+void agent_lane_let_in(AgentLane *lane, gboolean yes)
+{
+    link_let_in(lane->link, yes);
+}
+
 void agent_lane_connect(AgentLane *lane)
 {
     link_connect(lane->link);
@@ -673,12 +705,12 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
     stream_save(&lane->stream, to);
     sync_save(&lane->sync, &sync);
     saved_put_part(to, "sync", &sync);
-    saved_put_int(to, "port", lane->port);
-    saved_put_int(to, "must-ask", lane->must_ask);
-    saved_put_int(to, "blind", lane->blind);
-    saved_put_int(to, "frozen", lane->frozen);
-    saved_put_int(to, "paused", lane->paused_us);
-    saved_put_int(to, "stopped", lane->stopped);
+    saved_put_int(to, "port", lane->way.port);
+    saved_put_int(to, "must-ask", lane->way.must_ask);
+    saved_put_int(to, "blind", lane->way.blind);
+    saved_put_int(to, "frozen", lane->way.frozen);
+    saved_put_int(to, "paused", lane->way.paused_us);
+    saved_put_int(to, "stopped", lane->way.stopped);
     saved_put_int(to, "told", lane->told);
     saved_put_int(to, "refuses-id", lane->refuses_id);
     agent_flight_save(&lane->flight, handover, to);
@@ -698,12 +730,12 @@ void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
     if (saved_get_part(part->from, "sync", &sync))
         sync_restore(&lane->sync, &sync);
     g_variant_dict_clear(&sync);
-    lane->port = (PortState)saved_get_int(part->from, "port");
-    lane->must_ask = saved_get_int(part->from, "must-ask") != 0;
-    lane->blind = saved_get_int(part->from, "blind") != 0;
-    lane->frozen = saved_get_int(part->from, "frozen") != 0;
-    lane->paused_us = saved_get_int(part->from, "paused");
-    lane->stopped = (AgentState)saved_get_int(part->from, "stopped");
+    lane->way.port = (PortState)saved_get_int(part->from, "port");
+    lane->way.must_ask = saved_get_int(part->from, "must-ask") != 0;
+    lane->way.blind = saved_get_int(part->from, "blind") != 0;
+    lane->way.frozen = saved_get_int(part->from, "frozen") != 0;
+    lane->way.paused_us = saved_get_int(part->from, "paused");
+    lane->way.stopped = (AgentState)saved_get_int(part->from, "stopped");
     lane->told = (AgentState)saved_get_int(part->from, "told");
     lane->refuses_id = saved_get_int(part->from, "refuses-id") != 0;
     agent_flight_restore(&lane->flight, part);

@@ -19,6 +19,7 @@
 #include "bounds.h"
 #include "handover.h"
 #include "io.h"
+#include "link.h"
 #include "port.h"
 #include "status.h"
 
@@ -48,6 +49,10 @@ AgentLane *agent_lane_new(IoLoop *loop, const Address *address, const Bounds *bo
 /* Fails what waits and what is under way. */
 void agent_lane_free(AgentLane *lane);
 
+/* The channel's address is shared with others; see link_share() and link_let_in(). */
+void agent_lane_share(AgentLane *lane, LinkIsPeer is_peer, gpointer owner);
+void agent_lane_let_in(AgentLane *lane, gboolean yes);
+
 /* Connects to the channel, now or when it is there, and again whenever it is lost. */
 void agent_lane_connect(AgentLane *lane);
 
@@ -73,12 +78,18 @@ void agent_lane_set_blind(AgentLane *lane, gboolean blind);
  * behind it is answered first, it is lost. */
 void agent_lane_probe(AgentLane *lane);
 
-/* The guest went down or to sleep, as a silent command under way was to achieve. @state: AGENT_GONE
- * or AGENT_ASLEEP, until agent_lane_guest_started() or its port opens */
+/* The guest went down or to sleep, as a silent command under way was to achieve; any other has no
+ * answer any more. @state: AGENT_GONE or AGENT_ASLEEP, until agent_lane_guest_started() or its port
+ * opens */
 void agent_lane_guest_stopped(AgentLane *lane, AgentState state);
 
-/* It starts anew, or woke up: the command under way has no answer, the stream is in doubt. */
+/* It starts anew, or woke up: a silent command has brought that about, another has no answer, the
+ * stream is in doubt. */
 void agent_lane_guest_started(AgentLane *lane, const char *why);
+
+/* It has crashed, or runs elsewhere: what waits and what is under way has no answer. That it
+ * answers again, a sync must show. */
+void agent_lane_guest_lost(AgentLane *lane, const char *why);
 
 /* QEMU has gone, and the guest with it: everything fails. */
 void agent_lane_abandon(AgentLane *lane, const char *why);

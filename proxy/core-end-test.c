@@ -218,6 +218,7 @@ static void test_channel_comes_back(CoreFixture *fixture, gconstpointer unused)
     core_accept_agent(fixture);
     core_send(fixture, &client, PING);
     fake_agent_sync(&fixture->agent, &fixture->world);
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
     core_agent_answer(fixture, "guest-ping", "{}");
     core_expect(&client, "{\"return\": {}}\r\n");
     peer_clear(&client);
@@ -241,7 +242,7 @@ static void test_qemu_quits(CoreFixture *fixture, gconstpointer unused)
     world_settle(&fixture->world);
     core_expect(&quitter, EVENT("SHUTDOWN") "{\"return\": {}}\r\n");
     core_expect(&asker, EVENT("SHUTDOWN") "{\"error\": {\"class\": \"GenericError\", \"desc\": "
-                                          "\"QEMU has gone; guest-ping was "
+                                          "\"The guest has shut down; guest-ping was "
                                           "sent and its outcome is unknown\"}}\r\n");
     core_expect(&idle, EVENT("SHUTDOWN"));
     peer_expect_end(&quitter);

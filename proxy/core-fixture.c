@@ -129,17 +129,31 @@ void core_set_up_met(CoreFixture *fixture, gconstpointer unused)
     fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
 }
 
+void core_agent_answer(CoreFixture *fixture, const char *command, const char *value)
+{
+    g_autofree char *text = g_strdup_printf("{\"execute\":\"%s\"}", command);
+    g_autofree char *id = fake_agent_take(&fixture->agent, text);
+
+    fake_agent_return(&fixture->agent, id, value);
+    world_settle(&fixture->world);
+}
+
+void core_meet_agent(CoreFixture *fixture, const char *info)
+{
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
+    core_agent_answer(fixture, "guest-info", info);
+}
+
 void core_set_up(CoreFixture *fixture, gconstpointer unused)
 {
     core_set_up_met(fixture, unused);
     core_answer_start(fixture, TRUE);
-    fake_agent_sync(&fixture->agent, &fixture->world);
-    core_agent_answer(
-        fixture, "guest-info",
-        "{\"version\": \"7.2.22\", \"supported_commands\": ["
-        "{\"enabled\": true, \"name\": \"guest-info\", \"success-response\": true}, "
-        "{\"enabled\": true, \"name\": \"guest-ping\", \"success-response\": true}, "
-        "{\"enabled\": false, \"name\": \"guest-exec\", \"success-response\": true}]}");
+    core_meet_agent(fixture,
+                    "{\"version\": \"7.2.22\", \"supported_commands\": ["
+                    "{\"enabled\": true, \"name\": \"guest-info\", \"success-response\": true}, "
+                    "{\"enabled\": true, \"name\": \"guest-ping\", \"success-response\": true}, "
+                    "{\"enabled\": false, \"name\": \"guest-exec\", \"success-response\": true}]}");
     peer_expect(&fixture->qemu, "");
     peer_expect(&fixture->agent, "");
 }
@@ -221,11 +235,19 @@ void core_expect_states(Peer *client, const char *states)
     g_assert_cmpstr(found->str, ==, states);
 }
 
-void core_agent_answer(CoreFixture *fixture, const char *command, const char *value)
+void core_assert_heard(Peer *client, const char *needle)
 {
-    g_autofree char *text = g_strdup_printf("{\"execute\":\"%s\"}", command);
-    g_autofree char *id = fake_agent_take(&fixture->agent, text);
+    g_autofree char *came = peer_take(client);
 
-    fake_agent_return(&fixture->agent, id, value);
-    world_settle(&fixture->world);
+    if (!strstr(came, needle))
+        g_error("'%s' is not in '%s'", needle, came);
+}
+
+void core_assert_freeze(CoreFixture *fixture, const char *state)
+{
+    g_autofree char *status = core_status(fixture->core, FALSE);
+    g_autofree char *part = g_strdup_printf("\"freeze\": {\"state\": \"%s\"", state);
+
+    if (!strstr(status, part))
+        g_error("'%s' is not in '%s'", part, status);
 }

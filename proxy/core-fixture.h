@@ -96,6 +96,16 @@ void core_expect(Peer *client, const char *text);
 /* Asserts that it heard of just these states, "closed syncing ready", whatever came beside. */
 void core_expect_states(Peer *client, const char *states);
 
+/* Asserts that @needle is in what came to a client; takes all of it. */
+void core_assert_heard(Peer *client, const char *needle);
+
+/* Asserts what qga-proxy-status says of the freeze. */
+void core_assert_freeze(CoreFixture *fixture, const char *state);
+
+/* The agent, which was not known, is brought into step and asked what each is asked. @info: what it
+ * returns to guest-info */
+void core_meet_agent(CoreFixture *fixture, const char *info);
+
 /* Takes the command that the agent was sent, and answers it. */
 void core_agent_answer(CoreFixture *fixture, const char *command, const char *value);
 

@@ -142,7 +142,10 @@ static void answer_agent(CoreFixture *fixture, const char *line)
     if (strstr(line, "guest-sync-delimited"))
         fake_agent_answer_probe(&fixture->agent, g_ascii_strtoll(number, NULL, 10));
     else
-        fake_agent_return(&fixture->agent, number, strstr(line, "guest-info") ? INFO : "{}");
+        fake_agent_return(&fixture->agent, number,
+                          strstr(line, "guest-info")        ? INFO
+                          : strstr(line, "fsfreeze-status") ? "\"thawed\""
+                                                            : "{}");
 }
 
 /* Until all is quiet. */
@@ -177,8 +180,7 @@ static void set_up(CoreFixture *fixture, gconstpointer unused)
 {
     core_set_up_met(fixture, unused);
     core_answer_start(fixture, TRUE);
-    fake_agent_sync(&fixture->agent, &fixture->world);
-    core_agent_answer(fixture, "guest-info", INFO);
+    core_meet_agent(fixture, INFO);
 }
 
 static void expect_name(CoreFixture *fixture, Peer *client)

@@ -68,10 +68,11 @@ static void find_own(Pending *pending, gpointer found)
     *(gboolean *)found |= !pending->asker && !pending->orphan;
 }
 
-/* Whether the core waits for an answer of its own. */
+/* Whether the core waits for an answer of its own, or is to ask again while the machine stands
+ * still. */
 static gboolean is_asking(Core *core)
 {
-    gboolean found = FALSE;
+    gboolean found = core->lane && agent_lane_state(core->lane) == AGENT_PAUSED;
 
     for (guint i = 0; i < core->monitors->len; i++)
         upstream_foreach(monitor_upstream(core->monitors->pdata[i]), find_own, &found);
@@ -207,6 +208,8 @@ static gboolean restore_leader(Core *core, Saved *from)
     if (!leader || saved_get_int(from, "asking"))
         return FALSE;
     core->leader = leader;
+    if (core->lane)
+        agent_lane_let_in(core->lane, TRUE);
     if (saved_get_part(from, "watch", &watch))
         watch_restore(&core->watch, monitor_upstream(leader), &watch);
     g_variant_dict_clear(&watch);

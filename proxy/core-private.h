@@ -29,6 +29,7 @@ struct Core {
     GPtrArray *monitors; /* of Monitor; all of the same QEMU */
     Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
     AgentLane *lane;     /* (nullable) */
+    Address *agent;      /* (nullable): of its channel */
     Freeze freeze;
     Local local;
     Watch watch;
@@ -41,6 +42,11 @@ struct Core {
     gboolean oob;
     gboolean held; /* started, but a client is waited for before QEMU is turned to */
     char *closing; /* (nullable): why, once QEMU has gone */
+
+    gint64 closing_us;
+    gint64 offline_us; /* when the agent's channel was closed last; 0 for never */
+    gboolean parting;  /* all clients have gone, and the end of the channel is waited for */
+    IoTimer *parted;   /* for so long */
 
     GVariant *inherited; /* (nullable): what a former core left, until core_start() */
     Handover handover;   /* of that */

@@ -12,12 +12,15 @@
 #include "core-private.h"
 #include "raw-client.h"
 #include "router.h"
+#include "socket.h"
 #include "survey.h"
 
+#include "common/limits.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* ---- The agent's commands -------------------------------------------------------------------- */
 
@@ -38,27 +41,19 @@ static void ask_guest_info(Core *core)
 
 /* ---- Reply ----------------------------------------------------------------------------------- */
 
-static gboolean has_thawed(const Pending *pending, const EnvelopeReply *reply)
-{
-    return pending_is_class(pending, GUEST_CLASS_THAW) && reply && reply->kind == ENVELOPE_RETURN;
-}
-
 static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
     Core *core = pending->owner;
     Client *client = pending->asker;
 
-    /* 1 a frozen agent calls most of its commands disabled: met frozen, it is asked again */
-    if (has_thawed(pending, reply) && core->introspect.restricted)
-        ask_guest_info(core);
-    /* 2 what it did to the filesystems, and to the names of descriptors */
+    /* 1 what it did to the filesystems, and to the names of descriptors */
     freeze_answered(&core->freeze, pending, reply);
     if (pending->via)
         monitor_answered(pending->via, pending, reply);
-    /* 3 nobody is there any more */
+    /* 2 nobody is there any more */
     if (!client)
         return;
-    /* 4 back, under the id that was asked with */
+    /* 3 back, under the id that was asked with */
     if (reply && pending_has_flag(pending, GUEST_FLAG_SILENT) &&
         client_form(client) == ANSWERS_AGENT)
         client_ignore(client);
@@ -317,8 +312,10 @@ static Monitor *find_ready(const Core *core)
 static void lead(Core *core, Monitor *monitor)
 {
     core->leader = monitor;
-    if (core->lane)
+    if (core->lane) {
         agent_lane_set_blind(core->lane, !monitor);
+        agent_lane_let_in(core->lane, monitor != NULL);
+    }
     if (monitor)
         watch_start(&core->watch, monitor_upstream(monitor));
 }
@@ -326,6 +323,7 @@ static void lead(Core *core, Monitor *monitor)
 static void close_all(Core *core, const char *why)
 {
     core->closing = g_strdup(why);
+    core->closing_us = io_loop_now(core->loop);
     /* 1 as QEMU itself would: what is written is still read, then the connections close */
     crowd_close(&core->crowd);
     /* 2 what was under way in the guest has no answer */
@@ -358,11 +356,40 @@ static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
     upstream_connect(monitor_upstream(monitor));
 }
 
+/* That the monitor was closed says little: it may have been yanked from a QEMU that runs on, with a
+ * guest that is frozen. Where the agent's channel was closed at the same time, QEMU has ended. */
+static gboolean has_ended(const Core *core)
+{
+    return core->offline_us && agent_lane_state(core->lane) == AGENT_OFFLINE &&
+           core->offline_us >= core->closing_us - LIMIT_PARTING_MS * 1000;
+}
+
+static void end(Core *core)
+{
+    core->parting = FALSE;
+    io_timer_set(core->parted, -1);
+    if (core->lane && has_ended(core))
+        freeze_forget(&core->freeze);
+    core->ops->closed(core->owner, core->closing);
+}
+
+static void on_parted(gpointer owner, gint64 unused_now)
+{
+    end(owner);
+}
+
+/* With a freeze on record the end of the channel is waited for, which comes a moment after the
+ * monitor's or never. */
 static void on_empty(gpointer owner)
 {
     Core *core = owner;
 
-    core->ops->closed(core->owner, core->closing);
+    if (!core->lane || !freeze_is_on_record(&core->freeze) || has_ended(core)) {
+        end(core);
+        return;
+    }
+    core->parting = TRUE;
+    io_timer_set(core->parted, io_loop_now(core->loop) + LIMIT_PARTING_MS * 1000);
 }
 
 /* ---- Comings --------------------------------------------------------------------------------- */
@@ -460,6 +487,12 @@ static void on_agent_lost(gpointer owner)
 
     core->agent_known = FALSE;
     introspect_forget_agent(&core->introspect);
+    freeze_agent_lost(&core->freeze);
+    if (agent_lane_state(core->lane) != AGENT_OFFLINE)
+        return;
+    core->offline_us = io_loop_now(core->loop);
+    if (core->parting)
+        end(core);
 }
 
 static void wake_raw_client(Client *client, gpointer unused)
@@ -482,6 +515,34 @@ static void on_agent_changed(gpointer owner, const char *state)
 static void on_freeze_changed(gpointer owner, const char *data)
 {
     tell_own(owner, "GUEST_FSFREEZE", data);
+}
+
+/* A frozen agent calls most of its commands disabled: met frozen, it is asked again. */
+static void on_thawed(gpointer owner)
+{
+    Core *core = owner;
+
+    if (core->introspect.restricted)
+        ask_guest_info(core);
+}
+
+/* On an address that QEMU and the agent's clients share, QEMU is the process that serves its
+ * monitor: the kernel tells of both, and a pid cannot be made up. Whoever is not QEMU is a client,
+ * even where it comes first. */
+static gboolean is_qemu(gpointer owner, int fd, const char *peer)
+{
+    Core *core = owner;
+    struct ucred who;
+
+    if (socket_peer(fd, &who) && who.pid > 0)
+        for (guint i = 0; i < core->monitors->len; i++)
+            if (upstream_process(monitor_upstream(core->monitors->pdata[i])) == who.pid)
+                return TRUE;
+    if (core->closing)
+        close(fd);
+    else
+        crowd_let_in(&core->crowd, fd, peer, ANSWERS_AGENT);
+    return FALSE;
 }
 
 static void on_ask_port(gpointer owner)
@@ -510,7 +571,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreState *inherited, const CoreOps *ops, gpointer owner, GError **error)
 {
     static const CrowdOps crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
-    static const FreezeOps freeze_ops = {on_freeze_changed};
+    static const FreezeOps freeze_ops = {on_freeze_changed, on_thawed};
     Core *core = g_new(Core, 1);
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
@@ -525,10 +586,13 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     bounds_init(&core->bounds);
     crowd_init(&core->crowd, core->loop, &core->bounds, &crowd_ops, core);
     introspect_init(&core->introspect);
+    core->parted = io_timer_new(core->loop, on_parted, core);
 
     if (agent)
+        core->agent = address_copy(agent);
+    if (agent)
         core->lane = new_lane(core, agent, error);
-    watch_init(&core->watch, agent, core->lane);
+    watch_init(&core->watch, core->loop, agent, core->lane);
     freeze_init(&core->freeze, core->loop, core->lane, &freeze_ops, core);
     local_init(&core->local, core->loop, core->lane, &core->freeze, dup_status, core);
     if ((agent && !core->lane) || !core_check_inherited(core, error) ||
@@ -555,7 +619,9 @@ void core_free(Core *core)
     introspect_clear(&core->introspect);
     core_forget_inherited(core);
     handover_clear(&core->handover);
+    io_timer_free(core->parted);
     io_loop_unref(core->loop);
+    address_free(core->agent);
     g_free(core->version);
     g_free(core->closing);
     g_free(core);
@@ -598,6 +664,12 @@ gboolean core_add_listener(Core *core, const Address *address, GError **error)
 
 gboolean core_add_agent_listener(Core *core, const Address *address, GError **error)
 {
+    if (core->agent && core->agent->server && core->agent->kind == ADDRESS_UNIX &&
+        address->server && address->kind == ADDRESS_UNIX &&
+        g_str_equal(core->agent->path, address->path)) {
+        agent_lane_share(core->lane, is_qemu, core);
+        return TRUE;
+    }
     return add_entrance(core, address, ANSWERS_AGENT, error);
 }
 

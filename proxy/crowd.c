@@ -45,9 +45,9 @@ static const char *no_place(const Crowd *crowd, gint64 user)
                                                : NULL;
 }
 
-static void on_came(gpointer data, Entrance *entrance, int fd, const char *peer)
+/* Returns: (nullable): NULL where there was no place */
+static Client *take_in(Crowd *crowd, int fd, const char *peer, AnswersForm form)
 {
-    Crowd *crowd = data;
     const char *why = no_place(crowd, socket_peer_user(fd));
     Client *client;
 
@@ -55,16 +55,35 @@ static void on_came(gpointer data, Entrance *entrance, int fd, const char *peer)
         crowd->refused++;
         g_debug("%s: refused, %s", peer, why);
         close(fd);
+        return NULL;
+    }
+    socket_keep_alive(fd, (guint)crowd->common.bounds->keepalive_seconds);
+    client =
+        client_new(crowd->loop, fd, peer, form, &crowd->ops->client, crowd->owner, &crowd->common);
+    crowd->accepted++;
+    g_queue_push_tail(&crowd->clients, client);
+    return client;
+}
+
+static void on_came(gpointer data, Entrance *entrance, int fd, const char *peer)
+{
+    Crowd *crowd = data;
+    Client *client = take_in(crowd, fd, peer, (AnswersForm)entrance_kind(entrance));
+
+    if (!client) {
         entrance_turned_away(entrance);
         return;
     }
-    socket_keep_alive(fd, (guint)crowd->common.bounds->keepalive_seconds);
-    client = client_new(crowd->loop, fd, peer, (AnswersForm)entrance_kind(entrance),
-                        &crowd->ops->client, crowd->owner, &crowd->common);
-    crowd->accepted++;
-    g_queue_push_tail(&crowd->clients, client);
     entrance_let_in(entrance, client);
     crowd->ops->came(crowd->owner, client);
+}
+
+void crowd_let_in(Crowd *crowd, int fd, const char *peer, AnswersForm form)
+{
+    Client *client = take_in(crowd, fd, peer, form);
+
+    if (client)
+        crowd->ops->came(crowd->owner, client);
 }
 
 gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form,

@@ -56,6 +56,9 @@ void crowd_set_total(Crowd *crowd, gsize bytes);
 gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form,
                             const HandoverPart *part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* One has come by another way. @fd: (transfer full). @peer: who it is */
+void crowd_let_in(Crowd *crowd, int fd, const char *peer, AnswersForm form);
+
 /* Whether an entrance waits for its first client. */
 gboolean crowd_is_awaited(const Crowd *crowd);
 

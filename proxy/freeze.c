@@ -159,15 +159,19 @@ static char *ended_text(const Freeze *freeze, ThawReason reason)
 }
 
 /* What the owner does not know of is told to whoever thaws next: it is the owner, or acts for it.
- */
+ * Whoever was told that it is being thawed is told that it is, by whom ever: a client's thaw may
+ * have been under way when the lease ended. */
 static void become_thawed(Freeze *freeze, ThawReason reason)
 {
     gboolean was_known = freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING;
+    ThawReason told = freeze->told;
 
     freeze->state = FREEZE_THAWED;
+    freeze->told = THAW_ASKED;
     set_timer(freeze, -1);
     if (freeze->record)
         record_erase(freeze->record);
+    freeze->ops->thawed(freeze->owner);
     agent_lane_set_frozen(freeze->lane, FALSE);
     if (!was_known)
         return;
@@ -175,7 +179,7 @@ static void become_thawed(Freeze *freeze, ThawReason reason)
         g_free(freeze->ended);
         freeze->ended = ended_text(freeze, reason);
     }
-    tell(freeze, reason);
+    tell(freeze, reason != THAW_ASKED ? reason : told);
 }
 
 /* ---- Thawing from here ----------------------------------------------------------------------- */
@@ -234,6 +238,7 @@ static void begin_thawing(Freeze *freeze, ThawReason reason)
 {
     freeze->state = FREEZE_THAWING;
     freeze->reason = reason;
+    freeze->told = reason;
     freeze->client = NULL;
     freeze->thaws += reason != THAW_ASKED;
     tell(freeze, reason);
@@ -398,8 +403,11 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
     freeze->needs_sync |= pending->sent_us > 0; /* a sync may have been answered while it waited */
-    if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING)
+    if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING) {
+        if (reply) /* an agent that does not tell its status may have been frozen all the same */
+            freeze->ops->thawed(freeze->owner);
         return;
+    }
     if (reply)
         become_thawed(freeze, THAW_ASKED);
     else if (pending->sent_us > 0 && freeze->state == FREEZE_FROZEN)
@@ -462,6 +470,7 @@ static void on_status_seen(Pending *pending, const EnvelopeReply *reply, const G
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
+    freeze->unseen &= !pending->answered;
     status_was_answered(freeze, reply);
     if (freeze->state == FREEZE_THAWING)
         try_thaw(freeze);
@@ -472,8 +481,16 @@ void freeze_agent_synced(Freeze *freeze)
     freeze->needs_sync = FALSE;
     if (freeze->state == FREEZE_THAWING)
         try_thaw(freeze);
-    else if (freeze->state == FREEZE_FROZEN && !freeze->asking)
+    else if (!freeze->asking &&
+             (freeze->state == FREEZE_FROZEN || (freeze->state == FREEZE_THAWED && freeze->unseen)))
         ask(freeze, "guest-fsfreeze-status", on_status_seen);
+}
+
+/* Whoever answers next may be an agent, or a guest, that somebody else has frozen: it was migrated
+ * here, or is served by this proxy from now on. Where nobody asked, nobody would end that. */
+void freeze_agent_lost(Freeze *freeze)
+{
+    freeze->unseen = TRUE;
 }
 
 gboolean freeze_renew(Freeze *freeze, guint seconds)
@@ -491,6 +508,7 @@ void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps 
 {
     *freeze = (Freeze){.ops = ops, .owner = owner, .lane = lane, .loop = io_loop_ref(loop)};
     freeze->lease_seconds = LIMIT_FREEZE_LEASE_SECONDS;
+    freeze->unseen = TRUE;
     freeze->timer = io_timer_new(loop, on_timer, freeze);
 }
 
@@ -498,6 +516,17 @@ void freeze_abandon(Freeze *freeze, const char *why)
 {
     if (freeze->held)
         pending_fail(g_steal_pointer(&freeze->held), "%s; the freeze was not sent", why);
+}
+
+gboolean freeze_is_on_record(const Freeze *freeze)
+{
+    return freeze->record && freeze->state != FREEZE_THAWED;
+}
+
+void freeze_forget(Freeze *freeze)
+{
+    if (freeze->record)
+        record_erase(freeze->record);
 }
 
 void freeze_stop(Freeze *freeze)
@@ -522,6 +551,7 @@ void freeze_set_record(Freeze *freeze, Record *record)
         return;
     freeze->state = FREEZE_THAWING;
     freeze->reason = THAW_RESTART;
+    freeze->told = THAW_RESTART;
     freeze->thaws++;
     own(freeze, NULL, "a client of a former proxy");
 }
@@ -537,7 +567,9 @@ void freeze_save(const Freeze *freeze, Handover *handover, Saved *to)
     saved_put_int(to, "since", freeze->since_us);
     saved_put_int(to, "until", freeze->until_us);
     saved_put_int(to, "needs-sync", freeze->needs_sync);
+    saved_put_int(to, "unseen", freeze->unseen);
     saved_put_int(to, "reason", freeze->reason);
+    saved_put_int(to, "told", freeze->told);
     saved_put_text(to, "ended", freeze->ended);
     saved_put_int(to, "thaws", (gint64)freeze->thaws);
     if (freeze->held) {
@@ -581,7 +613,9 @@ void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pen
     freeze->since_us = saved_get_int(part->from, "since");
     freeze->until_us = saved_get_int(part->from, "until");
     freeze->needs_sync = saved_get_int(part->from, "needs-sync") != 0;
+    freeze->unseen = saved_get_int(part->from, "unseen") != 0;
     freeze->reason = (ThawReason)saved_get_int(part->from, "reason");
+    freeze->told = (ThawReason)saved_get_int(part->from, "told");
     freeze->ended = saved_get_text(part->from, "ended");
     freeze->thaws = (guint64)saved_get_int(part->from, "thaws");
     if (saved_get_part(part->from, "held", &held))

@@ -39,6 +39,9 @@ typedef struct {
     /* It is thawed, or being so, and nobody has asked for that. @data: of the event GUEST_FSFREEZE,
      * an object */
     void (*changed)(gpointer owner, const char *data);
+    /* It is thawed, or was not frozen after all: an agent that was met frozen called most of its
+     * commands disabled. */
+    void (*thawed)(gpointer owner);
 } FreezeOps;
 
 typedef struct {
@@ -61,7 +64,9 @@ typedef struct {
     gint64 until_us;       /* of the loop's time: when the lease ends; 0 for never */
     gboolean needs_sync;   /* a thaw was sent since the last sync */
     gboolean asking;       /* a command of our own is under way */
+    gboolean unseen;       /* the agent that answers now was not asked for its status */
     ThawReason reason;     /* why it is being thawed */
+    ThawReason told;       /* why, as it was told; THAW_ASKED where nothing was */
     char *ended;           /* (nullable): what the next thaw is told: that the freeze was no more */
     guint64 thaws;         /* that nobody had asked for */
 } Freeze;
@@ -73,6 +78,12 @@ void freeze_clear(Freeze *freeze);
 
 /* QEMU has gone: a freeze that waits for its record must not be sent any more. */
 void freeze_abandon(Freeze *freeze, const char *why);
+
+/* Whether a guest that is frozen, or may be, is on record. */
+gboolean freeze_is_on_record(const Freeze *freeze);
+
+/* QEMU has ended, and what it ran is frozen no more: nothing is left on record. */
+void freeze_forget(Freeze *freeze);
 
 /* The proxy ends: what is on record stays. */
 void freeze_stop(Freeze *freeze);
@@ -104,6 +115,9 @@ void freeze_guest_started(Freeze *freeze);
 
 /* The agent may answer again. */
 void freeze_agent_synced(Freeze *freeze);
+
+/* The next one that answers may be another. */
+void freeze_agent_lost(Freeze *freeze);
 
 /**
  * freeze_renew:

@@ -230,6 +230,64 @@ static void test_no_descriptor(Fixture *fixture, gconstpointer unused)
     peer_clear(&stranger);
 }
 
+/* ---- Shared --------------------------------------------------------------------------------- */
+
+typedef struct {
+    gboolean is_peer; /* whoever comes next */
+    guint strangers;
+} Sorter;
+
+static gboolean on_sort(gpointer owner, int fd, const char *unused_name)
+{
+    Sorter *sorter = owner;
+
+    if (sorter->is_peer)
+        return TRUE;
+    sorter->strangers++;
+    close(fd);
+    return FALSE;
+}
+
+static void come(Fixture *fixture, Sorter *sorter, Peer *peer, gboolean is_peer)
+{
+    sorter->is_peer = is_peer;
+    peer_init(peer, sockets_connect_unix(fixture->path));
+    world_settle(&fixture->world);
+}
+
+/* Others come to the peer's address, before it and while it is there; nobody is let in before it
+ * can be told who is who. A peer that comes again too early gets its turn when its last connection
+ * was lost. */
+static void test_shared(Fixture *fixture, gconstpointer unused)
+{
+    Sorter sorter = {FALSE};
+    Peer early, late, peer, again;
+
+    open_link(fixture, ADDRESS_UNIX, TRUE, -1);
+    link_share(fixture->link, on_sort, &sorter);
+    link_connect(fixture->link);
+    come(fixture, &sorter, &early, FALSE);
+    g_assert_cmpuint(sorter.strangers, ==, 0);
+    link_let_in(fixture->link, TRUE);
+    world_settle(&fixture->world);
+    g_assert_cmpuint(sorter.strangers, ==, 1);
+    come(fixture, &sorter, &peer, TRUE);
+    g_assert_cmpuint(fixture->given, ==, 1);
+    come(fixture, &sorter, &late, FALSE);
+    g_assert_cmpuint(sorter.strangers, ==, 2);
+    come(fixture, &sorter, &again, TRUE);
+    g_assert_cmpuint(fixture->given, ==, 1);
+    drop_fd(fixture);
+    link_connect(fixture->link);
+    world_settle(&fixture->world);
+    g_assert_cmpuint(fixture->given, ==, 2);
+    drop_fd(fixture);
+    peer_clear(&early);
+    peer_clear(&late);
+    peer_clear(&peer);
+    peer_clear(&again);
+}
+
 int main(int argc, char **argv)
 {
 #define ADD(path, test) g_test_add(path, Fixture, NULL, set_up, test, tear_down)
@@ -238,6 +296,7 @@ int main(int argc, char **argv)
     ADD("/link/hangs-up", test_hangs_up);
     ADD("/link/server", test_server);
     ADD("/link/cannot-listen", test_cannot_listen);
+    ADD("/link/shared", test_shared);
     ADD("/link/descriptor", test_descriptor);
     ADD("/link/no-descriptor", test_no_descriptor);
     return g_test_run();

@@ -14,6 +14,11 @@ struct Link {
     LinkConnected connected;
     gpointer owner;
 
+    LinkIsPeer is_peer; /* (nullable): where others come to the same address */
+    gpointer peer_owner;
+    gboolean lets_in; /* it can be told whether it is the peer */
+    int next;         /* the peer has come again, before its last connection was lost; or -1 */
+
     gboolean wanted;
     Listener *listener; /* where the peer comes to us */
     Dial *dial;         /* the attempt under way, where we go */
@@ -32,12 +37,27 @@ static void give(Link *link, int fd)
     link->connected(link->owner, fd);
 }
 
+/* Only where others come too is somebody let in while there is a connection. */
+static void tell_listener(Link *link)
+{
+    listener_pause(link->listener, link->is_peer ? !link->lets_in : !link->wanted);
+}
+
 static void on_accepted(gpointer owner, int fd, const char *peer)
 {
     Link *link = owner;
 
+    if (link->is_peer && !link->is_peer(link->peer_owner, fd, peer))
+        return;
     g_debug("%s came to us", peer);
-    listener_pause(link->listener, TRUE);
+    if (!link->wanted) {
+        if (link->next >= 0)
+            close(link->next);
+        link->next = fd;
+        return;
+    }
+    link->wanted = FALSE;
+    tell_listener(link);
     give(link, fd);
 }
 
@@ -77,6 +97,13 @@ static void try_now(gpointer owner, gint64 now_us)
 {
     Link *link = owner;
 
+    if (link->next >= 0) {
+        int fd = link->next;
+
+        link->next = -1;
+        give(link, fd);
+        return;
+    }
     g_clear_pointer(&link->dial, dial_free);
     link->inherited = -1;
     link->dial = dial_new(link->loop, link->address, on_dialled, link);
@@ -99,12 +126,17 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
 {
     Link *link = g_new(Link, 1);
 
-    *link =
-        (Link){.loop = io_loop_ref(loop), .connected = connected, .owner = owner, .inherited = -1};
+    *link = (Link){.loop = io_loop_ref(loop),
+                   .connected = connected,
+                   .owner = owner,
+                   .inherited = -1,
+                   .next = -1};
     link->address = address_copy(address);
     link->retry = io_timer_new(loop, try_now, link);
-    if (part)
+    if (part) {
         link->given_us = saved_get_int(part->from, "given");
+        link->next = handover_get_fd(part->handover, part->from, "next");
+    }
     if (address->server && !open_listener(link, part, error))
         g_clear_pointer(&link, link_free);
     return link;
@@ -114,6 +146,7 @@ void link_save(const Link *link, Handover *handover, Saved *to)
 {
     saved_put_int(to, "given", link->given_us);
     saved_put_int(to, "wanted", link->wanted);
+    handover_put_fd(handover, to, "next", link->next);
     if (link->listener)
         listener_save(link->listener, handover, to);
 }
@@ -132,10 +165,26 @@ void link_free(Link *link)
     io_timer_free(link->retry);
     if (link->inherited >= 0)
         close(link->inherited);
+    if (link->next >= 0)
+        close(link->next);
     address_free(link->address);
     g_free(link->trouble);
     io_loop_unref(link->loop);
     g_free(link);
+}
+
+void link_share(Link *link, LinkIsPeer is_peer, gpointer owner)
+{
+    link->is_peer = is_peer;
+    link->peer_owner = owner;
+    tell_listener(link);
+}
+
+void link_let_in(Link *link, gboolean yes)
+{
+    link->lets_in = yes;
+    if (link->is_peer)
+        tell_listener(link);
 }
 
 gboolean link_is_used_up(const Link *link)
@@ -165,8 +214,10 @@ void link_connect(Link *link)
     if (link->wanted)
         return;
     link->wanted = TRUE;
-    if (link->listener)
-        listener_pause(link->listener, FALSE);
+    if (link->next >= 0)
+        io_timer_set(link->retry, 0);
+    else if (link->listener)
+        tell_listener(link);
     else if (!link->given_us)
         dial_first(link);
     else if (link_is_used_up(link))

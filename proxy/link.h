@@ -34,6 +34,20 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
                const HandoverPart *part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void link_free(Link *link);
 
+/* Whether it is the peer that has connected. Else @fd was taken. */
+typedef gboolean (*LinkIsPeer)(gpointer owner, int fd, const char *name);
+
+/**
+ * link_share:
+ *
+ * Others come to the same address, which is one to listen on: @is_peer is asked of each. Nobody is
+ * let in before link_let_in().
+ */
+void link_share(Link *link, LinkIsPeer is_peer, gpointer owner);
+
+/* Whether it can be told who is the peer. Who comes meanwhile waits in the backlog. */
+void link_let_in(Link *link, gboolean yes);
+
 /* Wants a connection; called again when the last one was lost. An inherited descriptor is taken
  * over by the first call, and serves once. */
 void link_connect(Link *link);

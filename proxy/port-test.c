@@ -52,6 +52,9 @@ static void test_finds_chardev(void)
         {"tcp:localhost:4445", "tcp:127.0.0.1:44450 <-> 127.0.0.1:4445", TRUE},
         {"tcp:localhost:4445", "tcp:127.0.0.1:44450,server=on <-> 127.0.0.1:50312", FALSE},
         {"fd:7", "unix:/run/qga,server=on", FALSE},
+        {"unix:/run/qga,server=on", "unix:", TRUE},
+        {"unix:/run/qga,server=on", "disconnected:unix:/run/qga", TRUE},
+        {"unix:/run/qga", "unix:", FALSE},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

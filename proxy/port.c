@@ -14,6 +14,7 @@ void port_init(Port *port, const Address *agent)
         port->needle = g_strdup_printf("unix:%s", agent->path);
     else if (agent->kind == ADDRESS_TCP)
         port->needle = g_strdup_printf(":%s", agent->port);
+    port->comes_to_us = agent->server;
 }
 
 static void forget(Port *port)
@@ -54,23 +55,42 @@ static gboolean describes(const char *filename, const char *needle)
     return FALSE;
 }
 
+static gboolean take_chardev(Port *port, JsonSpan chardev)
+{
+    gboolean open;
+
+    if (!json_read_boolean(json_read_get(chardev, "frontend-open"), &open))
+        return FALSE;
+    g_free(port->chardev);
+    port->chardev = json_read_string(json_read_get(chardev, "label"));
+    port->state = open ? PORT_OPEN : PORT_CLOSED;
+    return TRUE;
+}
+
+/* One that has connected to a path is described by its own end, which has no name. */
+static gboolean is_nameless(const Port *port, const char *filename)
+{
+    return port->comes_to_us && g_str_equal(filename, "unix:");
+}
+
 void port_read_chardevs(Port *port, JsonSpan chardevs)
 {
     JsonWalk walk = json_read_walk(chardevs);
-    JsonSpan chardev;
+    JsonSpan chardev, last;
+    guint nameless = 0;
 
     while (port->needle && json_read_element(&walk, &chardev)) {
         g_autofree char *filename = json_read_string(json_read_get(chardev, "filename"));
-        gboolean open;
 
-        if (!filename || !describes(filename, port->needle) ||
-            !json_read_boolean(json_read_get(chardev, "frontend-open"), &open))
-            continue;
-        g_free(port->chardev);
-        port->chardev = json_read_string(json_read_get(chardev, "label"));
-        port->state = open ? PORT_OPEN : PORT_CLOSED;
-        return;
+        if (filename && describes(filename, port->needle) && take_chardev(port, chardev))
+            return;
+        if (filename && is_nameless(port, filename)) {
+            nameless++;
+            last = chardev;
+        }
     }
+    if (nameless == 1)
+        (void)take_chardev(port, last);
 }
 
 void port_read_devices(Port *port, const char *folder, JsonSpan devices)

@@ -31,12 +31,13 @@ typedef enum {
 
 typedef struct {
     PortState state;
-    char *needle;      /* what the chardev's description contains */
-    char *chardev;     /* (nullable): its label, once found */
-    char *device;      /* (nullable): id of the port, once found: it tells by events */
-    gboolean mute;     /* the port was found, and has no id */
-    gboolean searched; /* all ports were looked at */
-    GQueue candidates; /* of char *: QOM paths of ports that were not looked at yet */
+    char *needle;         /* what the chardev's description contains */
+    gboolean comes_to_us; /* QEMU connects to the agent's address */
+    char *chardev;        /* (nullable): its label, once found */
+    char *device;         /* (nullable): id of the port, once found: it tells by events */
+    gboolean mute;        /* the port was found, and has no id */
+    gboolean searched;    /* all ports were looked at */
+    GQueue candidates;    /* of char *: QOM paths of ports that were not looked at yet */
 } Port;
 
 void port_init(Port *port, const Address *agent);
@@ -48,7 +49,8 @@ void port_restart(Port *port);
 /* Whether each command must be preceded by a look at query-chardev. */
 gboolean port_must_ask(const Port *port);
 
-/* Reads what query-chardev returned. */
+/* Reads what query-chardev returned. Where QEMU connects to a path, its chardev is found as long as
+ * it is the only one that does. */
 void port_read_chardevs(Port *port, JsonSpan chardevs);
 
 /* Reads what qom-list of @folder, PORT_NAMED or PORT_UNNAMED, returned. */

@@ -140,6 +140,7 @@ static void test_silence(Fixture *fixture, gconstpointer unused)
     peer_expect(&fixture->client, "");
     fake_agent_sync(&base->agent, &base->world);
     peer_expect(&fixture->client, "\xFF{\"return\": 9}\n");
+    core_agent_answer(base, "guest-fsfreeze-status", "\"thawed\"");
     core_agent_answer(base, "guest-info", "{}");
     peer_expect(&base->agent, "");
     core_send(base, &fixture->client, PING);

@@ -205,7 +205,7 @@ static void test_agent(CoreFixture *fixture, gconstpointer unused)
     fake_agent_sync(&fixture->agent, &fixture->world);
     core_agent_answer(fixture, "guest-info", "{}");
     core_send(fixture, &fixture->agent, "{\"return\": 1}\n" EVENT("STOP") "[]\n");
-    assert_told(fixture, "\"commands\": 3, \"dropped\": 6, \"unasked\": 3, \"faults\": 0, "
+    assert_told(fixture, "\"commands\": 4, \"dropped\": 6, \"unasked\": 3, \"faults\": 0, "
                          "\"oversized\": 0, \"timeouts\": 1, \"syncs\": 2, \"coalesced\": 0, "
                          "\"cache-hits\": 0, \"bytes-in\": ");
     core_send(fixture, &fixture->agent, "{\"return\": \"");

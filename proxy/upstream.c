@@ -3,6 +3,7 @@
 #include "upstream.h"
 
 #include "link.h"
+#include "socket.h"
 
 #include "common/limits.h"
 #include "common/message.h"
@@ -500,6 +501,13 @@ MonitorStats upstream_stats(const Upstream *upstream)
     stats.in_flight = upstream->in_band.length + g_hash_table_size(upstream->oob_pending);
     stats.waiting = upstream->waiting.length;
     return stats;
+}
+
+pid_t upstream_process(const Upstream *upstream)
+{
+    struct ucred who;
+
+    return upstream->io && socket_peer(io_fd(upstream->io), &who) ? who.pid : 0;
 }
 
 const char *upstream_trouble(const Upstream *upstream)

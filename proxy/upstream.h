@@ -25,6 +25,8 @@
 
 #include "common/address.h"
 
+#include <sys/types.h>
+
 G_BEGIN_DECLS
 
 typedef struct Upstream Upstream;
@@ -63,6 +65,10 @@ void upstream_submit(Upstream *upstream, Pending *pending);
 /* Calls @func for each command that waits or is under way. */
 void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointer data),
                       gpointer data);
+
+/* Returns: the process that serves the monitor, or 0 where that cannot be told: on TCP, or not
+ * connected */
+pid_t upstream_process(const Upstream *upstream);
 
 /* Why there is no connection: for status. (nullable) */
 const char *upstream_trouble(const Upstream *upstream);

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "common/limits.h"
+
 #define PING     "{\"execute\":\"guest-ping\"}"
 #define NOT_OPEN "The guest agent is not connected: nothing in the guest has opened its port"
 #define OUTCOME  "guest-ping was sent and its outcome is unknown"
@@ -39,8 +41,7 @@ static void connect_and_ping(CoreFixture *fixture, Peer *client)
 /* The agent answers the probe that came, and guest-info, which is asked of each that is new. */
 static void sync_again(CoreFixture *fixture)
 {
-    fake_agent_sync(&fixture->agent, &fixture->world);
-    core_agent_answer(fixture, "guest-info", "{}");
+    core_meet_agent(fixture, "{}");
 }
 
 static void forget_what_came(Peer *peer)
@@ -105,6 +106,8 @@ static void test_must_ask(CoreFixture *fixture, gconstpointer unused)
                 "{\"return\": \"qga0\"}\r\n");
     core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
     fake_agent_sync(&fixture->agent, &fixture->world);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
     core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
     core_agent_answer(fixture, "guest-info", "{}");
 
@@ -189,9 +192,9 @@ static void test_guest_events(CoreFixture *unused_fixture, gconstpointer unused)
         const char *shutdown; /* what guest-shutdown is told */
     } cases[] = {
         {EVENT("RESET"), GENERIC("The guest was reset; " OUTCOME), "{\"return\": {}}\r\n"},
-        {EVENT("SHUTDOWN"), "", "{\"return\": {}}\r\n"},
-        {EVENT("SUSPEND"), "", "{\"return\": {}}\r\n"},
-        {EVENT("SUSPEND_DISK"), "", "{\"return\": {}}\r\n"},
+        {EVENT("SHUTDOWN"), GENERIC("The guest has shut down; " OUTCOME), "{\"return\": {}}\r\n"},
+        {EVENT("SUSPEND"), GENERIC("The guest is asleep; " OUTCOME), "{\"return\": {}}\r\n"},
+        {EVENT("SUSPEND_DISK"), GENERIC("The guest is asleep; " OUTCOME), "{\"return\": {}}\r\n"},
         {EVENT("WAKEUP"), GENERIC("The guest was asleep and woke up; " OUTCOME), NULL},
         {EVENT("RTC_CHANGE"), "", ""},
         {EVENT("POWERDOWN"), "", ""},
@@ -295,8 +298,86 @@ static void test_synced_in_pause(CoreFixture *fixture, gconstpointer unused)
     world_settle(&fixture->world);
     peer_expect(&fixture->agent, "");
     core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
     core_agent_answer(fixture, "guest-info", "{}");
     assert_state(fixture, "ready");
+}
+
+/* ---- Crashes and migrations ------------------------------------------------------------------ */
+
+#define QUERY_STATUS        "{\"execute\":\"query-status\"}"
+#define STOPPED_FOR(status) "{\"return\": {\"running\": false, \"status\": \"" status "\"}}\r\n"
+
+/* One command is under way, another waits. */
+static void ping_twice(CoreFixture *fixture, Peer *client, Peer *waiter)
+{
+    core_connect_negotiated(fixture, waiter, FALSE);
+    connect_and_ping(fixture, client);
+    core_send(fixture, waiter, PING);
+}
+
+static void assert_lost(Peer *client, Peer *waiter, const char *why)
+{
+    g_autofree char *unknown = g_strconcat(why, "; " OUTCOME "\"", NULL);
+    g_autofree char *unsent = g_strconcat(why, "; guest-ping was not sent\"", NULL);
+
+    core_assert_heard(client, unknown);
+    core_assert_heard(waiter, unsent);
+    peer_clear(client);
+    peer_clear(waiter);
+}
+
+/* Its agent will not answer, though its port stays open and nothing else is told. */
+static void test_crash(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client, waiter;
+
+    ping_twice(fixture, &client, &waiter);
+    core_send(fixture, &fixture->qemu, EVENT("GUEST_PANICKED") EVENT("STOP"));
+    assert_lost(&client, &waiter, "The guest's kernel has crashed");
+    assert_state(fixture, "paused");
+}
+
+/* It goes on elsewhere, and nobody there can answer here. That is not certain before the end: QEMU
+ * tells nothing but that the machine stands still. */
+static void test_migrated(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer client, waiter;
+
+    ping_twice(fixture, &client, &waiter);
+    core_send(fixture, &fixture->qemu, EVENT("STOP"));
+    core_answer(fixture, QUERY_STATUS, STOPPED_FOR("finish-migrate"));
+    core_expect(&client, EVENT("STOP"));
+    world_pass_ms(&fixture->world, LIMIT_MIGRATION_LOOK_MS + 20);
+    core_answer(fixture, QUERY_STATUS, STOPPED_FOR("postmigrate"));
+    assert_lost(&client, &waiter, "The guest was migrated away");
+    assert_state(fixture, "paused");
+    world_pass_ms(&fixture->world, 10 * LIMIT_MIGRATION_LOOK_MS);
+    peer_expect(&fixture->qemu, "");
+}
+
+/* One that fails, and any other pause, leaves everything to go on. */
+static void test_not_migrated(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *id = NULL;
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, PING);
+    id = fake_agent_take(&fixture->agent, PING);
+    core_send(fixture, &fixture->qemu, EVENT("STOP"));
+    core_answer(fixture, QUERY_STATUS, STOPPED_FOR("finish-migrate"));
+    core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    world_pass_ms(&fixture->world, LIMIT_MIGRATION_LOOK_MS + 20);
+    core_answer(fixture, QUERY_STATUS,
+                "{\"return\": {\"running\": true, \"status\": \"running\"}}\r\n");
+    core_send(fixture, &fixture->qemu, EVENT("STOP"));
+    core_answer(fixture, QUERY_STATUS, STOPPED_FOR("paused"));
+    core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    fake_agent_return(&fixture->agent, id, "{}");
+    world_settle(&fixture->world);
+    core_assert_heard(&client, "{\"return\": {}}");
+    peer_clear(&client);
 }
 
 /* ---- States ---------------------------------------------------------------------------------- */
@@ -374,6 +455,9 @@ int main(int argc, char **argv)
     ADD("/watch/met-paused", core_set_up_met, test_met_paused);
     ADD("/watch/forgets-agent", core_set_up, test_forgets_agent);
     ADD("/watch/synced-in-pause", core_set_up_met, test_synced_in_pause);
+    ADD("/watch/crash", core_set_up, test_crash);
+    ADD("/watch/migrated", core_set_up, test_migrated);
+    ADD("/watch/not-migrated", core_set_up, test_not_migrated);
     ADD("/watch/states", core_set_up, test_states);
     return g_test_run();
 }

@@ -2,6 +2,8 @@
 
 #include "watch.h"
 
+#include "common/limits.h"
+
 static void ask(Watch *watch, const char *command, const char *arguments, PendingDone done)
 {
     upstream_submit(watch->upstream, pending_new_own(command, arguments, done, watch));
@@ -84,6 +86,33 @@ static void on_status(Pending *pending, const EnvelopeReply *reply, const GError
         agent_lane_set_paused(watch->lane, !running);
 }
 
+/* ---- Is it still here ------------------------------------------------------------------------ */
+
+/* A migration tells nothing by events, unless somebody has switched that on for all: the machine
+ * stops, and its status says why. It is still open then whether it goes on here. */
+static void on_stopped(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Watch *watch = pending->owner;
+    JsonSpan status = json_read_get(returned(reply), "status");
+
+    if (json_read_is(status, "finish-migrate"))
+        io_timer_set(watch->timer,
+                     io_loop_now(watch->loop) + LIMIT_MIGRATION_LOOK_MS * (gint64)1000);
+    else if (json_read_is(status, "postmigrate"))
+        agent_lane_guest_lost(watch->lane, "The guest was migrated away");
+}
+
+static void look_why_stopped(gpointer owner, gint64 unused_now)
+{
+    ask(owner, "query-status", NULL, on_stopped);
+}
+
+static void on_stop(Watch *watch)
+{
+    agent_lane_set_paused(watch->lane, TRUE);
+    look_why_stopped(watch, 0);
+}
+
 /* ---- What happens to the guest --------------------------------------------------------------- */
 
 /* QEMU reports at most one change of a port in a second. Closed and open again within it shows as a
@@ -100,13 +129,6 @@ static void on_port_event(Watch *watch, JsonSpan data)
         tell_port(watch);
 }
 
-/* A silent command may have brought it about. */
-static void on_reset(Watch *watch)
-{
-    agent_lane_guest_stopped(watch->lane, AGENT_GONE);
-    agent_lane_guest_started(watch->lane, "The guest was reset");
-}
-
 void watch_event(Watch *watch, const EnvelopeReply *event)
 {
     JsonSpan name = event->value;
@@ -116,28 +138,34 @@ void watch_event(Watch *watch, const EnvelopeReply *event)
     if (json_read_is(name, "VSERPORT_CHANGE"))
         on_port_event(watch, event->data);
     else if (json_read_is(name, "RESET"))
-        on_reset(watch);
+        agent_lane_guest_started(watch->lane, "The guest was reset");
     else if (json_read_is(name, "SHUTDOWN"))
         agent_lane_guest_stopped(watch->lane, AGENT_GONE);
     else if (json_read_is(name, "SUSPEND") || json_read_is(name, "SUSPEND_DISK"))
         agent_lane_guest_stopped(watch->lane, AGENT_ASLEEP);
     else if (json_read_is(name, "WAKEUP"))
         agent_lane_guest_started(watch->lane, "The guest was asleep and woke up");
-    else if (json_read_is(name, "STOP") || json_read_is(name, "RESUME"))
-        agent_lane_set_paused(watch->lane, json_read_is(name, "STOP"));
+    else if (json_read_is(name, "GUEST_PANICKED") || json_read_is(name, "GUEST_CRASHLOADED"))
+        agent_lane_guest_lost(watch->lane, "The guest's kernel has crashed");
+    else if (json_read_is(name, "STOP"))
+        on_stop(watch);
+    else if (json_read_is(name, "RESUME"))
+        agent_lane_set_paused(watch->lane, FALSE);
 }
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-void watch_init(Watch *watch, const Address *agent, AgentLane *lane)
+void watch_init(Watch *watch, IoLoop *loop, const Address *agent, AgentLane *lane)
 {
-    *watch = (Watch){.lane = lane};
+    *watch = (Watch){.lane = lane, .loop = loop};
+    watch->timer = io_timer_new(loop, look_why_stopped, watch);
     if (agent)
         port_init(&watch->port, agent);
 }
 
 void watch_clear(Watch *watch)
 {
+    io_timer_free(watch->timer);
     port_clear(&watch->port);
 }
 

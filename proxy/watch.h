@@ -19,9 +19,11 @@ typedef struct {
     Port port;
     Upstream *upstream; /* (nullable): not owned; who is asked, once there is one */
     AgentLane *lane;    /* (nullable): not owned; a proxy may have no agent */
+    IoLoop *loop;
+    IoTimer *timer; /* for another look at a migration that ends */
 } Watch;
 
-void watch_init(Watch *watch, const Address *agent, AgentLane *lane);
+void watch_init(Watch *watch, IoLoop *loop, const Address *agent, AgentLane *lane);
 void watch_clear(Watch *watch);
 
 /* @upstream has connected, or takes another's place: asks for everything anew. */

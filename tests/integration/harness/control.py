@@ -56,6 +56,13 @@ class Control:
             self.stream.discard()
         self.tasks.clear()
 
+    def take_over(self, other):
+        """The guest of another is here from now on, with all that was asked for there."""
+        self.numbers = other.numbers
+        self.tasks, other.tasks = other.tasks, {}
+        for task in self.tasks.values():
+            task.control = self
+
     def start(self, command):
         task = Task(self, next(self.numbers), command)
         self.tasks[task.number] = task

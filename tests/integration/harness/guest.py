@@ -45,18 +45,23 @@ class Guest:
 
     Whatever waits for the guest, here or on a connection that was made here, ends with GuestError when its kernel
     panics. A guest that has ended can boot() again from the disks that it left, which is how a hibernated one resumes.
+    With a source, which is another Guest, it does not boot but waits for that to migrate to it: see target().
     """
 
     alive = []
 
+    # What QEMU calls the agent's port.
+    port = "agent0"
+
     def __init__(self, agent="qga-agent", method="virtio-serial", agent_options=(), memory=256, qemu_arguments=(),
-                 kernel_arguments=()):
+                 kernel_arguments=(), source=None):
         self.agent = agent
         self.method = method
         self.agent_options = list(agent_options)
         self.memory = memory
         self.qemu_arguments = list(qemu_arguments)
         self.kernel_arguments = list(kernel_arguments)
+        self.source = source
         self.process = None
         self.exit_status = None
 
@@ -69,9 +74,14 @@ class Guest:
             self.qmp_path = str(self.directory / "qmp.sock")
             self.agent_path = str(self.directory / "agent.sock")
             self.isa_path = str(self.directory / "isa.sock")
-            self.disks = {name: self._disk(name) for name in Image.DISKS}
             self.control = Control()
-            self.boot()
+            if self.source is None:
+                self.disks = {name: self._disk(name) for name in Image.DISKS}
+                self.boot()
+            else:
+                self.disks = self.source.disks
+                self.qemu_arguments += ["-incoming", f"unix:{self.directory}/migration.sock"]
+                self.start()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
@@ -161,7 +171,7 @@ class Guest:
 
     def wait_agent_open(self, timeout=30):
         """Waits until the agent opens its virtio-serial channel (again)."""
-        self.qmp.wait_event("VSERPORT_CHANGE", timeout, id="agent0", open=True)
+        self.qmp.wait_event("VSERPORT_CHANGE", timeout, id=self.port, open=True)
 
     def resume(self, timeout=BOOT_TIMEOUT):
         """Starts QEMU for a guest that hibernated, and waits until it goes on where it was. The first boot's services
@@ -169,6 +179,18 @@ class Guest:
         deadline = Deadline(timeout)
         self.start()
         self.shell("true", deadline)
+
+    def target(self, **options):
+        """Another QEMU on this machine that waits for this guest to migrate to it, as a Guest to enter."""
+        return Guest(self.agent, self.method, self.agent_options, self.memory, kernel_arguments=self.kernel_arguments,
+                     source=self, **options)
+
+    def arrive(self, timeout=60):
+        """Called on the target: migrates the guest here, and waits until it runs here. Its tasks go on."""
+        deadline = Deadline(timeout)
+        self.source.qmp.command("migrate", uri=f"unix:{self.directory}/migration.sock")
+        self.qmp.wait_event("RESUME", deadline)
+        self.control.take_over(self.source.control)
 
     def wait_exit(self, timeout=30):
         """Waits for QEMU to end by itself; returns its exit status."""

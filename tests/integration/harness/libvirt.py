@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's libvirt, in namespaces of its own so that the host's stays as it is, and a guest that it runs."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import types
+
+from .console import Console
+from .control import Control
+from .guest import KERNEL_ARGUMENTS, Guest
+from .qmp import Qmp
+from .stream import Deadline, Stream, TimedOut
+
+# Everything that libvirt writes to is empty here, and goes away with the namespace. QEMU runs as the user that runs the
+# tests, in no cage: what a host offers of those differs, and none of it is under test.
+SETUP = """
+set -e
+mkdir -p /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt
+for folder in /run /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
+    mount -t tmpfs none $folder
+done
+cat > /etc/libvirt/qemu.conf <<end
+user = "root"
+group = "root"
+remember_owner = 0
+security_driver = "none"
+namespaces = []
+cgroup_controllers = []
+seccomp_sandbox = 0
+end
+echo ready
+exec sleep infinity
+"""
+
+DAEMONS = ("/usr/sbin/virtlogd", "/usr/sbin/libvirtd")
+
+
+def obstacle():
+    """Why there can be no libvirt here, or None."""
+    if os.geteuid() != 0:
+        return "libvirt's system daemon needs root"
+    for program in DAEMONS:
+        if not os.path.exists(program):
+            return f"{program} is not installed"
+    attempt = subprocess.run(["unshare", "--mount", "--net", "--propagation", "private", "true"], capture_output=True,
+                             text=True, check=False)
+    return f"no namespaces here: {attempt.stderr.strip()}" if attempt.returncode else None
+
+
+class Libvirt:
+    """Usage: with Libvirt() as libvirt: ..."""
+
+    def __enter__(self):
+        self.daemons = {}
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--net",
+                                        "--propagation", "private", "sh", "-c", SETUP],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if self.holder.stdout.readline() != b"ready\n":
+            raise RuntimeError(f"no place for libvirt: {self.holder.stdout.read()}")
+        self.start(*DAEMONS)
+        return self
+
+    def __exit__(self, *exception):
+        for program in list(self.daemons):
+            self.kill(program)
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+    def inside(self, *command):
+        return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", *command]
+
+    def start(self, *programs):
+        for program in programs:
+            self.daemons[program] = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.inside(program)],
+                                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                                     stderr=subprocess.DEVNULL)
+        self.wait(lambda: self.try_virsh("version")[0] == 0, "libvirt to answer")
+
+    def kill(self, program):
+        process = self.daemons.pop(program)
+        process.kill()
+        process.wait()
+
+    @staticmethod
+    def wait(holds, what, timeout=30):
+        deadline = Deadline(timeout)
+        while not holds():
+            if not deadline.left():
+                raise TimedOut(f"timed out waiting for {what}")
+            time.sleep(0.02)
+
+    def try_virsh(self, *arguments, timeout=30):
+        """Its exit status and what it said, of either kind."""
+        done = subprocess.run(self.inside("virsh", "-q", *arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False)
+        return done.returncode, done.stdout.strip()
+
+    def virsh(self, *arguments, timeout=30):
+        status, output = self.try_virsh(*arguments, timeout=timeout)
+        if status != 0:
+            raise RuntimeError(f"virsh {' '.join(arguments)}: {output}")
+        return output
+
+
+DOMAIN = """
+<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>{name}</name>
+  <memory unit='MiB'>{memory}</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>{kernel}</kernel>
+    <initrd>{initrd}</initrd>
+    <cmdline>{arguments}</cmdline>
+  </os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    {disks}
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+    <serial type='unix'><source mode='bind' path='{directory}/console.sock'/></serial>
+    <channel type='unix'>
+      <source mode='connect' path='{agent}'><reconnect enabled='yes' timeout='1'/></source>
+      <target type='virtio' name='org.qemu.guest_agent.0'/>
+    </channel>
+    <channel type='unix'>
+      <source mode='bind' path='{directory}/control.sock'/>
+      <target type='virtio' name='org.qga-proxy.control'/>
+    </channel>
+  </devices>
+  <qemu:commandline>
+    <qemu:arg value='-qmp'/><qemu:arg value='unix:{qmp},server=on,wait=off'/>
+    <qemu:arg value='-qmp'/><qemu:arg value='unix:{directory}/harness.sock,server=on,wait=off'/>
+  </qemu:commandline>
+</domain>
+"""
+
+DISK = """<disk type='file' device='disk'>
+      <driver name='qemu' type='{format}'/><source file='{path}'/><target dev='{target}' bus='virtio'/>
+    </disk>"""
+
+
+class LibvirtGuest(Guest):
+    """A Guest that libvirt starts and ends. Its agent's channel connects to agent_path, where a proxy has to listen
+    before: enter the guest, start the proxy, boot()."""
+
+    name = "guest"
+    port = "channel0"
+
+    def __init__(self, libvirt, **options):
+        super().__init__(**options)
+        self.libvirt = libvirt
+
+    def __enter__(self):
+        boot, self.boot = self.boot, lambda: None
+        try:
+            super().__enter__()
+        finally:
+            self.boot = boot
+        self.channel = f"{self.directory}/channel.sock"
+        self.agent_path = f"{self.channel},server=on"
+        return self
+
+    def start(self):
+        arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
+        disks = [DISK.format(format=path.suffix[1:], path=path, target=f"vd{letter}")
+                 for letter, path in zip("abc", self.disks.values())]
+        (self.directory / "domain.xml").write_text(DOMAIN.format(
+            name=self.name, memory=self.memory, kernel=self.image.kernel, initrd=self.image.initrd, arguments=arguments,
+            disks="".join(disks), directory=self.directory, agent=self.channel, qmp=self.qmp_path))
+        self.libvirt.virsh("create", str(self.directory / "domain.xml"))
+        pid = int(subprocess.run(self.libvirt.inside("cat", f"/run/libvirt/qemu/{self.name}.pid"),
+                                      stdout=subprocess.PIPE, check=True).stdout)
+        self.process = types.SimpleNamespace(pid=pid)
+        self.console = Console(Stream.connect(f"{self.directory}/console.sock", "console").sock)
+        self.control = Control()
+        self.control.attach(Stream.connect(f"{self.directory}/control.sock", "control").sock, self.console)
+        self.qmp = Qmp.connect(f"{self.directory}/harness.sock", "the harness's monitor").negotiate()
+        Guest.alive.append(self)
+
+    def report(self):
+        return "\n".join(["The guest's console ends with:", self.console.tail(20)] +
+                         [line for log in self.directory.glob("*.log")
+                          for line in log.read_text(errors="replace").splitlines()[-40:]])
+
+    def kill(self):
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process = None
+        Guest.alive.remove(self)
+        self.console.close()
+        self.control.close()
+        self.qmp.close()
