@@ -678,6 +678,11 @@ void core_set_freeze_lease(Core *core, guint seconds)
     core->freeze.lease_seconds = seconds;
 }
 
+void core_set_freeze_join(Core *core, gboolean join)
+{
+    core->freeze.joins = join;
+}
+
 gboolean core_set_state_directory(Core *core, const char *directory, const char *name,
                                   GError **error)
 {

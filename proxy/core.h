@@ -58,6 +58,9 @@ gboolean core_add_monitor(Core *core, const Address *address,
 /* 0 for freezes that never end by themselves. */
 void core_set_freeze_lease(Core *core, guint seconds);
 
+/* Whether a freeze may be joined, and ends with the last who holds it. */
+void core_set_freeze_join(Core *core, gboolean join);
+
 /* Where it is put on record that the guest is frozen. For before core_start(). @name: of the
  * virtual machine */
 gboolean core_set_state_directory(Core *core, const char *directory, const char *name,

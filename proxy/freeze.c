@@ -14,109 +14,22 @@
  * the agent was brought into step.
  */
 
-#include "freeze.h"
+#include "freeze-words.h"
 
-#include "common/json-write.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
 
 #include <string.h>
 
-/* Who has frozen a guest by another way than this proxy. */
-#define STRANGER "an unknown client"
-
-static const char *const reasons[] = {
-    [THAW_ASKED] = "asked", [THAW_LEASE] = "lease",     [THAW_OWNER_LEFT] = "owner-left",
-    [THAW_DOUBT] = "doubt", [THAW_RESTART] = "restart", [THAW_GUEST] = "guest",
-};
-
-/* For the sentence "the freeze had ended before: …" */
-static const char *const reason_texts[] = {
-    [THAW_ASKED] = "somebody else thawed it",
-    [THAW_LEASE] = "its lease ended",
-    [THAW_OWNER_LEFT] = "its owner left",
-    [THAW_DOUBT] = "the guest agent had not answered, so that it was thawed",
-    [THAW_RESTART] = "the proxy was started anew",
-    [THAW_GUEST] = "the guest was reset or thawed itself",
-};
-
-static char *time_text(gint64 at_us)
-{
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(at_us / G_USEC_PER_SEC);
-
-    return g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
-}
-
-/* ---- What is told ---------------------------------------------------------------------------- */
-
-gint64 freeze_lease_left(const Freeze *freeze)
-{
-    gint64 left_us = freeze->until_us - io_loop_now(freeze->loop);
-
-    if (freeze->state != FREEZE_FROZEN || freeze->until_us == 0)
-        return -1;
-    return MAX(left_us + G_USEC_PER_SEC - 1, 0) / G_USEC_PER_SEC;
-}
-
-const char *freeze_state_name(const Freeze *freeze)
-{
-    static const char *const names[] = {
-        [FREEZE_THAWED] = "thawed",
-        [FREEZE_FREEZING] = "freezing",
-        [FREEZE_FROZEN] = "frozen",
-        [FREEZE_THAWING] = "thawing",
-    };
-
-    return names[freeze->state];
-}
-
-static void write_string(JsonWrite *write, const char *key, const char *value)
-{
-    json_write_key(write, key);
-    json_write_string(write, value);
-}
-
-static void write_state(const Freeze *freeze, JsonWrite *write)
-{
-    write_string(write, "state", freeze_state_name(freeze));
-    if (freeze->state == FREEZE_THAWED)
-        return;
-    if (freeze->by)
-        write_string(write, "by", freeze->by);
-    if (freeze->since_us > 0) {
-        g_autofree char *since = time_text(freeze->since_us);
-
-        write_string(write, "since", since);
-    }
-    if (freeze_lease_left(freeze) >= 0) {
-        json_write_key(write, "lease");
-        json_write_int64(write, freeze_lease_left(freeze));
-    }
-}
-
-void freeze_write_status(const Freeze *freeze, JsonWrite *write)
-{
-    json_write_begin_object(write);
-    write_state(freeze, write);
-    json_write_key(write, "thaws");
-    json_write_uint64(write, freeze->thaws);
-    json_write_end_object(write);
-}
-
 /* What a client has asked for, the others see in the state of the agent. */
 static void tell(Freeze *freeze, ThawReason reason)
 {
-    g_autoptr(GString) data = g_string_new(NULL);
-    JsonWrite write;
+    g_autofree char *data = NULL;
 
     if (reason == THAW_ASKED)
         return;
-    json_write_init(&write, data);
-    json_write_begin_object(&write);
-    write_state(freeze, &write);
-    write_string(&write, "reason", reasons[reason]);
-    json_write_end_object(&write);
-    freeze->ops->changed(freeze->owner, data->str);
+    data = freeze_words_event(freeze, reason);
+    freeze->ops->changed(freeze->owner, data);
 }
 
 /* ---- States ---------------------------------------------------------------------------------- */
@@ -128,8 +41,8 @@ static void set_timer(Freeze *freeze, gint64 at_us)
 
 static void own(Freeze *freeze, gpointer client, const char *by)
 {
-    freeze->client = client;
-    freeze->thaw_at_once = FALSE;
+    holds_drop(&freeze->holds);
+    holds_add(&freeze->holds, client);
     g_free(freeze->by);
     freeze->by = g_strdup(by);
     freeze->since_us = g_get_real_time();
@@ -142,20 +55,56 @@ static void begin_lease(Freeze *freeze, guint seconds)
     set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1);
 }
 
-static void become_frozen(Freeze *freeze)
+static gboolean freezes_all(const Pending *pending)
+{
+    JsonWalk walk = json_read_walk(pending_arguments(pending));
+    JsonSpan key, value;
+
+    return !json_read_member(&walk, &key, &value);
+}
+
+/* It ends with the last of them, and no earlier than if this one had been the first. */
+static void join(Freeze *freeze, Pending *pending)
+{
+    g_autofree char *count = g_strdup_printf("%" G_GINT64_FORMAT, freeze->count);
+    const EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {count, strlen(count)}};
+
+    holds_add(&freeze->holds, pending->asker);
+    begin_lease(freeze, freeze->lease_seconds);
+    pending_finish(pending, &reply, NULL);
+}
+
+/* The freeze that they wait for was answered, or will not be. */
+static void answer_joining(Freeze *freeze)
+{
+    GQueue joining = freeze->joining;
+    Pending *pending;
+
+    g_queue_init(&freeze->joining);
+    while ((pending = g_queue_pop_head(&joining)))
+        if (freeze->state == FREEZE_FROZEN && !pending->orphan)
+            join(freeze, pending);
+        else
+            pending_fail(pending, "The freeze by %s that this one joined was not done",
+                         freeze->by ? freeze->by : FREEZE_STRANGER);
+}
+
+/* @count: of filesystems, as the agent said */
+static void become_frozen(Freeze *freeze, gint64 count)
 {
     freeze->state = FREEZE_FROZEN;
+    freeze->count = count;
     g_clear_pointer(&freeze->ended, g_free);
     begin_lease(freeze, freeze->lease_seconds);
     agent_lane_set_frozen(freeze->lane, TRUE);
+    answer_joining(freeze);
 }
 
-static char *ended_text(const Freeze *freeze, ThawReason reason)
+/* Nobody holds it any more; so many do not know. */
+static void let_go(Freeze *freeze)
 {
-    g_autofree char *now = time_text(g_get_real_time());
-
-    return g_strdup_printf("The freeze by %s had ended before, at %s: %s",
-                           freeze->by ? freeze->by : STRANGER, now, reason_texts[reason]);
+    freeze->unaware = MAX(holds_count(&freeze->holds), 1);
+    holds_drop(&freeze->holds);
 }
 
 /* What the owner does not know of is told to whoever thaws next: it is the owner, or acts for it.
@@ -171,13 +120,16 @@ static void become_thawed(Freeze *freeze, ThawReason reason)
     set_timer(freeze, -1);
     if (freeze->record)
         record_erase(freeze->record);
+    if (holds_count(&freeze->holds) > 0)
+        let_go(freeze);
     freeze->ops->thawed(freeze->owner);
     agent_lane_set_frozen(freeze->lane, FALSE);
+    answer_joining(freeze);
     if (!was_known)
         return;
     if (reason != THAW_ASKED) {
         g_free(freeze->ended);
-        freeze->ended = ended_text(freeze, reason);
+        freeze->ended = freeze_words_ended(freeze, reason);
     }
     tell(freeze, reason != THAW_ASKED ? reason : told);
 }
@@ -239,7 +191,8 @@ static void begin_thawing(Freeze *freeze, ThawReason reason)
     freeze->state = FREEZE_THAWING;
     freeze->reason = reason;
     freeze->told = reason;
-    freeze->client = NULL;
+    let_go(freeze);
+    answer_joining(freeze);
     freeze->thaws += reason != THAW_ASKED;
     tell(freeze, reason);
     agent_lane_probe(freeze->lane);
@@ -260,12 +213,9 @@ static void on_timer(gpointer owner, gint64 unused_now)
 
 static void refuse(Freeze *freeze, Pending *pending)
 {
-    g_autofree char *since = time_text(freeze->since_us);
-    g_autoptr(GError) error = NULL;
+    g_autofree char *text = freeze_words_refusal(freeze, pending->name);
+    g_autoptr(GError) error = g_error_new_literal(QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND, text);
 
-    g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                "Command %s has been disabled: the guest is %s by %s since %s", pending->name,
-                freeze_state_name(freeze), freeze->by ? freeze->by : STRANGER, since);
     pending_finish(pending, NULL, error);
 }
 
@@ -296,7 +246,7 @@ static void on_recorded(gpointer owner, const GError *error)
 /* The one that is held. */
 static void put_on_record(Freeze *freeze)
 {
-    g_autofree char *since = time_text(freeze->since_us);
+    g_autofree char *since = freeze_time_text(freeze->since_us);
     g_autofree char *text =
         g_strdup_printf("%s by %s since %s\n", freeze->held->name, freeze->by, since);
 
@@ -305,12 +255,23 @@ static void put_on_record(Freeze *freeze)
 
 static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
 {
+    gboolean joins = freeze->joins && freeze->all && freezes_all(pending);
+
+    if (joins && freeze->state == FREEZE_FROZEN) {
+        join(freeze, pending);
+        return;
+    }
+    if (joins && freeze->state == FREEZE_FREEZING) {
+        g_queue_push_tail(&freeze->joining, pending);
+        return;
+    }
     if (freeze->state != FREEZE_THAWED) {
         refuse(freeze, pending);
         return;
     }
     freeze->state = FREEZE_FREEZING;
     freeze->let_in = pending;
+    freeze->all = freezes_all(pending);
     own(freeze, pending->asker, by);
     if (!freeze->record) {
         send_freeze(freeze, pending);
@@ -320,21 +281,38 @@ static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
     put_on_record(freeze);
 }
 
-/* Who thaws what is being thawed from here would take it for frozen until now. */
+/* Who thaws what is being thawed from here would take it for frozen until now.
+ * Returns: (transfer full) (nullable): what a thaw is told, once for each who held the freeze */
+static char *take_ended(Freeze *freeze)
+{
+    char *text = NULL;
+
+    if (freeze->ended)
+        text = g_strdup(freeze->ended);
+    else if (freeze->state == FREEZE_THAWING && freeze->reason != THAW_ASKED)
+        text = freeze_words_ended(freeze, freeze->reason);
+    if (text && --freeze->unaware == 0) {
+        g_clear_pointer(&freeze->ended, g_free);
+        if (freeze->state == FREEZE_THAWING)
+            freeze->reason = THAW_ASKED; /* it is told, and nobody is told again */
+    }
+    return text;
+}
+
 static void submit_thaw(Freeze *freeze, Pending *pending)
 {
-    g_autofree char *ended = g_steal_pointer(&freeze->ended);
+    static const EnvelopeReply none = {.kind = ENVELOPE_RETURN, .value = JSON_SPAN_LITERAL("0")};
+    g_autofree char *ended = take_ended(freeze);
 
-    if (!ended && freeze->state == FREEZE_THAWING && freeze->reason != THAW_ASKED) {
-        ended = ended_text(freeze, freeze->reason);
-        freeze->reason = THAW_ASKED; /* it is told, and nobody is told again */
-    }
     if (ended) {
         pending_fail(pending, "%s", ended);
-        return;
+    } else if (freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) > 1) {
+        holds_release(&freeze->holds, pending->asker);
+        pending_finish(pending, &none, NULL); /* so many were thawed */
+    } else {
+        freeze->needs_sync = TRUE;
+        agent_lane_submit(freeze->lane, pending);
     }
-    freeze->needs_sync = TRUE;
-    agent_lane_submit(freeze->lane, pending);
 }
 
 /* While frozen an agent refuses most of its commands; it is spared being asked. */
@@ -358,6 +336,14 @@ void freeze_submit(Freeze *freeze, Pending *pending, const char *by)
 
 /* ---- Their answers --------------------------------------------------------------------------- */
 
+/* What exactly was frozen nobody here knows; nobody joins that. */
+static void find_frozen(Freeze *freeze)
+{
+    freeze->all = FALSE;
+    own(freeze, NULL, FREEZE_STRANGER);
+    become_frozen(freeze, 0);
+}
+
 /* An agent that refuses, which comes as an error and no reply, may be frozen by somebody whom
  * nobody here knows; its status tells. */
 static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
@@ -368,8 +354,7 @@ static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, cons
     if (freeze->state != FREEZE_FREEZING)
         return;
     if (reply && json_read_is(reply->value, "frozen")) {
-        own(freeze, NULL, STRANGER);
-        become_frozen(freeze);
+        find_frozen(freeze);
     } else if (reply) {
         become_thawed(freeze, THAW_ASKED);
     } else {
@@ -394,15 +379,17 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
     } else if (json_read_int64(reply->value, &count) && count == 0) {
         become_thawed(freeze, THAW_ASKED); /* there is nothing that could be frozen */
     } else {
-        become_frozen(freeze);
-        if (freeze->thaw_at_once)
+        become_frozen(freeze, count);
+        if (holds_count(&freeze->holds) == 0)
             begin_thawing(freeze, THAW_OWNER_LEFT);
     }
 }
 
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
-    freeze->needs_sync |= pending->sent_us > 0; /* a sync may have been answered while it waited */
+    if (pending->sent_us == 0) /* refused, or answered from here: the guest does not know of it */
+        return;
+    freeze->needs_sync = TRUE; /* a sync may have been answered while it waited */
     if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING) {
         if (reply) /* an agent that does not tell its status may have been frozen all the same */
             freeze->ops->thawed(freeze->owner);
@@ -410,7 +397,7 @@ static void thaw_was_answered(Freeze *freeze, const Pending *pending, const Enve
     }
     if (reply)
         become_thawed(freeze, THAW_ASKED);
-    else if (pending->sent_us > 0 && freeze->state == FREEZE_FROZEN)
+    else if (freeze->state == FREEZE_FROZEN)
         begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
 }
 
@@ -422,8 +409,7 @@ static void status_was_answered(Freeze *freeze, const EnvelopeReply *reply)
     if (freeze->state == FREEZE_FROZEN && json_read_is(reply->value, "thawed")) {
         become_thawed(freeze, THAW_GUEST);
     } else if (freeze->state == FREEZE_THAWED && json_read_is(reply->value, "frozen")) {
-        own(freeze, NULL, STRANGER);
-        become_frozen(freeze);
+        find_frozen(freeze);
     }
 }
 
@@ -443,19 +429,17 @@ void freeze_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply
 
 void freeze_client_left(Freeze *freeze, gpointer client, gboolean thaw)
 {
-    if (freeze->client != client)
-        return;
-    freeze->client = NULL;
-    if (thaw && freeze->state == FREEZE_FROZEN)
+    gboolean held = holds_leave(&freeze->holds, client, thaw);
+
+    if (held && freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) == 0)
         begin_thawing(freeze, THAW_OWNER_LEFT);
-    else
-        freeze->thaw_at_once = thaw;
 }
 
 void freeze_foreach(Freeze *freeze, void (*func)(Pending *pending, gpointer data), gpointer data)
 {
     if (freeze->held)
         func(freeze->held, data);
+    g_queue_foreach(&freeze->joining, (GFunc)(void (*)(void))func, data);
 }
 
 void freeze_guest_started(Freeze *freeze)
@@ -509,6 +493,8 @@ void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps 
     *freeze = (Freeze){.ops = ops, .owner = owner, .lane = lane, .loop = io_loop_ref(loop)};
     freeze->lease_seconds = LIMIT_FREEZE_LEASE_SECONDS;
     freeze->unseen = TRUE;
+    g_queue_init(&freeze->joining);
+    holds_init(&freeze->holds);
     freeze->timer = io_timer_new(loop, on_timer, freeze);
 }
 
@@ -516,6 +502,7 @@ void freeze_abandon(Freeze *freeze, const char *why)
 {
     if (freeze->held)
         pending_fail(g_steal_pointer(&freeze->held), "%s; the freeze was not sent", why);
+    answer_joining(freeze);
 }
 
 gboolean freeze_is_on_record(const Freeze *freeze)
@@ -539,6 +526,7 @@ void freeze_clear(Freeze *freeze)
 {
     io_timer_free(freeze->timer);
     record_free(freeze->record);
+    holds_clear(&freeze->holds);
     g_free(freeze->by);
     g_free(freeze->ended);
     io_loop_unref(freeze->loop);
@@ -561,8 +549,11 @@ void freeze_set_record(Freeze *freeze, Record *record)
 void freeze_save(const Freeze *freeze, Handover *handover, Saved *to)
 {
     saved_put_int(to, "state", freeze->state);
-    saved_put_int(to, "thaw-at-once", freeze->thaw_at_once);
-    handover_put_party(handover, to, "client", freeze->client);
+    holds_save(&freeze->holds, handover, to);
+    saved_put_int(to, "count", freeze->count);
+    saved_put_int(to, "all", freeze->all);
+    saved_put_int(to, "unaware", freeze->unaware);
+    handover_put_queue(handover, to, "joining", &freeze->joining, FALSE);
     saved_put_text(to, "by", freeze->by);
     saved_put_int(to, "since", freeze->since_us);
     saved_put_int(to, "until", freeze->until_us);
@@ -606,8 +597,11 @@ void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pen
     Saved held;
 
     freeze->state = (FreezeState)saved_get_int(part->from, "state");
-    freeze->thaw_at_once = saved_get_int(part->from, "thaw-at-once") != 0;
-    freeze->client = handover_get_party(part->handover, part->from, "client");
+    holds_restore(&freeze->holds, part);
+    freeze->count = saved_get_int(part->from, "count");
+    freeze->all = saved_get_int(part->from, "all") != 0;
+    freeze->unaware = (guint)saved_get_int(part->from, "unaware");
+    handover_get_queue(part, "joining", &freeze->joining);
     g_free(freeze->by);
     freeze->by = saved_get_text(part->from, "by");
     freeze->since_us = saved_get_int(part->from, "since");

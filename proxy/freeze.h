@@ -15,6 +15,7 @@
 #pragma once
 
 #include "agent-lane.h"
+#include "holds.h"
 #include "record.h"
 
 G_BEGIN_DECLS
@@ -56,19 +57,23 @@ typedef struct {
     FreezeState state;
     Pending *held;         /* (nullable): the freeze that waits for its record */
     const Pending *let_in; /* (nullable): the freeze that is FREEZING, not one that was refused */
-    gboolean thaw_at_once; /* the owner left before the freeze was answered, and wants it thawed */
-    gboolean stopped;      /* the proxy ends: what fails now says nothing of the guest */
-    gpointer client;       /* (nullable): the owner, while it is connected */
-    char *by;              /* (nullable): who that is, or was */
-    gint64 since_us;       /* of the real time */
-    gint64 until_us;       /* of the loop's time: when the lease ends; 0 for never */
-    gboolean needs_sync;   /* a thaw was sent since the last sync */
-    gboolean asking;       /* a command of our own is under way */
-    gboolean unseen;       /* the agent that answers now was not asked for its status */
-    ThawReason reason;     /* why it is being thawed */
-    ThawReason told;       /* why, as it was told; THAW_ASKED where nothing was */
-    char *ended;           /* (nullable): what the next thaw is told: that the freeze was no more */
-    guint64 thaws;         /* that nobody had asked for */
+    gboolean joins;        /* others may join it who ask for the same */
+    GQueue joining;        /* of Pending: they do, once it is answered */
+    gboolean all;        /* it is of all filesystems, so that what the others ask for is the same */
+    gint64 count;        /* of filesystems that were frozen */
+    Holds holds;         /* the owner's, and of those who joined */
+    guint unaware;       /* of them, whom it ended for and who were not told */
+    gboolean stopped;    /* the proxy ends: what fails now says nothing of the guest */
+    char *by;            /* (nullable): who the owner is, or was */
+    gint64 since_us;     /* of the real time */
+    gint64 until_us;     /* of the loop's time: when the lease ends; 0 for never */
+    gboolean needs_sync; /* a thaw was sent since the last sync */
+    gboolean asking;     /* a command of our own is under way */
+    gboolean unseen;     /* the agent that answers now was not asked for its status */
+    ThawReason reason;   /* why it is being thawed */
+    ThawReason told;     /* why, as it was told; THAW_ASKED where nothing was */
+    char *ended;         /* (nullable): what those are told: that the freeze was no more */
+    guint64 thaws;       /* that nobody had asked for */
 } Freeze;
 
 /* @lane: (nullable): without one nothing here is ever called */

@@ -279,6 +279,14 @@ void qga_proxy_set_freeze_lease(QgaProxy *self, guint seconds)
         core_set_freeze_lease(self->core, seconds);
 }
 
+void qga_proxy_set_freeze_join(QgaProxy *self, gboolean join)
+{
+    g_return_if_fail(QGA_IS_PROXY(self));
+
+    if (self->core)
+        core_set_freeze_join(self->core, join);
+}
+
 gboolean qga_proxy_set_state_directory(QgaProxy *self, const char *directory, const char *name,
                                        GError **error)
 {

@@ -166,6 +166,16 @@ QGA_PROXY_API void qga_proxy_set_persist(QgaProxy *self, gboolean persist);
 QGA_PROXY_API void qga_proxy_set_freeze_lease(QgaProxy *self, guint seconds);
 
 /**
+ * qga_proxy_set_freeze_join:
+ * @join: whether a client that asks for what is frozen already joins that, instead of being refused
+ *
+ * A freeze that was joined ends with the last who holds it: the thaws before are answered with 0.
+ * Its lease begins anew with each who joins. The default is %FALSE, which is what an agent does by
+ * itself.
+ */
+QGA_PROXY_API void qga_proxy_set_freeze_join(QgaProxy *self, gboolean join);
+
+/**
  * qga_proxy_set_state_directory:
  * @directory: for files that outlive this process
  * @name: of the virtual machine, unique among those that use the directory

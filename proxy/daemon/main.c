@@ -34,6 +34,7 @@ typedef struct {
     char *metrics;
     char **limits;
     char **cached;
+    gboolean freeze_join;
     gboolean persist;
     gboolean fd_store;
     gboolean version;
@@ -132,6 +133,8 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "Where a freeze is put on record, to be thawed after a crash", "DIR"},
         {"freeze-lease", 0, 0, G_OPTION_ARG_STRING, &options->freeze_lease,
          "When a freeze that nobody has thawed is; 300 by default", "SECONDS|off"},
+        {"freeze-join", 0, 0, G_OPTION_ARG_NONE, &options->freeze_join,
+         "Let a second freeze join the first, instead of refusing it", NULL},
         {"persist", 0, 0, G_OPTION_ARG_NONE, &options->persist,
          "Keep clients when QEMU goes, until it is there again", NULL},
         {"fd-store", 0, 0, G_OPTION_ARG_NONE, &options->fd_store,
@@ -191,6 +194,7 @@ static gboolean set_freezes(QgaProxy *proxy, const Options *options, GError **er
     }
     if (options->freeze_lease)
         qga_proxy_set_freeze_lease(proxy, (guint)seconds);
+    qga_proxy_set_freeze_join(proxy, options->freeze_join);
     return !options->state_directory ||
            qga_proxy_set_state_directory(proxy, options->state_directory, name, error);
 }

@@ -23,7 +23,7 @@ MAX_FUNCTION_LINES = 80
 
 ENDPOINTS = {"client", "upstream", "agent-lane", "listener"}
 PLUMBING = {"io", "dial", "entrance", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
-CORE = {"core", "core-handover", "core-private", "crowd", "freeze", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
+CORE = {"core", "core-handover", "core-private", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {

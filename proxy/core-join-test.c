@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Freezes that are joined: by those who ask for the same, until the last of them is done with it.
+ * However it ends, nobody who held it is left to believe that it lasted.
+ */
+
+#include "core-fixture.h"
+
+#define FREEZE "{\"execute\":\"guest-fsfreeze-freeze\"}"
+#define LIST   "{\"execute\":\"guest-fsfreeze-freeze-list\",\"arguments\":{\"mountpoints\":[\"/\"]}}"
+#define THAW   "{\"execute\":\"guest-fsfreeze-thaw\"}"
+#define SET                                                            \
+    "{\"execute\":\"qga-proxy-session-set\",\"arguments\":{\"thaw-on-" \
+    "disconnect\":true}}"
+#define TWO  "{\"return\": 2}\r\n"
+#define NONE "{\"return\": 0}\r\n"
+
+static void set_up(CoreFixture *fixture, gconstpointer unused)
+{
+    core_set_up_met(fixture, unused);
+    core_answer_start(fixture, TRUE);
+    core_meet_agent(fixture, "{\"version\": \"1\", \"supported_commands\": []}");
+    core_set_freeze_join(fixture->core, TRUE);
+    core_set_freeze_lease(fixture->core, 10);
+}
+
+/* The agent is asked exactly that, and answers. */
+static void agent_does(CoreFixture *fixture, const char *command, const char *value)
+{
+    g_autofree char *id = fake_agent_take(&fixture->agent, command);
+
+    fake_agent_return(&fixture->agent, id, value);
+    world_settle(&fixture->world);
+}
+
+/* Two hold it; the agent was asked once. */
+static void freeze_by_two(CoreFixture *fixture, Peer *first, Peer *second)
+{
+    core_connect_negotiated(fixture, first, FALSE);
+    core_connect_negotiated(fixture, second, FALSE);
+    core_send(fixture, first, FREEZE);
+    agent_does(fixture, FREEZE, "2");
+    core_send(fixture, second, FREEZE);
+    core_expect(first, TWO);
+    core_expect(second, TWO);
+    peer_expect(&fixture->agent, "");
+}
+
+/* It ends with the last of those who hold it, whoever that is. */
+static void test_last_thaws(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second;
+
+    freeze_by_two(fixture, &first, &second);
+    core_send(fixture, &first, THAW);
+    core_expect(&first, NONE);
+    core_assert_freeze(fixture, "frozen");
+    peer_expect(&fixture->agent, "");
+    core_send(fixture, &second, THAW);
+    agent_does(fixture, THAW, "2");
+    core_expect(&second, TWO);
+    core_assert_freeze(fixture, "thawed");
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
+/* Who comes while it is not answered yet waits for that; one who leaves meanwhile holds nothing. */
+static void test_while_freezing(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second, third;
+
+    core_connect_negotiated(fixture, &first, FALSE);
+    core_connect_negotiated(fixture, &second, FALSE);
+    core_connect_negotiated(fixture, &third, FALSE);
+    core_send(fixture, &first, FREEZE);
+    core_send(fixture, &second, FREEZE);
+    core_send(fixture, &third, FREEZE);
+    core_expect(&second, "");
+    peer_clear(&third);
+    world_settle(&fixture->world);
+    agent_does(fixture, FREEZE, "2");
+    core_expect(&first, TWO);
+    core_expect(&second, TWO);
+    core_send(fixture, &second, THAW);
+    core_expect(&second, NONE);
+    core_send(fixture, &first, THAW);
+    agent_does(fixture, THAW, "2");
+    core_expect(&first, TWO);
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
+/* Nothing was frozen: who waited for it is told, and holds nothing. */
+static void test_not_done(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second;
+
+    core_connect_negotiated(fixture, &first, FALSE);
+    core_connect_negotiated(fixture, &second, FALSE);
+    core_send(fixture, &first, FREEZE);
+    core_send(fixture, &second, FREEZE);
+    agent_does(fixture, FREEZE, "0");
+    core_expect(&first, NONE);
+    core_assert_heard(&second, "that this one joined was not done");
+    core_assert_freeze(fixture, "thawed");
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
+/* What is not the same is refused as ever: a part of it, or all beside a part. */
+static void test_other_extent(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second;
+
+    freeze_by_two(fixture, &first, &second);
+    core_send(fixture, &second, LIST);
+    core_assert_heard(&second, "has been disabled: the guest is frozen by unix:");
+    core_send(fixture, &first, THAW);
+    core_send(fixture, &second, THAW);
+    agent_does(fixture, THAW, "2");
+    core_send(fixture, &first, LIST);
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    agent_does(fixture, LIST, "1");
+    core_send(fixture, &second, FREEZE);
+    core_assert_heard(&second, "has been disabled: the guest is frozen by unix:");
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
+/* The lease begins anew with who joins. When it ends, each who held it is told once. */
+static void test_lease(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second, third;
+
+    freeze_by_two(fixture, &first, &second);
+    core_connect_negotiated(fixture, &third, FALSE);
+    world_pass_ms(&fixture->world, 9000);
+    core_send(fixture, &third, FREEZE);
+    core_assert_heard(&third, "{\"return\": 2}");
+    world_pass_ms(&fixture->world, 9000);
+    core_assert_freeze(fixture, "frozen");
+    world_pass_ms(&fixture->world, 1000);
+    core_assert_freeze(fixture, "thawing");
+    core_send(fixture, &first, THAW);
+    core_assert_heard(&first, "had ended before");
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    agent_does(fixture, THAW, "2");
+    agent_does(fixture, "{\"execute\":\"guest-fsfreeze-status\"}", "\"thawed\"");
+    agent_does(fixture, "{\"execute\":\"guest-info\"}", "{\"supported_commands\": []}");
+    core_send(fixture, &second, THAW);
+    core_assert_heard(&second, "had ended before");
+    core_send(fixture, &third, THAW);
+    core_assert_heard(&third, "had ended before");
+    core_send(fixture, &third, THAW);
+    agent_does(fixture, THAW, "0");
+    core_assert_heard(&third, "{\"return\": 0}");
+    peer_clear(&first);
+    peer_clear(&second);
+    peer_clear(&third);
+}
+
+/* Who leaves and has asked for that gives up its own hold, and the last one thaws. */
+static void test_leavers(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *sent = NULL;
+    Peer first, second;
+
+    freeze_by_two(fixture, &first, &second);
+    core_send(fixture, &first, SET);
+    core_send(fixture, &second, SET);
+    peer_clear(&first);
+    world_settle(&fixture->world);
+    core_assert_freeze(fixture, "frozen");
+    peer_expect(&fixture->agent, "");
+    peer_clear(&second);
+    world_settle(&fixture->world);
+    core_assert_freeze(fixture, "thawing");
+    sent = peer_take(&fixture->agent);
+}
+
+/* The owner gives it up before it is answered; who waits for it has it. */
+static void test_owner_left_while_freezing(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second;
+
+    core_connect_negotiated(fixture, &first, FALSE);
+    core_connect_negotiated(fixture, &second, FALSE);
+    core_send(fixture, &first, SET);
+    core_send(fixture, &first, FREEZE);
+    core_send(fixture, &second, FREEZE);
+    peer_clear(&first);
+    world_settle(&fixture->world);
+    agent_does(fixture, FREEZE, "2");
+    core_assert_heard(&second, "{\"return\": 2}");
+    core_assert_freeze(fixture, "frozen");
+    core_send(fixture, &second, THAW);
+    agent_does(fixture, THAW, "2");
+    core_assert_heard(&second, "{\"return\": 2}");
+    peer_clear(&second);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(name, test) g_test_add(name, CoreFixture, NULL, set_up, test, core_tear_down)
+    ADD("/core-join/last-thaws", test_last_thaws);
+    ADD("/core-join/while-freezing", test_while_freezing);
+    ADD("/core-join/not-done", test_not_done);
+    ADD("/core-join/other-extent", test_other_extent);
+    ADD("/core-join/lease", test_lease);
+    ADD("/core-join/leavers", test_leavers);
+    ADD("/core-join/owner-left-while-freezing", test_owner_left_while_freezing);
+#undef ADD
+    return g_test_run();
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "holds.h"
+
+void holds_init(Holds *holds)
+{
+    holds->clients = g_ptr_array_new();
+}
+
+void holds_clear(Holds *holds)
+{
+    g_ptr_array_unref(holds->clients);
+}
+
+void holds_drop(Holds *holds)
+{
+    g_ptr_array_set_size(holds->clients, 0);
+}
+
+void holds_add(Holds *holds, gconstpointer client)
+{
+    g_ptr_array_add(holds->clients, (gpointer)client);
+}
+
+guint holds_count(const Holds *holds)
+{
+    return holds->clients->len;
+}
+
+void holds_release(Holds *holds, gconstpointer client)
+{
+    guint index = 0;
+
+    if (holds->clients->len == 0)
+        return;
+    if (!g_ptr_array_find(holds->clients, client, &index) &&
+        !g_ptr_array_find(holds->clients, NULL, &index))
+        index = 0;
+    g_ptr_array_remove_index(holds->clients, index);
+}
+
+gboolean holds_leave(Holds *holds, gconstpointer client, gboolean give_up)
+{
+    gboolean found = FALSE;
+    guint index;
+
+    while (g_ptr_array_find(holds->clients, client, &index)) {
+        found = TRUE;
+        if (give_up)
+            g_ptr_array_remove_index(holds->clients, index);
+        else
+            holds->clients->pdata[index] = NULL;
+    }
+    return found;
+}
+
+/* ---- To a successor -------------------------------------------------------------------------- */
+
+void holds_save(const Holds *holds, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (guint i = 0; i < holds->clients->len; i++) {
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        handover_put_party(handover, &item, "client", holds->clients->pdata[i]);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "holds", list);
+}
+
+typedef struct {
+    Holds *holds;
+    Handover *handover;
+} Restore;
+
+static void restore_hold(Saved *item, gpointer data)
+{
+    const Restore *restore = data;
+
+    holds_add(restore->holds, handover_get_party(restore->handover, item, "client"));
+}
+
+void holds_restore(Holds *holds, const HandoverPart *part)
+{
+    holds_drop(holds);
+    saved_foreach(part->from, "holds", restore_hold, &(Restore){holds, part->handover});
+}
