@@ -210,6 +210,13 @@ static gint64 sync_wait_ends(const AgentLane *lane)
     return now(lane) + LIMIT_SECONDS_UNSYNCED * G_USEC_PER_SEC;
 }
 
+/* Those that wait do so for this sync from now on. */
+static void wait_anew(AgentLane *lane)
+{
+    for (GList *at = lane->waiting.head; at; at = at->next)
+        ((Waiting *)at->data)->deadline_us = sync_wait_ends(lane);
+}
+
 static void begin_sync(AgentLane *lane)
 {
     lane->asked = FALSE;
@@ -223,9 +230,7 @@ static void doubt(AgentLane *lane)
 {
     stream_discard_output(&lane->stream);
     begin_sync(lane);
-    /* Those that wait do so for this sync from now on. */
-    for (GList *at = lane->waiting.head; at; at = at->next)
-        ((Waiting *)at->data)->deadline_us = sync_wait_ends(lane);
+    wait_anew(lane);
 }
 
 static void lose_channel(AgentLane *lane, const char *why)
@@ -615,6 +620,7 @@ void agent_lane_probe(AgentLane *lane)
     if (!lane->io || lane->port == PORT_CLOSED)
         return;
     begin_sync(lane);
+    wait_anew(lane);
     if (lane->flight.pending) {
         text = g_string_new(NULL);
         append_probe(lane, text);
@@ -801,12 +807,7 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
     Saved sync = G_VARIANT_DICT_INIT(NULL);
 
     link_save(lane->link, handover, to);
-    if (!lane->io)
-        return;
-    handover_put_fd(handover, to, "channel", io_fd(lane->io));
-    stream_save(&lane->stream, to);
-    sync_save(&lane->sync, &sync);
-    saved_put_part(to, "sync", &sync);
+    /* 1 what is known of the guest, whether its agent can be reached or not */
     saved_put_int(to, "port", lane->port);
     saved_put_int(to, "must-ask", lane->must_ask);
     saved_put_int(to, "blind", lane->blind);
@@ -814,6 +815,13 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
     saved_put_int(to, "paused", lane->paused_us);
     saved_put_int(to, "stopped", lane->stopped);
     saved_put_int(to, "told", lane->told);
+    if (!lane->io)
+        return;
+    /* 2 the channel */
+    handover_put_fd(handover, to, "channel", io_fd(lane->io));
+    stream_save(&lane->stream, to);
+    sync_save(&lane->sync, &sync);
+    saved_put_part(to, "sync", &sync);
     saved_put_int(to, "refuses-id", lane->refuses_id);
     save_flight(&lane->flight, handover, to);
     save_waiting(lane, handover, to);
@@ -856,6 +864,13 @@ void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
     int fd = handover_get_fd(part->handover, part->from, "channel");
     Saved sync;
 
+    lane->port = (PortState)saved_get_int(part->from, "port");
+    lane->must_ask = saved_get_int(part->from, "must-ask") != 0;
+    lane->blind = saved_get_int(part->from, "blind") != 0;
+    lane->frozen = saved_get_int(part->from, "frozen") != 0;
+    lane->paused_us = saved_get_int(part->from, "paused");
+    lane->stopped = (AgentState)saved_get_int(part->from, "stopped");
+    lane->told = (AgentState)saved_get_int(part->from, "told");
     if (fd < 0)
         return;
     open_channel(lane, fd);
@@ -864,13 +879,6 @@ void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
     if (saved_get_part(part->from, "sync", &sync))
         sync_restore(&lane->sync, &sync);
     g_variant_dict_clear(&sync);
-    lane->port = (PortState)saved_get_int(part->from, "port");
-    lane->must_ask = saved_get_int(part->from, "must-ask") != 0;
-    lane->blind = saved_get_int(part->from, "blind") != 0;
-    lane->frozen = saved_get_int(part->from, "frozen") != 0;
-    lane->paused_us = saved_get_int(part->from, "paused");
-    lane->stopped = (AgentState)saved_get_int(part->from, "stopped");
-    lane->told = (AgentState)saved_get_int(part->from, "told");
     lane->refuses_id = saved_get_int(part->from, "refuses-id") != 0;
     restore_flight(&lane->flight, part);
     if (lane->flight.pending && pending_has_flag(lane->flight.pending, GUEST_FLAG_BULK))
@@ -878,7 +886,12 @@ void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
     saved_foreach(part->from, "waiting", restore_waiting, &(Restore){lane, part->handover});
 }
 
-void agent_lane_resume(AgentLane *lane)
+/* A command that was sent without id is known by its order, and behind it no sync is asked for: one
+ * that is answered says that it was lost. */
+void agent_lane_resume(AgentLane *lane, gboolean anew)
 {
-    pump(lane);
+    if (anew && (!lane->flight.pending || lane->flight.with_id))
+        agent_lane_probe(lane);
+    else
+        pump(lane);
 }
