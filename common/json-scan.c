@@ -107,8 +107,8 @@ static Step fault_lexical(JsonScan *scan, guint8 culprit)
     if (!silent)
         set_fault(scan, JSON_FAULT_LEXICAL, "stray", scan->pos);
     scan->culprit = culprit;
-    drop_message(scan, MODE_SKIP_TOKEN);
     scan->pos++;
+    drop_message(scan, MODE_SKIP_TOKEN);
     return silent ? STEP_ON : STEP_FAULT;
 }
 

@@ -65,6 +65,35 @@ static void test_strangers(void)
     g_variant_dict_clear(&saved);
 }
 
+static void note_end(gpointer ended)
+{
+    *(gboolean *)ended = TRUE;
+}
+
+/* A few bytes that are kept for long do not keep the megabytes that they came with. */
+static void test_kept_bytes(void)
+{
+    Saved saved = G_VARIANT_DICT_INIT(NULL);
+    g_autoptr(GVariant) state = NULL;
+    g_autoptr(GBytes) all = NULL;
+    g_autoptr(GBytes) kept = NULL;
+    GVariant *passed;
+    gboolean ended = FALSE;
+
+    saved_put_bytes(&saved, "bytes", "abc", 3);
+    state = g_variant_ref_sink(g_variant_dict_end(&saved));
+    all = g_bytes_new_with_free_func(g_variant_get_data(state), g_variant_get_size(state), note_end,
+                                     &ended);
+    passed = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE_VARDICT, all, FALSE));
+    g_clear_pointer(&all, g_bytes_unref);
+    g_variant_dict_init(&saved, passed);
+    kept = saved_get_bytes(&saved, "bytes");
+    g_variant_dict_clear(&saved);
+    g_variant_unref(passed);
+    g_assert_true(ended);
+    g_assert_cmpmem(g_bytes_get_data(kept, NULL), g_bytes_get_size(kept), "abc", 3);
+}
+
 static void collect(Saved *item, gpointer data)
 {
     g_string_append_printf(data, "%" G_GINT64_FORMAT " ", saved_get_int(item, "number"));
@@ -110,6 +139,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/saved/values", test_values);
     g_test_add_func("/saved/strangers", test_strangers);
+    g_test_add_func("/saved/kept-bytes", test_kept_bytes);
     g_test_add_func("/saved/nested", test_nested);
     return g_test_run();
 }

@@ -37,11 +37,12 @@ void saved_put_bytes(Saved *saved, const char *name, gconstpointer bytes, gsize 
                                     g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, bytes, len, 1));
 }
 
+/* A copy: as a part of the whole state they would keep all of it in memory. */
 GBytes *saved_get_bytes(Saved *saved, const char *name)
 {
     g_autoptr(GVariant) value = g_variant_dict_lookup_value(saved, name, G_VARIANT_TYPE_BYTESTRING);
 
-    return value ? g_variant_get_data_as_bytes(value) : NULL;
+    return value ? g_bytes_new(g_variant_get_data(value), g_variant_get_size(value)) : NULL;
 }
 
 void saved_put_part(Saved *saved, const char *name, Saved *part)

@@ -512,9 +512,91 @@ static void test_no_charge(void)
     fake_io_clear(&io);
 }
 
+/* ---- a successor ----------------------------------------------------------------------------- */
+
+/* The connection is the same, all else is made anew. */
+static void hand_over(Fixture *fixture)
+{
+    Saved saved = G_VARIANT_DICT_INIT(NULL);
+    g_autoptr(GVariant) state = NULL;
+
+    stream_save(&fixture->stream, &saved);
+    state = g_variant_ref_sink(g_variant_dict_end(&saved));
+    stream_clear(&fixture->stream);
+    fixture->io.closed = 0;
+    stream_init(&fixture->stream, &fake_io_ops, &fixture->io, &scan_log_limits, &queue_limits,
+                &fixture->charge);
+    g_variant_dict_init(&saved, state);
+    g_assert_true(stream_restore(&fixture->stream, &saved));
+    g_variant_dict_clear(&saved);
+}
+
+/* @at: before which step it is handed over; G_MAXUINT for each. Returns: (transfer full) */
+static char *log_handed_over(const char *input, gsize piece, guint at)
+{
+    GString *log = g_string_new(NULL);
+    Fixture fixture;
+    guint step = 0;
+
+    set_up(&fixture);
+    put(&fixture, input);
+    fixture.io.read_max = piece;
+    while (fixture.io.input->len > 0) {
+        StreamResult result = STREAM_MESSAGE;
+
+        fill(&fixture);
+        while (result == STREAM_MESSAGE || result == STREAM_FAULT) {
+            if (at == step++ || at == G_MAXUINT)
+                hand_over(&fixture);
+            result = log_one(&fixture, log);
+        }
+    }
+    tear_down(&fixture);
+    return g_string_free(log, FALSE);
+}
+
+/* What is broken is skipped by the successor just as far, be it behind the fault or in front of it:
+ * what stands in it must not become a command. */
+static void test_handed_over(void)
+{
+    static const char *const inputs[] = {
+        "{\"a\":1}{\"b\":2} 3 true\n[4]",
+        "-{\"a\":1}\n{\"b\":2}",
+        "[1,-[\"a\",{\"b\":2}]]\n{\"c\":3}",
+        "?{\"a\":1} {\"b\":2}\n{\"c\":3}",
+        "[\"a\n{\"b\":2}\n[3]",
+        "[\"a\\\n{\"b\":2}\"]\n[3]",
+        "{\"a\" 5,{\"b\":[2,\"}]\"]}}\n[3]",
+        "{\"a\":1,\"a\":{\"b\":2}}[3]",
+        "[1,,[2,'\\'']]'',[3]\n[4]",
+        "[\"\\u12zz\\u00\",\"\xC3\xC3\xA9]\"][5]",
+        "[\"\\ud800\\u0041]\",\"\xF0\x9F\x98\"][5]",
+        "[\"\\x\",\"\\u0041\\u00e9\",\"\xE2\x82\xAC\",nul][6]",
+        "}}{\"a\":1}]\n[2]",
+        "{\"a\":\xFF\xFF{\"b\":2}\xFF",
+        "\xFF{\"a\":tru,\"b\":[1]}\x01\x01[2]",
+    };
+    static const gsize pieces[] = {0, 1, 3};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(inputs); i++) {
+        for (gsize j = 0; j < G_N_ELEMENTS(pieces); j++) {
+            g_autofree char *expected = log_handed_over(inputs[i], pieces[j], G_MAXUINT - 1);
+            g_autofree char *each = log_handed_over(inputs[i], pieces[j], G_MAXUINT);
+
+            g_assert_cmpstr(each, ==, expected);
+            for (guint at = 0; at < 100; at++) {
+                g_autofree char *once = log_handed_over(inputs[i], pieces[j], at);
+
+                g_assert_cmpstr(once, ==, expected);
+            }
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/stream/handed-over", test_handed_over);
     g_test_add_func("/stream/cuts", test_cuts);
     g_test_add_func("/stream/idle", test_idle);
     g_test_add_func("/stream/end", test_end);

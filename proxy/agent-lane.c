@@ -164,8 +164,7 @@ static void doubt(AgentLane *lane)
 {
     stream_discard_output(&lane->stream);
     begin_sync(lane);
-    /* Those that wait do so for this sync from now on. */
-    agent_queue_set_deadlines(&lane->waiting, sync_wait_ends(lane));
+    agent_queue_set_deadlines(&lane->waiting, sync_wait_ends(lane)); /* for this sync from now on */
 }
 
 AgentStats agent_lane_stats(const AgentLane *lane)
@@ -521,6 +520,7 @@ void agent_lane_probe(AgentLane *lane)
     if (!lane->io || lane->way.port == PORT_CLOSED)
         return;
     begin_sync(lane);
+    agent_queue_set_deadlines(&lane->waiting, sync_wait_ends(lane));
     if (lane->flight.question) {
         text = g_string_new(NULL);
         append_probe(lane, text);
@@ -699,12 +699,7 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
     Saved sync = G_VARIANT_DICT_INIT(NULL);
 
     link_save(lane->link, handover, to);
-    if (!lane->io)
-        return;
-    handover_put_fd(handover, to, "channel", io_fd(lane->io));
-    stream_save(&lane->stream, to);
-    sync_save(&lane->sync, &sync);
-    saved_put_part(to, "sync", &sync);
+    /* 1 what is known of the guest, whether its agent can be reached or not */
     saved_put_int(to, "port", lane->way.port);
     saved_put_int(to, "must-ask", lane->way.must_ask);
     saved_put_int(to, "blind", lane->way.blind);
@@ -712,6 +707,13 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
     saved_put_int(to, "paused", lane->way.paused_us);
     saved_put_int(to, "stopped", lane->way.stopped);
     saved_put_int(to, "told", lane->told);
+    if (!lane->io)
+        return;
+    /* 2 the channel */
+    handover_put_fd(handover, to, "channel", io_fd(lane->io));
+    stream_save(&lane->stream, to);
+    sync_save(&lane->sync, &sync);
+    saved_put_part(to, "sync", &sync);
     saved_put_int(to, "refuses-id", lane->refuses_id);
     agent_flight_save(&lane->flight, handover, to);
     agent_queue_save(&lane->waiting, handover, to);
@@ -722,6 +724,13 @@ void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
     int fd = handover_get_fd(part->handover, part->from, "channel");
     Saved sync;
 
+    lane->way.port = (PortState)saved_get_int(part->from, "port");
+    lane->way.must_ask = saved_get_int(part->from, "must-ask") != 0;
+    lane->way.blind = saved_get_int(part->from, "blind") != 0;
+    lane->way.frozen = saved_get_int(part->from, "frozen") != 0;
+    lane->way.paused_us = saved_get_int(part->from, "paused");
+    lane->way.stopped = (AgentState)saved_get_int(part->from, "stopped");
+    lane->told = (AgentState)saved_get_int(part->from, "told");
     if (fd < 0)
         return;
     open_channel(lane, fd);
@@ -730,20 +739,18 @@ void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
     if (saved_get_part(part->from, "sync", &sync))
         sync_restore(&lane->sync, &sync);
     g_variant_dict_clear(&sync);
-    lane->way.port = (PortState)saved_get_int(part->from, "port");
-    lane->way.must_ask = saved_get_int(part->from, "must-ask") != 0;
-    lane->way.blind = saved_get_int(part->from, "blind") != 0;
-    lane->way.frozen = saved_get_int(part->from, "frozen") != 0;
-    lane->way.paused_us = saved_get_int(part->from, "paused");
-    lane->way.stopped = (AgentState)saved_get_int(part->from, "stopped");
-    lane->told = (AgentState)saved_get_int(part->from, "told");
     lane->refuses_id = saved_get_int(part->from, "refuses-id") != 0;
     agent_flight_restore(&lane->flight, part);
     agent_queue_restore(&lane->waiting, part);
     allow_bulk(lane);
 }
 
-void agent_lane_resume(AgentLane *lane)
+/* A command that was sent without id is known by its order, and behind it no sync is asked for: one
+ * that is answered says that it was lost. */
+void agent_lane_resume(AgentLane *lane, gboolean anew)
 {
-    pump(lane);
+    if (anew && (!lane->flight.question || lane->flight.with_id))
+        agent_lane_probe(lane);
+    else
+        pump(lane);
 }

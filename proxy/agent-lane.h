@@ -124,6 +124,8 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to);
  * meant is there already. Nothing is sent or told before agent_lane_resume().
  */
 void agent_lane_restore(AgentLane *lane, const HandoverPart *part);
-void agent_lane_resume(AgentLane *lane);
+
+/* @anew: the agent may have become another one, and what was asked of it is to be asked again */
+void agent_lane_resume(AgentLane *lane, gboolean anew);
 
 G_END_DECLS

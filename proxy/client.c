@@ -62,6 +62,7 @@ struct Client {
     gboolean oob_offered;
     gboolean oob; /* negotiated */
     gboolean ended;
+    gboolean lingers; /* FINISHING, and not for longer than the deadline */
     gboolean in_turn;
     gboolean held; /* it left replies unread up to the high mark, and is not back at the low one */
 
@@ -434,6 +435,7 @@ static void await_negotiation(Client *client)
 
 static void await_reading(Client *client)
 {
+    client->lingers = TRUE;
     set_deadline(client, client->common->bounds->linger_milliseconds * 1000);
 }
 
@@ -644,6 +646,7 @@ void client_save(const Client *client, Handover *handover, Saved *to)
     saved_put_int(to, "oob-offered", client->oob_offered);
     saved_put_int(to, "oob", client->oob);
     saved_put_int(to, "at-end", client->ended);
+    saved_put_int(to, "lingers", client->lingers);
     saved_put_int(to, "held", client->held);
     saved_put_int(to, "busy", client->busy);
     saved_put_int(to, "oob-busy", client->oob_busy);
@@ -671,6 +674,7 @@ Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const Clie
     client->oob_offered = saved_get_int(from, "oob-offered") != 0;
     client->oob = saved_get_int(from, "oob") != 0;
     client->ended = saved_get_int(from, "at-end") != 0;
+    client->lingers = saved_get_int(from, "lingers") != 0;
     client->held = saved_get_int(from, "held") != 0;
     client->busy = saved_get_int(from, "busy") != 0;
     client->oob_busy = saved_get_int(from, "oob-busy") != 0;
@@ -686,12 +690,12 @@ Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const Clie
     return client;
 }
 
-/* Who was negotiating has all its time again. */
+/* Who was negotiating, or is left to read in the end, has all its time again. */
 void client_resume(Client *client)
 {
     if (client->state == CLIENT_NEGOTIATING)
         await_negotiation(client);
-    else if (client->state == CLIENT_FINISHING)
+    else if (client->lingers)
         await_reading(client);
     if (client->state != CLIENT_HELD)
         io_timer_set(client->again, 0);

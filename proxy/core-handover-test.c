@@ -6,168 +6,17 @@
  * have seen without; beside what the successor asks for itself.
  */
 
-#include "core-fixture.h"
+#include "core-handover-fixture.h"
 
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/limits.h"
 #include "common/saved.h"
 
 #define NAME   "{\"execute\":\"query-name\"}"
-#define NAMED  "{\"return\": {\"name\": \"vm\"}}\r\n"
 #define PING   "{\"execute\":\"guest-ping\"}"
 #define PONG   "{\"return\": {}}\r\n"
 #define FREEZE "{\"execute\":\"guest-fsfreeze-freeze\"}"
-#define INFO   "{\"version\": \"1\", \"supported_commands\": []}"
-
-static void on_closed(gpointer owner, const char *why)
-{
-    CoreFixture *fixture = owner;
-
-    g_string_append_printf(fixture->closed, "%s\n", why);
-}
-
-/* ---- Taking over ----------------------------------------------------------------------------- */
-
-/* What execve(2) does to the original of each descriptor that was duplicated: it is not there any
- * more, and whatever its owner still does is heard by nobody. */
-static void take_away_originals(GUnixFDList *descriptors)
-{
-    int null = g_open("/dev/null", O_RDWR | O_CLOEXEC);
-    int count;
-    const int *duplicates = g_unix_fd_list_peek_fds(descriptors, &count);
-
-    for (int i = 0; i < count; i++) {
-        struct stat wanted, found;
-
-        g_assert_no_errno(fstat(duplicates[i], &wanted));
-        for (int fd = 3; fd < 256; fd++)
-            if (fd != duplicates[i] && fstat(fd, &found) == 0 && found.st_ino == wanted.st_ino &&
-                found.st_dev == wanted.st_dev)
-                g_assert_no_errno(dup2(null, fd));
-    }
-    close(null);
-}
-
-/* In its place, the former core removes no path. */
-static void end_former(CoreFixture *fixture)
-{
-    g_autofree char *aside = g_strconcat(fixture->socket, "-aside", NULL);
-
-    g_assert_no_errno(g_rename(fixture->socket, aside));
-    core_free(fixture->core);
-    g_assert_no_errno(g_rename(aside, fixture->socket));
-    io_loop_unref(fixture->world.loop);
-    g_main_context_unref(fixture->world.context);
-    fixture->world.context = g_main_context_new();
-    fixture->world.loop = io_loop_get(fixture->world.context);
-    io_loop_set_time(fixture->world.loop, fixture->world.now_us);
-}
-
-static Core *new_core(CoreFixture *fixture, const CoreState *state, GError **error)
-{
-    static const CoreOps ops = {on_closed};
-    const Address monitor = {.kind = ADDRESS_UNIX, .path = fixture->monitor};
-    const Address channel = {.kind = ADDRESS_UNIX, .path = fixture->channel};
-
-    return core_new(fixture->world.context, &monitor, &channel, state, &ops, fixture, error);
-}
-
-static void hand_over(CoreFixture *fixture)
-{
-    g_autoptr(GUnixFDList) descriptors = g_unix_fd_list_new();
-    g_autoptr(GVariant) saved = core_save(fixture->core, descriptors);
-    g_autoptr(GBytes) bytes = g_variant_get_data_as_bytes(saved);
-    g_autoptr(GVariant) state =
-        g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE_VARDICT, bytes, FALSE));
-    g_autoptr(GError) error = NULL;
-
-    take_away_originals(descriptors);
-    end_former(fixture);
-    fixture->core = new_core(fixture, &(CoreState){state, descriptors}, &error);
-    g_assert_no_error(error);
-    core_listen(fixture, fixture->socket, FALSE);
-    core_start(fixture->core);
-    world_settle(&fixture->world);
-}
-
-/* ---- A QEMU and an agent that answer by themselves ------------------------------------------- */
-
-static void answer_qemu(CoreFixture *fixture, const char *sent)
-{
-    g_autofree char *chardevs = core_chardevs(fixture, TRUE);
-    const struct {
-        const char *command;
-        const char *reply;
-    } known[] = {
-        {NAME, NAMED},
-        {"{\"execute\":\"query-status\"}", "{\"return\": {\"running\": true}}\r\n"},
-        {"{\"execute\":\"query-chardev\"}", chardevs},
-        {"{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral\"}}",
-         "{\"return\": [{\"name\": \"port0\", \"type\": \"child<virtserialport>\"}]}\r\n"},
-        {"{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral-anon\"}}",
-         NOTHING},
-        {"{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine/peripheral/port0\","
-         "\"property\":\"chardev\"}}",
-         "{\"return\": \"qga0\"}\r\n"},
-    };
-
-    for (const char *at = sent; *at;) {
-        gsize i = 0;
-
-        while (i < G_N_ELEMENTS(known) && !g_str_has_prefix(at, known[i].command))
-            i++;
-        if (i == G_N_ELEMENTS(known))
-            g_error("QEMU was sent '%s'", at);
-        at += strlen(known[i].command);
-        peer_send(&fixture->qemu, known[i].reply);
-    }
-}
-
-/* @line: {"execute":…,"id":N} or a sync, with what stands in front of it */
-static void answer_agent(CoreFixture *fixture, const char *line)
-{
-    const char *id = strstr(line, "\"id\":");
-    g_autofree char *number = NULL;
-
-    if (line[0] == '\0')
-        return;
-    g_assert_nonnull(id);
-    id += strlen("\"id\":");
-    number = g_strndup(id, strspn(id, "0123456789"));
-    if (strstr(line, "guest-sync-delimited"))
-        fake_agent_answer_probe(&fixture->agent, g_ascii_strtoll(number, NULL, 10));
-    else
-        fake_agent_return(&fixture->agent, number,
-                          strstr(line, "guest-info")        ? INFO
-                          : strstr(line, "fsfreeze-status") ? "\"thawed\""
-                                                            : "{}");
-}
-
-/* Until all is quiet. */
-static void serve(CoreFixture *fixture)
-{
-    gboolean busy = TRUE;
-
-    while (busy) {
-        g_autofree char *to_qemu = NULL;
-        g_autofree char *to_agent = NULL;
-        g_auto(GStrv) lines = NULL;
-
-        world_settle(&fixture->world);
-        to_qemu = peer_take(&fixture->qemu);
-        to_agent = peer_take(&fixture->agent);
-        lines = g_strsplit(to_agent, "\n", -1);
-        answer_qemu(fixture, to_qemu);
-        for (guint i = 0; lines[i]; i++)
-            answer_agent(fixture, lines[i]);
-        busy = to_qemu[0] != '\0' || to_agent[0] != '\0';
-    }
-}
 
 static void send_part(CoreFixture *fixture, Peer *peer, const char *text, gsize from, gsize to)
 {
@@ -186,7 +35,7 @@ static void set_up(CoreFixture *fixture, gconstpointer unused)
 static void expect_name(CoreFixture *fixture, Peer *client)
 {
     core_send(fixture, client, NAME);
-    serve(fixture);
+    core_serve(fixture);
     core_expect(client, NAMED);
 }
 
@@ -206,9 +55,9 @@ static void test_request(CoreFixture *fixture, gconstpointer unused)
 
         core_connect_negotiated(fixture, &client, FALSE);
         send_part(fixture, &client, input, 0, cut);
-        hand_over(fixture);
+        core_hand_over(fixture);
         send_part(fixture, &client, input, cut, sizeof input - 1);
-        serve(fixture);
+        core_serve(fixture);
         first = peer_take_line(&client);
         rest = peer_take(&client);
         g_assert_cmpstr(first, ==, "{\"return\": {\"name\": \"vm\"}, \"id\": [1]}\r\n");
@@ -234,9 +83,9 @@ static void test_reply(CoreFixture *fixture, gconstpointer unused)
         core_send(fixture, &client, "{\"execute\":\"query-name\",\"id\":1}");
         peer_expect(&fixture->qemu, NAME);
         send_part(fixture, &fixture->qemu, output, 0, cut);
-        hand_over(fixture);
+        core_hand_over(fixture);
         send_part(fixture, &fixture->qemu, output, cut, sizeof output - 1);
-        serve(fixture);
+        core_serve(fixture);
         core_expect(&client,
                     EVENT("STOP") "{\"return\": {\"name\": \"x\"}, \"id\": 1}\r\n" EVENT("RESUME"));
         expect_name(fixture, &client);
@@ -259,9 +108,9 @@ static void test_agent_reply(CoreFixture *fixture, gconstpointer unused)
         answer = g_strdup_printf("{\"return\": {}, \"id\": %s}\n", id);
         len = strlen(answer);
         send_part(fixture, &fixture->agent, answer, 0, MIN(cut, len));
-        hand_over(fixture);
+        core_hand_over(fixture);
         send_part(fixture, &fixture->agent, answer, MIN(cut, len), len);
-        serve(fixture);
+        core_serve(fixture);
         core_expect(&client, "{\"return\": {}, \"id\": \"mine\"}\r\n");
         peer_clear(&client);
         world_settle(&fixture->world);
@@ -283,8 +132,8 @@ static void test_unread(CoreFixture *fixture, gconstpointer unused)
         sent += peer_offer(&fixture->qemu, reply + sent, strlen(reply) - sent);
         world_settle(&fixture->world);
     }
-    hand_over(fixture);
-    serve(fixture);
+    core_hand_over(fixture);
+    core_serve(fixture);
     while (peer_read(&client))
         world_settle(&fixture->world);
     came = peer_take(&client);
@@ -315,7 +164,7 @@ static void test_under_way(CoreFixture *fixture, gconstpointer unused)
     core_send(fixture, &oob, "{\"exec-oob\":\"yank\",\"id\":\"oob\"}" NAME);
     peer_clear(&gone);
     world_settle(&fixture->world);
-    hand_over(fixture);
+    core_hand_over(fixture);
     {
         g_autofree char *sent = peer_take(&fixture->qemu);
         const char *id = strstr(sent, "{\"exec-oob\":\"yank\",\"id\":");
@@ -329,7 +178,7 @@ static void test_under_way(CoreFixture *fixture, gconstpointer unused)
             peer_send(&fixture->qemu, NAMED);
         peer_send(&fixture->qemu, reply);
     }
-    serve(fixture);
+    core_serve(fixture);
     for (guint i = 0; i < G_N_ELEMENTS(clients); i++) {
         g_autofree char *text =
             g_strdup_printf("{\"return\": {\"name\": \"vm\"}, \"id\": %u}\r\n", i);
@@ -363,12 +212,12 @@ static void test_waiting(CoreFixture *fixture, gconstpointer unused)
               "{\"execute\":\"qga-proxy-wait-agent\",\"arguments\":{\"timeout\":7,\"states\":["
               "\"gone\"]}}");
     world_pass_ms(&fixture->world, 6000);
-    hand_over(fixture);
+    core_hand_over(fixture);
     world_pass_ms(&fixture->world, 1500);
     core_expect(&waiter, GENERIC("The guest agent is ready, and was not as wanted within 7 s"));
     core_expect(&first, "");
     fake_agent_return(&fixture->agent, id, "{}");
-    serve(fixture);
+    core_serve(fixture);
     core_expect(&first, PONG);
     core_expect(&second, "{\"return\": {}, \"id\": 2}\r\n");
     peer_clear(&first);
@@ -411,7 +260,7 @@ static void test_frozen(CoreFixture *fixture, gconstpointer unused)
     core_expect(&owner, PONG);
     freeze(fixture, &owner);
     world_pass_ms(&fixture->world, 4000);
-    hand_over(fixture);
+    core_hand_over(fixture);
     assert_freeze(fixture, "\"lease\": 6");
     peer_clear(&owner);
     world_settle(&fixture->world);
@@ -428,7 +277,7 @@ static void test_freezing(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &owner, FALSE);
     core_send(fixture, &owner, FREEZE);
     id = fake_agent_take(&fixture->agent, FREEZE);
-    hand_over(fixture);
+    core_hand_over(fixture);
     assert_freeze(fixture, "\"state\": \"freezing\"");
     fake_agent_return(&fixture->agent, id, "1");
     world_settle(&fixture->world);
@@ -453,8 +302,8 @@ static void test_names(CoreFixture *fixture, gconstpointer unused)
                      "one");
     core_send(fixture, &fixture->qemu, PONG);
     core_expect(&owner, PONG);
-    hand_over(fixture);
-    serve(fixture);
+    core_hand_over(fixture);
+    core_serve(fixture);
     core_send(fixture, &other, "{\"execute\":\"closefd\",\"arguments\":{\"fdname\":\"x\"}}");
     core_expect(&other, GENERIC("File descriptor named 'x' not found"));
     peer_clear(&owner);
@@ -473,8 +322,8 @@ static void test_descriptor(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &client, FALSE);
     peer_send_with_fd(&client, "{\"execute\":\"getfd\",", "one");
     world_settle(&fixture->world);
-    hand_over(fixture);
-    serve(fixture);
+    core_hand_over(fixture);
+    core_serve(fixture);
     core_send(fixture, &client, "\"arguments\":{\"fdname\":\"x\"}}");
     peer_expect_next(&fixture->qemu, command, "one");
     peer_clear(&client);
@@ -487,8 +336,8 @@ static void test_comers(CoreFixture *fixture, gconstpointer unused)
     g_autofree char *came = NULL;
 
     core_connect(fixture, &silent);
-    hand_over(fixture);
-    serve(fixture);
+    core_hand_over(fixture);
+    core_serve(fixture);
     core_connect_negotiated(fixture, &late, FALSE);
     core_send(fixture, &silent, "{\"execute\":\"qmp_capabilities\"}");
     came = peer_take(&silent);
@@ -510,7 +359,7 @@ static void test_version(CoreFixture *fixture, gconstpointer unused)
 
     saved_put_int(&saved, "version", 4711);
     state = g_variant_ref_sink(g_variant_dict_end(&saved));
-    g_assert_null(new_core(fixture, &(CoreState){state, none}, &error));
+    g_assert_null(core_new_successor(fixture, &(CoreState){state, none}, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
 }
 

@@ -16,9 +16,9 @@ enum { VERSION = 1 };
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
-static int put_fd(gpointer list, int fd)
+static int put_fd(gpointer list, int fd, GError **error)
 {
-    return g_unix_fd_list_append(list, fd, NULL);
+    return g_unix_fd_list_append(list, fd, error);
 }
 
 static int get_fd(gpointer list, int number)
@@ -96,12 +96,27 @@ static void save_own(Core *core, Handover *handover, Saved *to)
     introspect_save(&core->introspect, to);
 }
 
-GVariant *core_save(Core *core, GUnixFDList *fds)
+/* Returns: (nullable): NULL where a descriptor is missing: whoever uses it would be cut off */
+static GVariant *end_saving(Handover *handover, Saved *saved, GError **error)
+{
+    if (!handover->error)
+        return g_variant_ref_sink(g_variant_dict_end(saved));
+    g_variant_dict_clear(saved);
+    g_propagate_error(error, g_steal_pointer(&handover->error));
+    return NULL;
+}
+
+GVariant *core_save(Core *core, GUnixFDList *fds, GError **error)
 {
     Saved saved = G_VARIANT_DICT_INIT(NULL);
     Saved local = G_VARIANT_DICT_INIT(NULL);
     Handover handover;
+    GVariant *state;
 
+    if (core->closing) {
+        g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_CLOSED, "QEMU has gone");
+        return NULL;
+    }
     handover_init(&handover, &core_handover_fds, fds);
     for (guint i = 0; i < core->monitors->len; i++)
         handover_add_party(&handover, core->monitors->pdata[i]);
@@ -113,8 +128,9 @@ GVariant *core_save(Core *core, GUnixFDList *fds)
     save_agent(core, &handover, &saved);
     local_save(&core->local, &handover, &local);
     saved_put_part(&saved, "local", &local);
+    state = end_saving(&handover, &saved, error);
     handover_clear(&handover);
-    return g_variant_ref_sink(g_variant_dict_end(&saved));
+    return state;
 }
 
 /* ---- Restoring ------------------------------------------------------------------------------- */
@@ -213,7 +229,6 @@ static gboolean restore_leader(Core *core, Saved *from)
     if (saved_get_part(from, "watch", &watch))
         watch_restore(&core->watch, monitor_upstream(leader), &watch);
     g_variant_dict_clear(&watch);
-    introspect_restore(&core->introspect, from);
     return TRUE;
 }
 
@@ -226,6 +241,7 @@ static gboolean restore_own(Core *core)
     core->version = saved_get_text(&saved, "greeting");
     core->oob = saved_get_int(&saved, "oob") != 0;
     core->agent_known = saved_get_int(&saved, "agent-known") != 0;
+    introspect_restore(&core->introspect, &saved);
     quiet = restore_leader(core, &saved);
     g_variant_dict_clear(&saved);
     return quiet;
@@ -238,7 +254,7 @@ static void ask_anew(Core *core)
         if (upstream_is_ready(monitor_upstream(core->monitors->pdata[i])))
             core_monitor_is_ready(core, core->monitors->pdata[i]);
     if (core->lane)
-        agent_lane_probe(core->lane);
+        agent_lane_resume(core->lane, TRUE);
 }
 
 void core_forget_inherited(Core *core)
@@ -267,6 +283,8 @@ void core_restore(Core *core)
     if (!quiet)
         ask_anew(core);
     else if (core->lane)
-        agent_lane_resume(core->lane);
+        agent_lane_resume(core->lane, FALSE);
+    if (core->lane)
+        freeze_resume(&core->freeze);
     crowd_resume(&core->crowd);
 }

@@ -99,8 +99,9 @@ char *core_metrics(const Core *core, const char *vm);
  * commands under way, the freeze. Changes nothing; but whoever runs on after this, beside a
  * successor that does too, would answer everything twice.
  *
- * Returns: (transfer full)
+ * Returns: (transfer full): NULL, and all goes on here, where QEMU has gone, so that there is
+ * nothing to carry on, or where there are not twice as many descriptors as are open
  */
-GVariant *core_save(Core *core, GUnixFDList *fds);
+GVariant *core_save(Core *core, GUnixFDList *fds, GError **error);
 
 G_END_DECLS

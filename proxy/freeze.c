@@ -571,27 +571,6 @@ void freeze_save(const Freeze *freeze, Handover *handover, Saved *to)
     }
 }
 
-/* Each state goes on from the last thing that is sure. */
-static void resume(Freeze *freeze)
-{
-    switch (freeze->state) {
-    case FREEZE_THAWED:
-        if (freeze->record)
-            record_erase(freeze->record); /* may have been under way */
-        break;
-    case FREEZE_FREEZING:
-        if (freeze->held && freeze->record)
-            put_on_record(freeze);
-        else if (freeze->held)
-            send_freeze(freeze, g_steal_pointer(&freeze->held));
-        else if (!freeze->let_in) /* refused, and its status was being asked for */
-            ask(freeze, "guest-fsfreeze-status", on_refusal_status);
-        break;
-    case FREEZE_FROZEN: set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1); break;
-    case FREEZE_THAWING: set_timer(freeze, io_loop_now(freeze->loop)); break;
-    }
-}
-
 void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pending)
 {
     Saved held;
@@ -616,5 +595,25 @@ void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pen
         freeze->held = handover_get_pending(part->handover, &held);
     g_variant_dict_clear(&held);
     freeze->let_in = freeze->held ? freeze->held : pending;
-    resume(freeze);
+}
+
+/* Each state goes on from the last thing that is sure. */
+void freeze_resume(Freeze *freeze)
+{
+    switch (freeze->state) {
+    case FREEZE_THAWED:
+        if (freeze->record)
+            record_erase(freeze->record); /* may have been under way */
+        break;
+    case FREEZE_FREEZING:
+        if (freeze->held && freeze->record)
+            put_on_record(freeze);
+        else if (freeze->held)
+            send_freeze(freeze, g_steal_pointer(&freeze->held));
+        else if (!freeze->let_in) /* refused, and its status was being asked for */
+            ask(freeze, "guest-fsfreeze-status", on_refusal_status);
+        break;
+    case FREEZE_FROZEN: set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1); break;
+    case FREEZE_THAWING: set_timer(freeze, io_loop_now(freeze->loop)); break;
+    }
 }

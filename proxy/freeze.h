@@ -142,8 +142,12 @@ void freeze_write_status(const Freeze *freeze, JsonWrite *write);
 
 void freeze_save(const Freeze *freeze, Handover *handover, Saved *to);
 
-/* Who has frozen it, until when, and what is to be done about it. @pending: (nullable): the freeze
- * that is under way in the lane */
+/* Who has frozen it, and until when. @pending: (nullable): the freeze that is under way in the lane
+ */
 void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pending);
+
+/* Does what is to be done about it; the lane has been resumed before, which may have to ask QEMU
+ * first. */
+void freeze_resume(Freeze *freeze);
 
 G_END_DECLS

@@ -10,13 +10,15 @@ void handover_init(Handover *handover, const HandoverFds *ops, gpointer fds)
 void handover_clear(Handover *handover)
 {
     g_ptr_array_unref(handover->parties);
+    g_clear_error(&handover->error);
 }
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
 void handover_put_fd(Handover *handover, Saved *to, const char *name, int fd)
 {
-    int number = fd >= 0 ? handover->ops->put(handover->fds, fd) : -1;
+    GError **error = handover->error ? NULL : &handover->error;
+    int number = fd >= 0 ? handover->ops->put(handover->fds, fd, error) : -1;
 
     if (number >= 0)
         saved_put_int(to, name, number + 1);
@@ -56,6 +58,11 @@ gpointer handover_get_party(Handover *handover, Saved *from, const char *name)
 
 /* ---- Commands -------------------------------------------------------------------------------- */
 
+/* An answer to a former core's question, which nobody waits for any more. */
+static void ignore(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+}
+
 void handover_put_pending(Handover *handover, Saved *to, const Pending *pending)
 {
     saved_put_text(to, "command", pending->name);
@@ -72,11 +79,7 @@ void handover_put_pending(Handover *handover, Saved *to, const Pending *pending)
     saved_put_int(to, "sent", pending->sent_us);
     saved_put_int(to, "seconds", pending->seconds);
     saved_put_int(to, "deadline", pending->deadline_us);
-    saved_put_int(to, "own", !pending->asker && !pending->orphan);
-}
-
-static void ignore(Pending *pending, const EnvelopeReply *reply, const GError *error)
-{
+    saved_put_int(to, "own", (!pending->asker && !pending->orphan) || pending->done == ignore);
 }
 
 static JsonSpan span_of(GBytes *bytes)

@@ -23,7 +23,8 @@ G_BEGIN_DECLS
 
 /* How descriptors get there; each returns -1 where one cannot be duplicated. */
 typedef struct {
-    int (*put)(gpointer fds, int fd); /* returns its number in the other process */
+    /* Returns: its number in the other process */
+    int (*put)(gpointer fds, int fd, GError **error);
     int (*get)(gpointer fds, int number);
 } HandoverFds;
 
@@ -36,6 +37,7 @@ typedef struct {
      */
     Pending *(*renew)(gpointer owner, const EnvelopeCommand *command, gpointer asker);
     gpointer owner; /* of renew */
+    GError *error;  /* (nullable): saving: why a descriptor was not put: nobody may go on without */
 } Handover;
 
 /* What one noun finds of its former self. */

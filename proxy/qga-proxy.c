@@ -430,6 +430,9 @@ gboolean qga_proxy_add_service(QgaProxy *self, const char *address, QgaProxyConn
 
 GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **error)
 {
+    GVariant *state;
+    GError *cause = NULL;
+
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
     g_return_val_if_fail(G_IS_UNIX_FD_LIST(descriptors), NULL);
 
@@ -439,5 +442,8 @@ GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **erro
         g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy is not running");
         return NULL;
     }
-    return core_save(self->core, descriptors);
+    state = core_save(self->core, descriptors, &cause);
+    if (!state)
+        pass_on(cause, QGA_PROXY_ERROR_STATE, error);
+    return state;
 }

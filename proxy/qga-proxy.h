@@ -75,7 +75,8 @@ QGA_PROXY_API QgaProxy *qga_proxy_new(const char *monitor, const char *agent, GE
  *
  * Returns: (transfer full): of type `a{sv}`, to be handed on together with the descriptors, in
  *   their order; %NULL, with @error set to one of code %QGA_PROXY_ERROR_STATE, where @self does not
- *   run
+ *   run, or not for long any more since QEMU has gone, or where there are too few descriptors for a
+ *   second of each
  */
 QGA_PROXY_API GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **error);
 

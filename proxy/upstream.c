@@ -384,17 +384,21 @@ static void save_oob(const Upstream *upstream, Handover *handover, Saved *to)
     saved_put_list(to, "oob-pending", list);
 }
 
-/* A connection that is not negotiated yet is made anew. */
+/* One that is not negotiated yet is kept, too: QEMU may come only once, or have come as the one
+ * descriptor that there is. */
 void upstream_save(const Upstream *upstream, Handover *handover, Saved *to)
 {
     link_save(upstream->link, handover, to);
-    if (upstream->state != UPSTREAM_READY)
+    saved_put_int(to, "last-oob", (gint64)upstream->last_oob);
+    if (upstream->state == UPSTREAM_WAITING)
         return;
     handover_put_fd(handover, to, "monitor", io_fd(upstream->io));
     stream_save(&upstream->stream, to);
+    saved_put_int(to, "state", upstream->state);
     saved_put_int(to, "oob", upstream->oob);
+    saved_put_text(to, "version", upstream->greeting);
+    saved_put_text(to, "fence", upstream->fence);
     saved_put_int(to, "carrying", upstream->carrying);
-    saved_put_int(to, "last-oob", (gint64)upstream->last_oob);
     handover_put_queue(handover, to, "waiting", &upstream->waiting, TRUE);
     handover_put_queue(handover, to, "in-band", &upstream->in_band, FALSE);
     save_oob(upstream, handover, to);
@@ -420,15 +424,17 @@ void upstream_restore(Upstream *upstream, const HandoverPart *part)
 {
     int fd = handover_get_fd(part->handover, part->from, "monitor");
 
+    upstream->last_oob = (guint64)saved_get_int(part->from, "last-oob");
     if (fd < 0)
         return;
     open_connection(upstream, fd);
-    upstream->state = UPSTREAM_READY;
+    upstream->state = (UpstreamState)saved_get_int(part->from, "state");
     if (!stream_restore(&upstream->stream, part->from))
         g_warn_if_reached(); /* nothing is charged for it */
     upstream->oob = saved_get_int(part->from, "oob") != 0;
+    upstream->greeting = saved_get_text(part->from, "version");
+    upstream->fence = saved_get_text(part->from, "fence");
     upstream->carrying = saved_get_int(part->from, "carrying") != 0;
-    upstream->last_oob = (guint64)saved_get_int(part->from, "last-oob");
     handover_get_queue(part, "waiting", &upstream->waiting);
     handover_get_queue(part, "in-band", &upstream->in_band);
     saved_foreach(part->from, "oob-pending", restore_oob, &(Restore){upstream, part->handover});
@@ -471,7 +477,8 @@ gboolean upstream_is_ready(const Upstream *upstream)
 
 void upstream_connect(Upstream *upstream)
 {
-    link_connect(upstream->link);
+    if (upstream->state == UPSTREAM_WAITING)
+        link_connect(upstream->link);
 }
 
 void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointer data),

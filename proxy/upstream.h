@@ -52,7 +52,8 @@ void upstream_free(Upstream *upstream);
 
 gboolean upstream_is_ready(const Upstream *upstream);
 
-/* Connects, now or when QEMU is there. */
+/* Connects, now or when QEMU is there; of no effect where there is a connection, be it not
+ * negotiated yet. */
 void upstream_connect(Upstream *upstream);
 
 /**
@@ -78,8 +79,8 @@ MonitorStats upstream_stats(const Upstream *upstream);
 
 void upstream_save(const Upstream *upstream, Handover *handover, Saved *to);
 
-/* Carries on the connection with all that is under way on it, where there was one; it is ready then
- * without a word. Whoever can be meant is there already. */
+/* Carries on the connection with all that is under way on it, where there was one; where it was
+ * ready it is so without a word. Whoever can be meant is there already. */
 void upstream_restore(Upstream *upstream, const HandoverPart *part);
 
 G_END_DECLS

@@ -289,13 +289,16 @@ static gboolean on_end(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Until the successor has its handler, the signal would end it. */
-static void hold_upgrades(gboolean hold)
+/* Until there are handlers, in a successor too, each of them would end the process as it is: with
+ * its paths left behind, and nothing left with the service manager. What is held comes then. */
+static void hold_signals(gboolean hold)
 {
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
     pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
@@ -304,12 +307,14 @@ static gboolean on_upgrade(gpointer data)
     Daemon *daemon = data;
     g_autoptr(GError) error = NULL;
 
-    hold_upgrades(TRUE);
+    if (!g_main_loop_is_running(daemon->loop)) /* it was ended in this turn: by a signal, by QEMU */
+        return G_SOURCE_CONTINUE;
+    hold_signals(TRUE);
     if (daemon->program)
         successor_exec(daemon->proxy, daemon->program, daemon->argv, &error);
     else
         g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "the program is not found");
-    hold_upgrades(FALSE);
+    hold_signals(FALSE);
     g_warning("no upgrade, and all goes on: %s", error->message);
     return G_SOURCE_CONTINUE;
 }
@@ -365,6 +370,7 @@ int main(int argc, char **argv)
         puts("qga-proxyd " QGA_PROXY_VERSION);
         return EXIT_SUCCESS;
     }
+    hold_signals(TRUE);
     signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
     allow_descriptors();
     log.name = options.name;
@@ -380,7 +386,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     g_unix_signal_add(SIGUSR2, on_upgrade, &daemon);
-    hold_upgrades(FALSE);
+    hold_signals(FALSE);
     g_timeout_add_seconds(TROUBLE_SECONDS, tell_trouble, daemon.proxy);
     g_signal_connect(daemon.proxy, "closed", G_CALLBACK(on_closed), &daemon);
     service_notify("READY=1");

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -150,6 +151,39 @@ class Broken(unittest.TestCase, BehindBare):
             copy.symlink_to(real)
             upgrade(proxy)
             self.check_served(client)
+
+
+class Signals(unittest.TestCase):
+    def setUp(self):
+        self.qemu = self.enterContext(Bare())
+
+    def check_ends(self, send):
+        with Proxy(self.qemu) as proxy, proxy.client():
+            send(proxy.process.pid)
+            self.assertEqual(proxy.wait_exit(), 0)
+            self.assertFalse(Path(proxy.unix).exists())
+
+    def test_end_and_upgrade_together(self):
+        """Both wait when the daemon looks: it ends."""
+        def send(pid):
+            os.kill(pid, signal.SIGSTOP)
+            os.kill(pid, signal.SIGUSR2)
+            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGCONT)
+
+        for _ in range(5):
+            self.check_ends(send)
+
+    def test_end_while_it_is_upgraded(self):
+        """At each moment of an upgrade: the daemon or its successor ends as ever, and leaves no path behind."""
+        for milliseconds in range(20):
+            def send(pid, seconds=milliseconds / 2000):
+                os.kill(pid, signal.SIGUSR2)
+                time.sleep(seconds)
+                os.kill(pid, signal.SIGTERM)
+
+            with self.subTest(milliseconds / 2):
+                self.check_ends(send)
 
 
 class InGuest(unittest.TestCase):
