@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "client.h"
+#include "client-private.h"
 
-#include "fd-marks.h"
 #include "negotiation.h"
 #include "socket.h"
 
@@ -11,68 +10,9 @@
 
 #include <string.h>
 
-/* Legal in each state:
- *   HELD         not greeted, since QEMU is not there; read once, to notice one that leaves
- *   NEGOTIATING  every command but qmp_capabilities is refused, no events; for so long
- *   COMMANDING   commands go to the owner, events come
- *   FINISHING    nothing is read; gone when what is under way was answered, and that was written,
- *                or when it takes too long
- *   GONE         the owner was told; nothing happens any more */
-typedef enum {
-    CLIENT_HELD,
-    CLIENT_NEGOTIATING,
-    CLIENT_COMMANDING,
-    CLIENT_FINISHING,
-    CLIENT_GONE,
-} ClientState;
-
 /* A client that sends much without a pause, or what is dear to answer, keeps the others waiting for
  * so long, or for one message, and comes again behind them. 32 statuses take 0.8 ms. */
 enum { TURN_MESSAGES = 32, TURN_US = 20 };
-
-/* Bytes of a connection by which HTTP is known. */
-enum { HTTP_VERB = 4 };
-
-/* In-band input that was read and waits for its turn: a message or a fault. */
-typedef struct {
-    GBytes *message; /* (nullable) */
-    GError *fault;   /* (nullable) */
-    int fd;          /* that came with it, or -1 */
-} Ahead;
-
-struct Client {
-    const ClientOps *ops;
-    gpointer owner;
-    char *peer;
-    gint64 user;    /* -1 where it is not known */
-    gint64 process; /* the same */
-    gint64 since_us;
-    guint64 commands;
-    ClientCommon *common;
-    Charge charge;
-    gpointer data; /* the owner's */
-    ClientSession session;
-    IoTimer *deadline; /* of the negotiation, or of what it is left to read in the end */
-    IoTimer *again;    /* goes on with what is there, at the loop's next turn */
-
-    ClientState state;
-    Io *io;
-    Stream stream;
-    Answers answers;
-    gboolean oob_offered;
-    gboolean oob; /* negotiated */
-    gboolean ended;
-    gboolean lingers; /* FINISHING, and not for longer than the deadline */
-    gboolean in_turn;
-    gboolean held; /* it left replies unread up to the high mark, and is not back at the low one */
-
-    gboolean busy;     /* an in-band command is with the owner */
-    gboolean oob_busy; /* so is one out of band */
-    GQueue read_ahead; /* of Ahead: behind it */
-    FdMarks marks;
-    char first[HTTP_VERB]; /* of the connection, as far as they have come */
-    gsize n_first;
-};
 
 static void leave(Client *client, const char *why)
 {
@@ -190,7 +130,7 @@ static void hand_out(Client *client, const EnvelopeCommand *command, int fd)
     client->ops->request(client->owner, client, command, fd);
 }
 
-static void keep_ahead(Client *client, GBytes *message, GError *fault, int fd)
+void client_keep_ahead(Client *client, GBytes *message, GError *fault, int fd)
 {
     Ahead *ahead = g_new(Ahead, 1);
 
@@ -201,7 +141,7 @@ static void keep_ahead(Client *client, GBytes *message, GError *fault, int fd)
 static void keep_message(Client *client, JsonSpan message, int fd)
 {
     if (charge_take(&client->charge, message.len)) {
-        keep_ahead(client, g_bytes_new(message.text, message.len), NULL, fd);
+        client_keep_ahead(client, g_bytes_new(message.text, message.len), NULL, fd);
         return;
     }
     client_drop_fd(client->common, fd);
@@ -239,7 +179,7 @@ static void take_fault(Client *client)
     client_drop_fd(client->common, take_fd(client));
     qmp_error_set(&error, "%s", text);
     if (client->busy)
-        keep_ahead(client, NULL, g_steal_pointer(&error), -1);
+        client_keep_ahead(client, NULL, g_steal_pointer(&error), -1);
     else
         send_error(client, error, JSON_SPAN_NONE);
 }
@@ -568,126 +508,6 @@ void client_finish(Client *client)
     await_reading(client);
     stream_pause(&client->stream, TRUE);
     flush(client);
-}
-
-/* ---- To a successor -------------------------------------------------------------------------- */
-
-static void save_session(const ClientSession *session, Saved *to)
-{
-    saved_put_int(to, "thaw-on-disconnect", session->thaw_on_disconnect);
-    saved_put_int(to, "timeout", session->timeout_seconds);
-    saved_put_int(to, "awaits-sync", session->awaits_sync);
-    saved_put_int(to, "sync-delimited", session->sync_delimited);
-    saved_put_int(to, "sync-token", session->sync_token);
-    if (session->sync_id)
-        saved_put_bytes(to, "sync-id", g_bytes_get_data(session->sync_id, NULL),
-                        g_bytes_get_size(session->sync_id));
-}
-
-static void restore_session(ClientSession *session, Saved *from)
-{
-    session->thaw_on_disconnect = saved_get_int(from, "thaw-on-disconnect") != 0;
-    session->timeout_seconds = (guint)saved_get_int(from, "timeout");
-    session->awaits_sync = saved_get_int(from, "awaits-sync") != 0;
-    session->sync_delimited = saved_get_int(from, "sync-delimited") != 0;
-    session->sync_token = saved_get_int(from, "sync-token");
-    session->sync_id = saved_get_bytes(from, "sync-id");
-}
-
-static void save_ahead(const Client *client, Handover *handover, Saved *to)
-{
-    SavedList *list = saved_list_new();
-
-    for (const GList *at = client->read_ahead.head; at; at = at->next) {
-        const Ahead *ahead = at->data;
-        Saved item = G_VARIANT_DICT_INIT(NULL);
-
-        if (ahead->message)
-            saved_put_bytes(&item, "message", g_bytes_get_data(ahead->message, NULL),
-                            g_bytes_get_size(ahead->message));
-        if (ahead->fault)
-            saved_put_text(&item, "fault", ahead->fault->message);
-        handover_put_fd(handover, &item, "fd", ahead->fd);
-        saved_list_add(list, &item);
-    }
-    saved_put_list(to, "ahead", list);
-}
-
-typedef struct {
-    Client *client;
-    Handover *handover;
-    gboolean failed;
-} Restore;
-
-static void restore_ahead(Saved *item, gpointer data)
-{
-    Restore *restore = data;
-    g_autoptr(GBytes) message = saved_get_bytes(item, "message");
-    g_autofree char *fault = saved_get_text(item, "fault");
-    int fd = handover_get_fd(restore->handover, item, "fd");
-    GError *error = NULL;
-
-    if (message && !charge_take(&restore->client->charge, g_bytes_get_size(message))) {
-        client_drop_fd(restore->client->common, fd);
-        restore->failed = TRUE;
-        return;
-    }
-    if (fault)
-        qmp_error_set(&error, "%s", fault);
-    keep_ahead(restore->client, g_steal_pointer(&message), error, fd);
-}
-
-void client_save(const Client *client, Handover *handover, Saved *to)
-{
-    handover_put_fd(handover, to, "socket", io_fd(client->io));
-    saved_put_text(to, "peer", client->peer);
-    saved_put_int(to, "form", client->answers.form);
-    saved_put_int(to, "state", client->state);
-    saved_put_int(to, "oob-offered", client->oob_offered);
-    saved_put_int(to, "oob", client->oob);
-    saved_put_int(to, "at-end", client->ended);
-    saved_put_int(to, "lingers", client->lingers);
-    saved_put_int(to, "held", client->held);
-    saved_put_int(to, "busy", client->busy);
-    saved_put_int(to, "oob-busy", client->oob_busy);
-    saved_put_bytes(to, "first", client->first, client->n_first);
-    stream_save(&client->stream, to);
-    save_session(&client->session, to);
-    save_ahead(client, handover, to);
-    fd_marks_save(&client->marks, handover, to);
-}
-
-Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const ClientOps *ops,
-                       gpointer owner, ClientCommon *common)
-{
-    g_autofree char *peer = saved_get_text(from, "peer");
-    g_autoptr(GBytes) first = saved_get_bytes(from, "first");
-    int fd = handover_get_fd(handover, from, "socket");
-    Restore restore = {NULL, handover, FALSE};
-    Client *client;
-
-    if (fd < 0)
-        return NULL;
-    client =
-        client_new(loop, fd, peer, (AnswersForm)saved_get_int(from, "form"), ops, owner, common);
-    client->state = (ClientState)saved_get_int(from, "state");
-    client->oob_offered = saved_get_int(from, "oob-offered") != 0;
-    client->oob = saved_get_int(from, "oob") != 0;
-    client->ended = saved_get_int(from, "at-end") != 0;
-    client->lingers = saved_get_int(from, "lingers") != 0;
-    client->held = saved_get_int(from, "held") != 0;
-    client->busy = saved_get_int(from, "busy") != 0;
-    client->oob_busy = saved_get_int(from, "oob-busy") != 0;
-    client->n_first = first ? MIN(g_bytes_get_size(first), HTTP_VERB) : 0;
-    if (client->n_first > 0)
-        memcpy(client->first, g_bytes_get_data(first, NULL), client->n_first);
-    restore_session(&client->session, from);
-    restore.client = client;
-    saved_foreach(from, "ahead", restore_ahead, &restore);
-    fd_marks_restore(&client->marks, handover, from);
-    if (!stream_restore(&client->stream, from) || restore.failed)
-        g_clear_pointer(&client, client_free);
-    return client;
 }
 
 /* Who was negotiating, or is left to read in the end, has all its time again. */

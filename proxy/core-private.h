@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * core-private: what the core is made of, for core.c, which is its story, and core-handover.c,
- * which leaves it to a successor. Nobody else includes this.
+ * core-private: what the core is made of, for core.c, which is its story, core-setup.c, which puts
+ * it together, and core-handover.c, which leaves it to a successor. Nobody else includes this.
  */
 
 #pragma once
@@ -51,6 +51,18 @@ struct Core {
     GVariant *inherited; /* (nullable): what a former core left, until core_start() */
     Handover handover;   /* of that */
 };
+
+/* What the story is told of. */
+extern const CrowdOps core_crowd_ops;
+extern const MonitorOps core_monitor_ops;
+extern const AgentLaneOps core_lane_ops;
+extern const FreezeOps core_freeze_ops;
+void core_on_parted(gpointer owner, gint64 now_us);
+gboolean core_is_qemu(gpointer owner, int fd, const char *peer);
+char *core_dup_status(gpointer owner, gboolean connections);
+
+/* QEMU and the agent are turned to, unless a client is waited for. */
+void core_connect_unless_held(Core *core);
 
 /* To a GUnixFDList. */
 extern const HandoverFds core_handover_fds;

@@ -21,9 +21,9 @@ MAX_FUNCTION_LINES = 80
 
 # ---- Areas ---------------------------------------------------------------------------------------
 
-ENDPOINTS = {"client", "upstream", "agent-lane", "listener"}
+ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "listener"}
 PLUMBING = {"io", "dial", "entrance", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
-CORE = {"core", "core-handover", "core-private", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
+CORE = {"core", "core-handover", "core-private", "core-setup", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {
@@ -167,6 +167,11 @@ def resolve(root, path, included):
     return included if "/" in included else beside
 
 
+def noun_of(path):
+    """What a file is about: a noun may be in several files, beside each other."""
+    return re.sub(r"(-(private|handover|setup))?\.[ch]$", "", str(path))
+
+
 def check_includes(root, path, text):
     area = area_of(path)
     for match in INCLUDE.finditer(without_comments(text)):
@@ -176,7 +181,7 @@ def check_includes(root, path, text):
                 yield line, f"{area}: <{match[2]}> is neither GLib nor standard C"
             continue
         target = resolve(root, path, match[2])
-        own = PurePosixPath(target).with_suffix("") == PurePosixPath(path).with_suffix("")
+        own = noun_of(target) == noun_of(path)
         if target.split("/")[0] not in FOLDERS:
             yield line, f'"{match[2]}" is nowhere in {", ".join(FOLDERS)}'
         elif not own and area_of(target) not in MAY_INCLUDE[area] \

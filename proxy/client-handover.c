@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * client-handover: a client's connection, as it is left to a successor and carried on.
+ */
+
+#include "client-private.h"
+
+#include "common/qmp-error.h"
+
+#include <string.h>
+
+static void save_session(const ClientSession *session, Saved *to)
+{
+    saved_put_int(to, "thaw-on-disconnect", session->thaw_on_disconnect);
+    saved_put_int(to, "timeout", session->timeout_seconds);
+    saved_put_int(to, "awaits-sync", session->awaits_sync);
+    saved_put_int(to, "sync-delimited", session->sync_delimited);
+    saved_put_int(to, "sync-token", session->sync_token);
+    if (session->sync_id)
+        saved_put_bytes(to, "sync-id", g_bytes_get_data(session->sync_id, NULL),
+                        g_bytes_get_size(session->sync_id));
+}
+
+static void restore_session(ClientSession *session, Saved *from)
+{
+    session->thaw_on_disconnect = saved_get_int(from, "thaw-on-disconnect") != 0;
+    session->timeout_seconds = (guint)saved_get_int(from, "timeout");
+    session->awaits_sync = saved_get_int(from, "awaits-sync") != 0;
+    session->sync_delimited = saved_get_int(from, "sync-delimited") != 0;
+    session->sync_token = saved_get_int(from, "sync-token");
+    session->sync_id = saved_get_bytes(from, "sync-id");
+}
+
+static void save_ahead(const Client *client, Handover *handover, Saved *to)
+{
+    SavedList *list = saved_list_new();
+
+    for (const GList *at = client->read_ahead.head; at; at = at->next) {
+        const Ahead *ahead = at->data;
+        Saved item = G_VARIANT_DICT_INIT(NULL);
+
+        if (ahead->message)
+            saved_put_bytes(&item, "message", g_bytes_get_data(ahead->message, NULL),
+                            g_bytes_get_size(ahead->message));
+        if (ahead->fault)
+            saved_put_text(&item, "fault", ahead->fault->message);
+        handover_put_fd(handover, &item, "fd", ahead->fd);
+        saved_list_add(list, &item);
+    }
+    saved_put_list(to, "ahead", list);
+}
+
+typedef struct {
+    Client *client;
+    Handover *handover;
+    gboolean failed;
+} Restore;
+
+static void restore_ahead(Saved *item, gpointer data)
+{
+    Restore *restore = data;
+    g_autoptr(GBytes) message = saved_get_bytes(item, "message");
+    g_autofree char *fault = saved_get_text(item, "fault");
+    int fd = handover_get_fd(restore->handover, item, "fd");
+    GError *error = NULL;
+
+    if (message && !charge_take(&restore->client->charge, g_bytes_get_size(message))) {
+        client_drop_fd(restore->client->common, fd);
+        restore->failed = TRUE;
+        return;
+    }
+    if (fault)
+        qmp_error_set(&error, "%s", fault);
+    client_keep_ahead(restore->client, g_steal_pointer(&message), error, fd);
+}
+
+void client_save(const Client *client, Handover *handover, Saved *to)
+{
+    handover_put_fd(handover, to, "socket", io_fd(client->io));
+    saved_put_text(to, "peer", client->peer);
+    saved_put_int(to, "form", client->answers.form);
+    saved_put_int(to, "state", client->state);
+    saved_put_int(to, "since", client->since_us);
+    saved_put_int(to, "commands", (gint64)client->commands);
+    saved_put_int(to, "oob-offered", client->oob_offered);
+    saved_put_int(to, "oob", client->oob);
+    saved_put_int(to, "at-end", client->ended);
+    saved_put_int(to, "lingers", client->lingers);
+    saved_put_int(to, "held", client->held);
+    saved_put_int(to, "busy", client->busy);
+    saved_put_int(to, "oob-busy", client->oob_busy);
+    saved_put_bytes(to, "first", client->first, client->n_first);
+    stream_save(&client->stream, to);
+    save_session(&client->session, to);
+    save_ahead(client, handover, to);
+    fd_marks_save(&client->marks, handover, to);
+}
+
+Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const ClientOps *ops,
+                       gpointer owner, ClientCommon *common)
+{
+    g_autofree char *peer = saved_get_text(from, "peer");
+    g_autoptr(GBytes) first = saved_get_bytes(from, "first");
+    int fd = handover_get_fd(handover, from, "socket");
+    Restore restore = {NULL, handover, FALSE};
+    Client *client;
+
+    if (fd < 0)
+        return NULL;
+    client =
+        client_new(loop, fd, peer, (AnswersForm)saved_get_int(from, "form"), ops, owner, common);
+    client->state = (ClientState)saved_get_int(from, "state");
+    client->since_us = saved_get_int(from, "since");
+    client->commands = (guint64)saved_get_int(from, "commands");
+    client->oob_offered = saved_get_int(from, "oob-offered") != 0;
+    client->oob = saved_get_int(from, "oob") != 0;
+    client->ended = saved_get_int(from, "at-end") != 0;
+    client->lingers = saved_get_int(from, "lingers") != 0;
+    client->held = saved_get_int(from, "held") != 0;
+    client->busy = saved_get_int(from, "busy") != 0;
+    client->oob_busy = saved_get_int(from, "oob-busy") != 0;
+    client->n_first = first ? MIN(g_bytes_get_size(first), HTTP_VERB) : 0;
+    if (client->n_first > 0)
+        memcpy(client->first, g_bytes_get_data(first, NULL), client->n_first);
+    restore_session(&client->session, from);
+    restore.client = client;
+    saved_foreach(from, "ahead", restore_ahead, &restore);
+    fd_marks_restore(&client->marks, handover, from);
+    if (!stream_restore(&client->stream, from) || restore.failed)
+        g_clear_pointer(&client, client_free);
+    return client;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * client-private: what a client is made of, for client.c, and client-handover.c, which leaves it to
+ * a successor. Nobody else includes this.
+ */
+
+#pragma once
+
+#include "client.h"
+#include "fd-marks.h"
+
+G_BEGIN_DECLS
+
+/* Legal in each state:
+ *   HELD         not greeted, since QEMU is not there; read once, to notice one that leaves
+ *   NEGOTIATING  every command but qmp_capabilities is refused, no events; for so long
+ *   COMMANDING   commands go to the owner, events come
+ *   FINISHING    nothing is read; gone when what is under way was answered, and that was written,
+ *                or when it takes too long
+ *   GONE         the owner was told; nothing happens any more */
+typedef enum {
+    CLIENT_HELD,
+    CLIENT_NEGOTIATING,
+    CLIENT_COMMANDING,
+    CLIENT_FINISHING,
+    CLIENT_GONE,
+} ClientState;
+
+/* Bytes of a connection by which HTTP is known. */
+enum { HTTP_VERB = 4 };
+
+/* In-band input that was read and waits for its turn: a message or a fault. */
+typedef struct {
+    GBytes *message; /* (nullable) */
+    GError *fault;   /* (nullable) */
+    int fd;          /* that came with it, or -1 */
+} Ahead;
+
+struct Client {
+    const ClientOps *ops;
+    gpointer owner;
+    char *peer;
+    gint64 user;    /* -1 where it is not known */
+    gint64 process; /* the same */
+    gint64 since_us;
+    guint64 commands;
+    ClientCommon *common;
+    Charge charge;
+    gpointer data; /* the owner's */
+    ClientSession session;
+    IoTimer *deadline; /* of the negotiation, or of what it is left to read in the end */
+    IoTimer *again;    /* goes on with what is there, at the loop's next turn */
+
+    ClientState state;
+    Io *io;
+    Stream stream;
+    Answers answers;
+    gboolean oob_offered;
+    gboolean oob; /* negotiated */
+    gboolean ended;
+    gboolean lingers; /* FINISHING, and not for longer than the deadline */
+    gboolean in_turn;
+    gboolean held; /* it left replies unread up to the high mark, and is not back at the low one */
+
+    gboolean busy;     /* an in-band command is with the owner */
+    gboolean oob_busy; /* so is one out of band */
+    GQueue read_ahead; /* of Ahead: behind it */
+    FdMarks marks;
+    char first[HTTP_VERB]; /* of the connection, as far as they have come */
+    gsize n_first;
+};
+
+/* @message, @fault: (transfer full) (nullable): one of them; the message is charged · @fd:
+ * (transfer full): or -1 */
+void client_keep_ahead(Client *client, GBytes *message, GError *fault, int fd);
+
+G_END_DECLS

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * core-setup: how a core is put together, set up, started and taken apart.
+ */
+
+#include "core-private.h"
+
+#include "common/qmp-error.h"
+
+#include <string.h>
+
+static AgentLane *new_lane(Core *core, const Address *address, GError **error)
+{
+    Saved saved;
+    gboolean found = core_inherited_part(core, "agent", &saved);
+    AgentLane *lane =
+        agent_lane_new(core->loop, address, &core->bounds, &core_lane_ops, core,
+                       found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+
+    g_variant_dict_clear(&saved);
+    return lane;
+}
+
+Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
+               const CoreState *inherited, const CoreOps *ops, gpointer owner, GError **error)
+{
+    Core *core = g_new(Core, 1);
+
+    *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
+    core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    handover_init(&core->handover, &core_handover_fds, NULL);
+    if (inherited) {
+        core->inherited = g_variant_ref(inherited->state);
+        core->handover.fds = g_object_ref(inherited->fds);
+        core->handover.renew = core_renew;
+        core->handover.owner = core;
+    }
+    bounds_init(&core->bounds);
+    crowd_init(&core->crowd, core->loop, &core->bounds, &core_crowd_ops, core);
+    introspect_init(&core->introspect);
+    core->parted = io_timer_new(core->loop, core_on_parted, core);
+
+    if (agent)
+        core->agent = address_copy(agent);
+    if (agent)
+        core->lane = new_lane(core, agent, error);
+    watch_init(&core->watch, core->loop, agent, core->lane);
+    freeze_init(&core->freeze, core->loop, core->lane, &core_freeze_ops, core);
+    local_init(&core->local, core->loop, core->lane, &core->freeze, core_dup_status, core);
+    if ((agent && !core->lane) || !core_check_inherited(core, error) ||
+        !core_add_monitor(core, monitor, error))
+        g_clear_pointer(&core, core_free);
+    return core;
+}
+
+void core_free(Core *core)
+{
+    if (!core)
+        return;
+    crowd_close(&core->crowd);
+    /* Each fails what it has, and clients leave meanwhile; these know their monitor until then. */
+    for (guint i = 0; i < core->monitors->len; i++)
+        monitor_abandon(core->monitors->pdata[i]);
+    local_clear(&core->local);
+    freeze_stop(&core->freeze);
+    g_clear_pointer(&core->lane, agent_lane_free);
+    freeze_clear(&core->freeze);
+    crowd_clear(&core->crowd);
+    g_ptr_array_unref(core->monitors);
+    watch_clear(&core->watch);
+    introspect_clear(&core->introspect);
+    core_forget_inherited(core);
+    handover_clear(&core->handover);
+    io_timer_free(core->parted);
+    io_loop_unref(core->loop);
+    address_free(core->agent);
+    g_free(core->version);
+    g_free(core->closing);
+    g_free(core);
+}
+
+gboolean core_add_monitor(Core *core, const Address *address, GError **error)
+{
+    g_autofree char *name = g_strdup_printf("monitor-%u", core->monitors->len);
+    Saved saved;
+    gboolean found = core_inherited_part(core, name, &saved);
+    Monitor *monitor = monitor_new(core->loop, address, &core->bounds, &core_monitor_ops, core,
+                                   found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+
+    g_variant_dict_clear(&saved);
+    if (!monitor)
+        return FALSE;
+    g_ptr_array_add(core->monitors, monitor);
+    if (core->started)
+        upstream_connect(monitor_upstream(monitor));
+    return TRUE;
+}
+
+static gboolean add_entrance(Core *core, const Address *address, AnswersForm form, GError **error)
+{
+    Saved saved;
+    gboolean found = core_inherited_part(core, "crowd", &saved);
+    gboolean added =
+        crowd_add_entrance(&core->crowd, address, form,
+                           found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+
+    g_variant_dict_clear(&saved);
+    return added;
+}
+
+gboolean core_add_listener(Core *core, const Address *address, GError **error)
+{
+    return add_entrance(core, address, address->pretty ? ANSWERS_PRETTY : ANSWERS_QMP, error);
+}
+
+gboolean core_add_agent_listener(Core *core, const Address *address, GError **error)
+{
+    if (core->agent && core->agent->server && core->agent->kind == ADDRESS_UNIX &&
+        address->server && address->kind == ADDRESS_UNIX &&
+        g_str_equal(core->agent->path, address->path)) {
+        agent_lane_share(core->lane, core_is_qemu, core);
+        return TRUE;
+    }
+    return add_entrance(core, address, ANSWERS_AGENT, error);
+}
+
+void core_set_freeze_lease(Core *core, guint seconds)
+{
+    core->freeze.lease_seconds = seconds;
+}
+
+void core_set_freeze_join(Core *core, gboolean join)
+{
+    core->freeze.joins = join;
+}
+
+gboolean core_set_state_directory(Core *core, const char *directory, const char *name,
+                                  GError **error)
+{
+    Record *record = record_new(io_loop_context(core->loop), directory, name, error);
+
+    if (!record)
+        return FALSE;
+    freeze_set_record(&core->freeze, record);
+    return TRUE;
+}
+
+gboolean core_set_agent_cache(Core *core, const char *text, GError **error)
+{
+    if (core->lane)
+        return agent_lane_allow_cache(core->lane, text, error);
+    qmp_error_set(error, "There is no guest agent's channel whose answers could be kept");
+    return FALSE;
+}
+
+void core_set_persist(Core *core, gboolean persist)
+{
+    core->persist = persist;
+}
+
+gboolean core_set_limit(Core *core, const char *text, GError **error)
+{
+    if (!bounds_parse(&core->bounds, text, error))
+        return FALSE;
+    crowd_set_total(&core->crowd, core->bounds.total_bytes);
+    return TRUE;
+}
+
+void core_start(Core *core)
+{
+    core_restore(core);
+    core->held = TRUE;
+    core_connect_unless_held(core);
+}
