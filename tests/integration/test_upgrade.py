@@ -328,3 +328,22 @@ class Stored(unittest.TestCase):
         second.terminate()
         manager.close()
         self.assertEqual(second.wait(30), 0)
+
+    def test_remains(self):
+        """Of a service that was killed while it left everything there are descriptors without the state: they are
+        closed, and not taken for those of the next."""
+        qemu = self.enterContext(Bare())
+        manager = Manager(qemu.directory)
+        self.addCleanup(manager.close)
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        manager.stored = {"qga-proxyd-0": [theirs.detach()]}
+        log = self.enterContext(open(qemu.directory / "qga-proxyd.log", "ab"))
+        daemon = manager.start([program(PROXYD), "--qmp", f"unix:{qemu.qmp_path}", "--fd-store",
+                                "--listen", f"unix:{qemu.directory}/proxy.sock"], log)
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+        manager.serve(lambda lines: lines.get("READY") == "1", Deadline(30))
+        self.assertEqual(manager.stored, {})
+        ours.settimeout(30)
+        self.assertEqual(ours.recv(1), b"")
