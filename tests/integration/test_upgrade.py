@@ -153,6 +153,25 @@ class Broken(unittest.TestCase, BehindBare):
             self.check_served(client)
 
 
+class Addresses(unittest.TestCase):
+    def test_two_ports_of_the_kernel(self):
+        """Two listeners with the same words in their addresses have each its own socket still."""
+        def ports():
+            with open(f"/proc/{proxy.process.pid}/net/tcp") as file:
+                lines = [line.split() for line in file][1:]
+            sockets = {os.readlink(path) for path in Path(f"/proc/{proxy.process.pid}/fd").iterdir()}
+            return sorted(int(line[1].partition(":")[2], 16) for line in lines
+                          if line[3] == "0A" and f"socket:[{line[9]}]" in sockets)
+
+        with Proxy(self.enterContext(Bare()), arguments=["--listen", "tcp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0"]) as proxy:
+            before = ports()
+            upgrade(proxy)
+            with proxy.client() as client:
+                client.command("query-name")
+            self.assertEqual(ports(), before)
+            self.assertEqual(len(set(before)), 3)
+
+
 class Signals(unittest.TestCase):
     def setUp(self):
         self.qemu = self.enterContext(Bare())
