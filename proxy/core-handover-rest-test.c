@@ -184,6 +184,43 @@ static void test_paused_and_offline(CoreFixture *fixture, gconstpointer unused)
     peer_expect(&fixture->agent, "");
 }
 
+/* ---- QEMU is away ---------------------------------------------------------------------------- */
+
+/* Who stays is told so, who comes waits, and both go on with the next QEMU. */
+static void test_persist(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *greeting = NULL;
+    Peer client, late;
+
+    core_set_persist(fixture->core, TRUE);
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, NAME);
+    peer_clear(&fixture->qemu);
+    fixture->qemu = (Peer){0};
+    world_settle(&fixture->world);
+    core_expect(&client, GENERIC("QEMU closed the connection; the command's outcome is unknown"));
+    core_hand_over(fixture);
+    core_set_persist(fixture->core, TRUE);
+    core_send(fixture, &client, NAME);
+    core_expect(&client, GENERIC("QEMU's monitor is not connected; the command was not sent"));
+    core_send(fixture, &client, PING);
+    core_expect(&client,
+                GENERIC("QEMU's monitor is not connected, so that nobody knows who listens "
+                        "in the guest; guest-ping was not sent"));
+    core_connect(fixture, &late);
+    core_expect(&late, "");
+    core_accept_qemu(fixture);
+    fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
+    core_serve(fixture);
+    greeting = peer_take_line(&late);
+    g_assert_true(g_str_has_prefix(greeting, "{\"QMP\": "));
+    core_send(fixture, &client, NAME PING);
+    core_serve(fixture);
+    core_expect(&client, NAMED PONG);
+    peer_clear(&client);
+    peer_clear(&late);
+}
+
 /* ---- Questions of our own -------------------------------------------------------------------- */
 
 /* A port without id, of which QEMU is asked before each command, and a freeze that the agent has
@@ -363,6 +400,7 @@ int main(int argc, char **argv)
     ADD_ALONE("/core-handover-rest/handshake", test_handshake);
     ADD_ALONE("/core-handover-rest/closed-and-offline", test_closed_and_offline);
     ADD("/core-handover-rest/paused-and-offline", test_paused_and_offline);
+    ADD("/core-handover-rest/persist", test_persist);
     ADD_ALONE("/core-handover-rest/refusal-at-mute-port", test_refusal_at_mute_port);
     ADD("/core-handover-rest/agent-known", test_agent_known);
     ADD("/core-handover-rest/long-wait", test_long_wait);

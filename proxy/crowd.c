@@ -86,12 +86,28 @@ void crowd_let_in(Crowd *crowd, int fd, const char *peer, AnswersForm form)
         crowd->ops->came(crowd->owner, client);
 }
 
+/* Several entrances may have one address: clients that are dialled at the same place, ports that
+ * the kernel chooses. @index: of the entrance. Returns: (transfer full): what a successor knows it
+ * by */
+static char *name_entrance(const Crowd *crowd, const Address *address, guint index)
+{
+    g_autofree char *text = address_to_string(address);
+    guint same = 0;
+
+    for (guint i = 0; i < index; i++) {
+        g_autofree char *other = address_to_string(entrance_address(crowd->entrances->pdata[i]));
+
+        same += g_str_equal(other, text);
+    }
+    return g_strdup_printf("%u %s", same, text);
+}
+
 gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form,
                             const HandoverPart *part, GError **error)
 {
-    g_autofree char *name = address_to_string(address);
+    g_autofree char *name = name_entrance(crowd, address, crowd->entrances->len);
     Saved saved = G_VARIANT_DICT_INIT(NULL);
-    gboolean found = part && saved_find(part->from, "entrances", "address", name, &saved);
+    gboolean found = part && saved_find(part->from, "entrances", "name", name, &saved);
     Entrance *entrance =
         entrance_new(crowd->loop, address, on_came, crowd,
                      found ? &(HandoverPart){part->handover, &saved} : NULL, error);
@@ -189,9 +205,12 @@ void crowd_save(Crowd *crowd, Handover *handover, Saved *to)
     SavedList *clients = saved_list_new();
 
     for (guint i = 0; i < crowd->entrances->len; i++) {
+        Entrance *entrance = crowd->entrances->pdata[i];
+        g_autofree char *name = name_entrance(crowd, entrance_address(entrance), i);
         Saved item = G_VARIANT_DICT_INIT(NULL);
 
-        entrance_save(crowd->entrances->pdata[i], handover, &item);
+        saved_put_text(&item, "name", name);
+        entrance_save(entrance, handover, &item);
         saved_list_add(entrances, &item);
     }
     for (const GList *at = crowd->clients.head; at; at = at->next) {
@@ -229,11 +248,11 @@ static void restore_client(Saved *item, gpointer data)
 static void restore_dialled(Saved *item, gpointer data)
 {
     const Restore *restore = data;
-    g_autofree char *name = saved_get_text(item, "address");
+    g_autofree char *name = saved_get_text(item, "name");
 
     for (guint i = 0; i < restore->crowd->entrances->len; i++) {
         Entrance *entrance = restore->crowd->entrances->pdata[i];
-        g_autofree char *own = address_to_string(entrance_address(entrance));
+        g_autofree char *own = name_entrance(restore->crowd, entrance_address(entrance), i);
 
         if (g_strcmp0(own, name) == 0)
             entrance_restore_client(entrance, &(HandoverPart){restore->handover, item});

@@ -146,9 +146,6 @@ const Address *entrance_address(const Entrance *entrance)
 
 void entrance_save(const Entrance *entrance, Handover *handover, Saved *to)
 {
-    g_autofree char *address = address_to_string(entrance->address);
-
-    saved_put_text(to, "address", address);
     saved_put_int(to, "visited", entrance->visited);
     handover_put_party(handover, to, "client", entrance->client);
     if (entrance->listener)

@@ -86,7 +86,7 @@ gboolean service_store(const char *name, int fd, GError **error)
 }
 
 /* As long as the manager has it too, whoever is at its other end never sees that we close it. */
-static void remove_stored(const char *name)
+void service_remove_stored(const char *name)
 {
     g_autofree char *state = g_strdup_printf("FDSTOREREMOVE=1\nFDNAME=%s", name);
 
@@ -112,8 +112,21 @@ int service_take_stored(const char *name)
 
         if (!g_str_equal(names[i], name) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
             continue;
-        remove_stored(name);
+        service_remove_stored(name);
         return fd;
     }
     return -1;
+}
+
+void service_drop_stored(const char *prefix)
+{
+    const char *listed = g_getenv("LISTEN_FDNAMES");
+    g_auto(GStrv) names = listed && is_for_us() ? g_strsplit(listed, ":", -1) : NULL;
+
+    for (int i = 0; names && names[i]; i++) {
+        if (!g_str_has_prefix(names[i], prefix))
+            continue;
+        close(FIRST_FD + i);
+        service_remove_stored(names[i]);
+    }
 }

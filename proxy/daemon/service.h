@@ -24,6 +24,13 @@ void service_notify(const char *state);
  */
 gboolean service_store(const char *name, int fd, GError **error);
 
+/* The manager keeps nothing of this name any more. */
+void service_remove_stored(const char *name);
+
+/* Closes all that a former service has left under names with @prefix, here and with the manager.
+ * To be called where none of it was taken. */
+void service_drop_stored(const char *prefix);
+
 /**
  * service_take_stored:
  * @name: of the one that is wanted

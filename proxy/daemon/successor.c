@@ -104,22 +104,40 @@ void successor_exec(QgaProxy *proxy, const char *program, char **argv, GError **
     close(fd);
 }
 
+static char *stored_name(int index)
+{
+    return g_strdup_printf(STORED_DESCRIPTOR "%d", index);
+}
+
+/* Returns: how many were stored */
+static int store_each(const int *numbers, int count, GError **error)
+{
+    for (int i = 0; i < count; i++) {
+        g_autofree char *name = stored_name(i);
+
+        if (!service_store(name, numbers[i], error))
+            return i;
+    }
+    return count;
+}
+
 gboolean successor_leave(QgaProxy *proxy, GError **error)
 {
     g_autoptr(GUnixFDList) descriptors = g_unix_fd_list_new();
     g_autoptr(GVariant) state = qga_proxy_save(proxy, descriptors, error);
     int fd = state ? write_state(state, descriptors, error) : -1;
-    gboolean left = fd >= 0;
     int count;
     const int *numbers = g_unix_fd_list_peek_fds(descriptors, &count);
-
-    for (int i = 0; left && i < count; i++) {
-        g_autofree char *name = g_strdup_printf(STORED_DESCRIPTOR "%d", i);
-
-        left = service_store(name, numbers[i], error);
-    }
+    int stored = fd >= 0 ? store_each(numbers, count, error) : 0;
     /* Last: without it the others are of no use. */
-    left = left && service_store(STORED_STATE, fd, error);
+    gboolean left = fd >= 0 && stored == count && service_store(STORED_STATE, fd, error);
+
+    /* Else nobody would see that they are closed here. */
+    for (int i = 0; !left && i < stored; i++) {
+        g_autofree char *name = stored_name(i);
+
+        service_remove_stored(name);
+    }
     if (fd >= 0)
         close(fd);
     return left;
@@ -143,9 +161,9 @@ static GVariant *read_state(int fd, GError **error)
 }
 
 /* One that the manager did not keep is replaced by one that ends at once. */
-static int take_stored(guint index)
+static int take_stored(int index)
 {
-    g_autofree char *name = g_strdup_printf(STORED_DESCRIPTOR "%u", index);
+    g_autofree char *name = stored_name(index);
     int fd = service_take_stored(name);
 
     return fd >= 0 ? fd : g_open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -158,7 +176,7 @@ static void take_descriptors(Estate *estate, GVariant *numbers, gboolean stored)
     g_autofree int *fds = g_new(int, count);
 
     for (gsize i = 0; i < count; i++) {
-        fds[i] = stored ? take_stored((guint)i) : own[i];
+        fds[i] = stored ? take_stored((int)i) : own[i];
         keep_over_exec(fds[i], FALSE);
     }
     estate->descriptors = g_unix_fd_list_new_from_array(fds, (int)count);
@@ -173,8 +191,12 @@ gboolean successor_inherit(Estate *estate, GError **error)
     g_autoptr(GVariant) numbers = NULL;
 
     g_unsetenv(STATE_VARIABLE);
-    if (fd < 0)
+    if (fd < 0) {
+        /* One that was killed while it left all, or took it, is not to be mixed up with the next.
+         */
+        service_drop_stored(STORED_DESCRIPTOR);
         return TRUE;
+    }
     whole = read_state(fd, error);
     if (!whole)
         return FALSE;

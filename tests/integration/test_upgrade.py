@@ -12,7 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
-from bare import NAME, Bare, BehindBare
+from bare import NAME, Bare, BehindBare, listening_socket
 from harness import AgentChannel, Deadline, Guest, Proxy, Qmp, program
 from harness.proxy import PROXYD
 
@@ -153,6 +153,53 @@ class Broken(unittest.TestCase, BehindBare):
             self.check_served(client)
 
 
+class Addresses(unittest.TestCase):
+    def test_two_ports_of_the_kernel(self):
+        """Two listeners with the same words in their addresses have each its own socket still."""
+        def ports():
+            with open(f"/proc/{proxy.process.pid}/net/tcp") as file:
+                lines = [line.split() for line in file][1:]
+            sockets = {os.readlink(path) for path in Path(f"/proc/{proxy.process.pid}/fd").iterdir()}
+            return sorted(int(line[1].partition(":")[2], 16) for line in lines
+                          if line[3] == "0A" and f"socket:[{line[9]}]" in sockets)
+
+        with Proxy(self.enterContext(Bare()), arguments=["--listen", "tcp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0"]) as proxy:
+            before = ports()
+            upgrade(proxy)
+            with proxy.client() as client:
+                client.command("query-name")
+            self.assertEqual(ports(), before)
+            self.assertEqual(len(set(before)), 3)
+
+    def test_dialled_and_inherited(self):
+        """Clients that are dialled, or came as a descriptor, are served on, and the one that is to be dialled again is;
+        QEMU's monitor, which came as a descriptor, is the same, and its end is the daemon's."""
+        qemu = self.enterContext(Bare())
+        place = str(qemu.directory / "client.sock")
+        listener = self.enterContext(listening_socket(place))
+        ours, theirs = socket.socketpair()
+        monitor = socket.socket(socket.AF_UNIX)
+        monitor.connect(qemu.qmp_path)
+        with theirs, monitor:
+            proxy = self.enterContext(Proxy(
+                qemu, monitor=f"fd:{monitor.fileno()}", pass_fds=[monitor.fileno(), theirs.fileno()],
+                arguments=["--listen", f"fd:{theirs.fileno()},server=off", "--qmp", f"unix:{qemu.monitors[0]}",
+                           "--listen", f"unix:{place},server=off,reconnect=1"]))
+        inherited = self.enterContext(Qmp(ours, "inherited").negotiate())
+        dialled = Qmp(listener.accept()[0], "dialled").negotiate()
+        clients = [self.enterContext(proxy.client()) for _ in range(4)]
+        for _ in range(3):
+            upgrade(proxy)
+            for client in (inherited, dialled, *clients):
+                self.assertEqual(client.command("query-name"), {"name": NAME})
+            dialled.close()
+            dialled = Qmp(listener.accept()[0], "dialled").negotiate()
+        upgrade(proxy)
+        self.assertEqual(proxy.status()["qemu"]["monitors-connected"], 2)
+        qemu.qmp.execute("quit")
+        self.assertEqual(proxy.wait_exit(), 0)
+
+
 class Signals(unittest.TestCase):
     def setUp(self):
         self.qemu = self.enterContext(Bare())
@@ -184,6 +231,28 @@ class Signals(unittest.TestCase):
 
             with self.subTest(milliseconds / 2):
                 self.check_ends(send)
+
+
+class FewDescriptors(unittest.TestCase):
+    LIMIT = 80
+
+    def test_each_number_of_clients(self):
+        """An upgrade takes a second descriptor of each: with one client more each time it fails at some number, and
+        nobody is cut off there, nor just in front of it."""
+        qemu = self.enterContext(Bare())
+        proxy = self.enterContext(Proxy(qemu, launcher=["prlimit", f"--nofile={self.LIMIT}:{self.LIMIT}", "--"]))
+        log = qemu.directory / "qga-proxyd.log"
+        clients, refused = [], 0
+        while refused < 5:
+            clients.append(self.enterContext(proxy.client()))
+            before, deadline = started(proxy), Deadline(30)
+            os.kill(proxy.process.pid, signal.SIGUSR2)
+            while started(proxy) == before and log.read_text().count("no upgrade") == refused:
+                proxy._pause(deadline, "the upgrade or its failure")
+            refused = log.read_text().count("no upgrade")
+            for client in clients:
+                self.assertEqual(client.command("query-name"), {"name": NAME})
+        self.assertGreater(len(clients), self.LIMIT / 4)
 
 
 class InGuest(unittest.TestCase):
@@ -328,3 +397,22 @@ class Stored(unittest.TestCase):
         second.terminate()
         manager.close()
         self.assertEqual(second.wait(30), 0)
+
+    def test_remains(self):
+        """Of a service that was killed while it left everything there are descriptors without the state: they are
+        closed, and not taken for those of the next."""
+        qemu = self.enterContext(Bare())
+        manager = Manager(qemu.directory)
+        self.addCleanup(manager.close)
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        manager.stored = {"qga-proxyd-0": [theirs.detach()]}
+        log = self.enterContext(open(qemu.directory / "qga-proxyd.log", "ab"))
+        daemon = manager.start([program(PROXYD), "--qmp", f"unix:{qemu.qmp_path}", "--fd-store",
+                                "--listen", f"unix:{qemu.directory}/proxy.sock"], log)
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+        manager.serve(lambda lines: lines.get("READY") == "1", Deadline(30))
+        self.assertEqual(manager.stored, {})
+        ours.settimeout(30)
+        self.assertEqual(ours.recv(1), b"")
