@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 /* QEMU opens its sockets within less of its start. */
 enum { TROUBLE_SECONDS = 2 };
@@ -281,17 +283,39 @@ static char *find_program(const char *name)
     return g_find_program_in_path(name);
 }
 
-static gboolean on_end(gpointer data)
+static void upgrade(const Daemon *daemon)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!g_main_loop_is_running(daemon->loop)) /* QEMU has gone in this turn */
+        return;
+    if (daemon->program)
+        successor_exec(daemon->proxy, daemon->program, daemon->argv, &error);
+    else
+        g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "the program is not found");
+    g_warning("no upgrade, and all goes on: %s", error->message);
+}
+
+static gboolean on_signal(int fd, GIOCondition unused_condition, gpointer data)
 {
     Daemon *daemon = data;
+    struct signalfd_siginfo signal_read;
 
-    g_main_loop_quit(daemon->loop);
+    if (read(fd, &signal_read, sizeof signal_read) != sizeof signal_read)
+        return G_SOURCE_CONTINUE;
+    if (signal_read.ssi_signo == SIGUSR2)
+        upgrade(daemon);
+    else
+        g_main_loop_quit(daemon->loop);
     return G_SOURCE_CONTINUE;
 }
 
-/* Until there are handlers, in a successor too, each of them would end the process as it is: with
- * its paths left behind, and nothing left with the service manager. What is held comes then. */
-static void hold_signals(gboolean hold)
+/* In all threads, which come later, none of them has an effect of its own: it stays with the
+ * process until it is read, if need be by a successor, for which a handler would have to be there
+ * at once.
+ *
+ * Returns: a descriptor that they are read from, or -1 */
+static int open_signals(void)
 {
     sigset_t set;
 
@@ -299,24 +323,8 @@ static void hold_signals(gboolean hold)
     sigaddset(&set, SIGUSR2);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
-}
-
-static gboolean on_upgrade(gpointer data)
-{
-    Daemon *daemon = data;
-    g_autoptr(GError) error = NULL;
-
-    if (!g_main_loop_is_running(daemon->loop)) /* it was ended in this turn: by a signal, by QEMU */
-        return G_SOURCE_CONTINUE;
-    hold_signals(TRUE);
-    if (daemon->program)
-        successor_exec(daemon->proxy, daemon->program, daemon->argv, &error);
-    else
-        g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "the program is not found");
-    hold_signals(FALSE);
-    g_warning("no upgrade, and all goes on: %s", error->message);
-    return G_SOURCE_CONTINUE;
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* It may be that QEMU is yet to be started, or that its address is mistyped; nobody is greeted
@@ -360,6 +368,7 @@ int main(int argc, char **argv)
     g_auto(Options) options = {0};
     Log log = {.up_to = G_LOG_LEVEL_MESSAGE};
     g_autoptr(GError) error = NULL;
+    int signals;
 
     if (!parse_options(&argc, &argv, &options, &error) ||
         (options.log_level && !read_log_level(options.log_level, &log.up_to, &error))) {
@@ -370,23 +379,23 @@ int main(int argc, char **argv)
         puts("qga-proxyd " QGA_PROXY_VERSION);
         return EXIT_SUCCESS;
     }
-    hold_signals(TRUE);
+    signals = open_signals();
+    if (signals < 0) {
+        perror("qga-proxyd: signalfd");
+        return EXIT_FAILURE;
+    }
     signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
     allow_descriptors();
     log.name = options.name;
     g_log_set_writer_func(write_log, &log, NULL);
 
-    /* Before there is anything that would be left behind. */
     daemon.loop = g_main_loop_new(NULL, FALSE);
-    g_unix_signal_add(SIGTERM, on_end, &daemon);
-    g_unix_signal_add(SIGINT, on_end, &daemon);
     daemon.proxy = start(&options, &error);
     if (!daemon.proxy) {
         fprintf(stderr, "qga-proxyd: %s\n", error->message);
         return EXIT_FAILURE;
     }
-    g_unix_signal_add(SIGUSR2, on_upgrade, &daemon);
-    hold_signals(FALSE);
+    g_unix_fd_add(signals, G_IO_IN, on_signal, &daemon);
     g_timeout_add_seconds(TROUBLE_SECONDS, tell_trouble, daemon.proxy);
     g_signal_connect(daemon.proxy, "closed", G_CALLBACK(on_closed), &daemon);
     service_notify("READY=1");

@@ -262,7 +262,10 @@ class InGuest(unittest.TestCase):
 
     def setUp(self):
         self.raw = str(self.guest.directory / "raw.sock")
-        self.proxy = self.enterContext(Proxy(self.guest, arguments=["--agent-listen", f"unix:{self.raw}"]))
+        self.records = self.guest.directory / "records"
+        self.records.mkdir(exist_ok=True)
+        self.proxy = self.enterContext(Proxy(self.guest, arguments=["--agent-listen", f"unix:{self.raw}",
+                                                                    "--state-dir", str(self.records)]))
         self.addCleanup(lambda: Path(self.raw).unlink(missing_ok=True))
         self.proxy.wait_agent()
 
@@ -293,6 +296,23 @@ class InGuest(unittest.TestCase):
             self.assertEqual((after["by"], after["since"], after["state"]), (before["by"], before["since"], "frozen"))
             self.assertLessEqual(after["lease"], before["lease"])
         self.proxy.wait_status("thawed", lambda status: status["freeze"]["state"] == "thawed")
+
+    def test_frozen_on_record(self):
+        """What is on record is a freeze that goes on, and not one that a killed proxy has left: it is not thawed."""
+        with self.proxy.client() as owner:
+            owner.send_command("guest-fsfreeze-freeze")
+            upgrade(self.proxy)
+            self.assertGreater(owner.read_reply(60)["return"], 0)
+            for _ in range(2):
+                upgrade(self.proxy)
+                self.assertEqual(self.proxy.status()["freeze"]["state"], "frozen")
+                self.assertEqual(len(list(self.records.iterdir())), 1)
+            self.assertGreater(owner.execute("guest-fsfreeze-thaw", timeout=60), 0)
+            upgrade(self.proxy)
+            self.assertEqual(self.proxy.status()["freeze"]["thaws"], 0)
+            deadline = Deadline(30)
+            while list(self.records.iterdir()):
+                self.proxy._pause(deadline, "the record to be erased")
 
     def test_large_reply(self):
         """A reply of megabytes is handed over in the middle, again and again."""
