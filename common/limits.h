@@ -140,15 +140,16 @@
 #define LIMIT_AGENT_COMMANDS 512
 
 /* How long one sync is waited for before the next, in milliseconds: doubled from the first to the
- * last. An emulated guest answers in under 5 ms when its agent runs. What is sent to a line that
- * nobody reads may pile up there, so the last is not small; a port that tells when it opens is
- * probed then, without waiting. */
+ * last. An emulated guest answers in under 5 ms when its agent runs. A port that tells when it opens
+ * is probed then, without waiting; of a serial line nobody tells, so that the last is how late an
+ * agent is found there: within a second of its start. What nobody reads piles up no further than the
+ * socket's buffer. */
 #define LIMIT_SYNC_FIRST_MS 250
-#define LIMIT_SYNC_LAST_MS  2000
+#define LIMIT_SYNC_LAST_MS  800
 
 /* Unanswered probes after which commands are refused at once, instead of waiting for the next
- * one: 5.75 s. */
-#define LIMIT_SYNC_HOPE 5
+ * one: 5.55 s. */
+#define LIMIT_SYNC_HOPE 8
 
 /* Milliseconds between two looks at a migration in its last phase, which takes 300 where nothing
  * else is said. Enforced by proxy/watch.c. */

@@ -41,7 +41,7 @@ static void test_first_bytes(LaneFixture *fixture, gconstpointer unused)
  * later at once. The answer to the last probe counts whenever it comes, no other's. */
 static void test_back_off(LaneFixture *fixture, gconstpointer unused)
 {
-    static const guint at_ms[] = {0, 250, 750, 1750, 3750, 5750, 7750};
+    static const guint at_ms[] = {0, 250, 750, 1550, 2350, 3150, 3950, 4750, 5550, 6350};
     gint64 token = -1, former = -1;
     guint ms = 0;
 
