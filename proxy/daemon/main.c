@@ -12,6 +12,7 @@
 #include "service.h"
 #include "successor.h"
 
+#include <gio/gio.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
@@ -264,6 +265,7 @@ typedef struct {
     QgaProxy *proxy;
     char *program; /* (nullable): path of what this process runs, where it can be told */
     char **argv;
+    gboolean upgrading;
 } Daemon;
 
 static void daemon_clear(Daemon *daemon)
@@ -283,17 +285,35 @@ static char *find_program(const char *name)
     return g_find_program_in_path(name);
 }
 
-static void upgrade(const Daemon *daemon)
+static void on_tried(GObject *trial, GAsyncResult *result, gpointer data)
 {
+    Daemon *daemon = data;
     g_autoptr(GError) error = NULL;
 
-    if (!g_main_loop_is_running(daemon->loop)) /* QEMU has gone in this turn */
+    daemon->upgrading = FALSE;
+    if (!g_main_loop_is_running(daemon->loop)) /* QEMU has gone meanwhile */
         return;
-    if (daemon->program)
+    if (g_subprocess_wait_check_finish(G_SUBPROCESS(trial), result, &error))
         successor_exec(daemon->proxy, daemon->program, daemon->argv, &error);
-    else
-        g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "the program is not found");
     g_warning("no upgrade, and all goes on: %s", error->message);
+}
+
+/* What does not even start, for want of a library, must not be found out when it is too late. */
+static void upgrade(Daemon *daemon)
+{
+    const char *program = daemon->program ? daemon->program : daemon->argv[0];
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) trial = NULL;
+
+    if (daemon->upgrading)
+        return;
+    trial = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
+                             &error, program, "--version", NULL);
+    daemon->upgrading = trial != NULL;
+    if (trial)
+        g_subprocess_wait_check_async(trial, NULL, on_tried, daemon);
+    else
+        g_warning("no upgrade, and all goes on: %s", error->message);
 }
 
 static gboolean on_signal(int fd, GIOCondition unused_condition, gpointer data)

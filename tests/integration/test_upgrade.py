@@ -133,20 +133,23 @@ class Commands(unittest.TestCase, BehindBare):
 
 class Broken(unittest.TestCase, BehindBare):
     def test_program_does_not_run(self):
-        """What has taken the program's place cannot be run: that is logged, and all goes on."""
+        """What has taken the program's place cannot be run, or ends at once as for want of a library: that is logged,
+        and all goes on."""
         self.qemu = self.enterContext(Bare())
         copy = self.qemu.directory / "qga-proxyd"
         real = program(PROXYD)
         copy.symlink_to(real)
         with Proxy(self.qemu, binary=str(copy)) as proxy, proxy.client() as client:
-            copy.unlink()
-            copy.write_text("no program")
-            os.kill(proxy.process.pid, signal.SIGUSR2)
             log = self.qemu.directory / "qga-proxyd.log"
-            deadline = Deadline(30)
-            while "no upgrade" not in log.read_text():
-                proxy._pause(deadline, "the failure to be logged")
-            self.check_served(client)
+            for count, mode in enumerate((0o644, 0o755), 1):
+                copy.unlink()
+                copy.write_text("#!/bin/sh\nexit 127\n")
+                copy.chmod(mode)
+                os.kill(proxy.process.pid, signal.SIGUSR2)
+                deadline = Deadline(30)
+                while log.read_text().count("no upgrade") < count:
+                    proxy._pause(deadline, "the failure to be logged")
+                self.check_served(client)
             copy.unlink()
             copy.symlink_to(real)
             upgrade(proxy)
