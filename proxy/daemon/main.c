@@ -237,11 +237,11 @@ static QgaProxy *start(const Options *options, GError **error)
     /* Before those that show others that it is there. */
     if (options->metrics && !metrics_serve(proxy, options->metrics, options->name, error))
         return NULL;
-    for (char **listener = options->listeners; listener && *listener; listener++)
-        if (!qga_proxy_add_listener(proxy, *listener, error))
-            return NULL;
     for (char **listener = options->agent_listeners; listener && *listener; listener++)
         if (!qga_proxy_add_agent_listener(proxy, *listener, error))
+            return NULL;
+    for (char **listener = options->listeners; listener && *listener; listener++)
+        if (!qga_proxy_add_listener(proxy, *listener, error))
             return NULL;
     qga_proxy_start(proxy);
     return g_steal_pointer(&proxy);
