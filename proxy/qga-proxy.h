@@ -23,7 +23,16 @@ G_BEGIN_DECLS
  * Domain of the errors of this library.
  */
 #define QGA_PROXY_ERROR (qga_proxy_error_quark())
+
+/**
+ * qga_proxy_error_quark:
+ *
+ * Returns: the domain of the errors of this library
+ */
 QGA_PROXY_API GQuark qga_proxy_error_quark(void);
+
+#define QGA_TYPE_PROXY_ERROR (qga_proxy_error_get_type())
+QGA_PROXY_API GType qga_proxy_error_get_type(void);
 
 /**
  * QgaProxyError:
@@ -33,6 +42,8 @@ QGA_PROXY_API GQuark qga_proxy_error_quark(void);
  * @QGA_PROXY_ERROR_LIMIT: there is no such limit, or the value is out of its range
  * @QGA_PROXY_ERROR_FILE: a file or directory is not there, or not usable
  * @QGA_PROXY_ERROR_CACHE: the answers of a command cannot be kept, or not for so long
+ *
+ * What can be wrong, in the domain %QGA_PROXY_ERROR.
  */
 typedef enum {
     QGA_PROXY_ERROR_ADDRESS,
@@ -270,7 +281,7 @@ QGA_PROXY_API char *qga_proxy_dup_metrics(QgaProxy *self, const char *vm);
 
 /**
  * QgaProxyConnectionFunc:
- * @fd: (transfer full): a connection that was made, which does not block
+ * @fd: a connection that was made, which does not block, and is the callee's to close
  * @peer: who it is, for the log
  * @user_data: as it was given to qga_proxy_add_service()
  *

@@ -65,7 +65,7 @@ def proxy_area(path, stem):
         return "proxy program"
     if stem.endswith(("-test", "-fixture")):
         return "proxy test"
-    if stem == "qga-proxy":
+    if stem.startswith("qga-proxy"):
         return "proxy public header" if path.suffix == ".h" else "proxy border"
     if stem in CORE:
         return "proxy core"
