@@ -27,6 +27,8 @@ G_BEGIN_DECLS
 /**
  * qga_proxy_error_quark:
  *
+ * What %QGA_PROXY_ERROR stands for.
+ *
  * Returns: the domain of the errors of this library
  */
 QGA_PROXY_API GQuark qga_proxy_error_quark(void);
@@ -231,6 +233,8 @@ QGA_PROXY_API gboolean qga_proxy_set_agent_cache(QgaProxy *self, const char *ans
 /**
  * qga_proxy_list_limits:
  *
+ * For people: what qga_proxy_set_limit() can set.
+ *
  * Returns: (transfer full) (array zero-terminated=1): a line for each limit: its name, its default,
  *   and what it bounds
  */
@@ -255,6 +259,8 @@ QGA_PROXY_API void qga_proxy_stop(QgaProxy *self);
 /**
  * qga_proxy_dup_trouble:
  *
+ * For people, while they wait.
+ *
  * Returns: (transfer full) (nullable): why QEMU's monitor, or one of several, could not be
  * connected to when it was tried last; %NULL where all are connected, or the first attempt is under
  * way
@@ -263,6 +269,8 @@ QGA_PROXY_API char *qga_proxy_dup_trouble(QgaProxy *self);
 
 /**
  * qga_proxy_dup_status:
+ *
+ * How the proxy stands: QEMU, the agent, clients, freezes, limits.
  *
  * Returns: (transfer full): what the command `qga-proxy-status` returns, as JSON text
  */
@@ -293,6 +301,7 @@ typedef void (*QgaProxyConnectionFunc)(int fd, const char *peer, gpointer user_d
  * qga_proxy_add_service:
  * @address: where to listen, as for qga_proxy_add_listener(), with options for a path alone
  * @func: is called with each connection
+ * @user_data: for @func
  * @destroy: (nullable): is called with @user_data when the proxy stops, or listens no more, or
  * where this fails
  *

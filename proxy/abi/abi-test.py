@@ -69,6 +69,13 @@ class Lists(unittest.TestCase):
         self.assertEqual(sorted(listed), sorted(HEADER.functions), f"{SYMBOLS} and the header")
         self.assertEqual(exported(LIBRARY), listed, "the library and its list")
 
+    def test_types_of_enumerations(self):
+        """Their members are written down a second time, with their names, and one may be forgotten."""
+        text = Path(LIBRARY).read_bytes()
+        for member in HEADER.members:
+            with self.subTest(member):
+                self.assertIn(b"\0" + member.partition(".")[2].encode() + b"\0", text)
+
     def test_nothing_lost(self):
         version, former = last_list()
         current = header.interface(HEADER, symbols.read(SYMBOLS))
