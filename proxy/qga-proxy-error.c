@@ -8,7 +8,10 @@
 
 GType qga_proxy_error_get_type(void)
 {
-#define VALUE(value, nick) {value, #value, nick}
+#define VALUE(value, nick)  \
+    {                       \
+        value, #value, nick \
+    }
     static const GEnumValue values[] = {
         VALUE(QGA_PROXY_ERROR_ADDRESS, "address"),
         VALUE(QGA_PROXY_ERROR_SOCKET, "socket"),
