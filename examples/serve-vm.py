@@ -94,11 +94,12 @@ class Job(threading.Thread):
     def __init__(self, options, on_end):
         super().__init__(daemon=True)
         self.options, self.on_end = options, on_end
+        self.client = None  # stays connected
         self.failure = None
 
     def run(self):
         try:
-            client = Client(self.options.port)
+            self.client = client = Client(self.options.port)
             client.wait_agent()
             if self.options.run:
                 status, output = client.run(*self.options.run)
