@@ -6,8 +6,8 @@
         --snapshot ext4=/tmp/overlay.qcow2 --run uname -r
 
 Clients find QEMU's QMP server, with the commands of the guest agent, on the port of localhost. When the agent is there,
-a command is run in the guest if one is given; then the guest's file systems are frozen, QEMU goes on in a new overlay of
-each disk that is named, and they are thawed. With --keep the machine is served until QEMU ends.
+a command is run in the guest if one is given; then the guest's file systems are frozen, QEMU goes on in a new overlay
+of each disk that is named, and they are thawed. With --keep the machine is served until QEMU ends.
 
 Needs Debian's python3-gi. Where the library is not installed, GI_TYPELIB_PATH and LD_LIBRARY_PATH say where it is."""
 
@@ -46,7 +46,10 @@ class Client:
         self.lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.lines.flush()
         while True:
-            message = json.loads(self.lines.readline() or '{"error": {"desc": "the proxy has gone"}}')
+            line = self.lines.readline()
+            if not line:
+                raise ConnectionError("QEMU has ended")
+            message = json.loads(line)
             if "error" in message:
                 raise CommandError(f"{command}: {message['error']['desc']}")
             if "return" in message:  # and not an event
@@ -84,6 +87,8 @@ class Client:
 
 def show(proxy):
     status = json.loads(proxy.dup_status())
+    if not status:  # it has stopped
+        return
     print(f"QEMU is {'' if status['qemu']['connected'] else 'not '}connected, the agent is {status['agent']['state']}, "
           f"clients: {status['clients']}")
 
@@ -95,7 +100,7 @@ class Job(threading.Thread):
         super().__init__(daemon=True)
         self.options, self.on_end = options, on_end
         self.client = None  # stays connected
-        self.failure = None
+        self.failure = "QEMU has ended"
 
     def run(self):
         try:
@@ -106,6 +111,7 @@ class Job(threading.Thread):
                 print(f"{' '.join(self.options.run)}: status {status}\n{output}", end="")
             if self.options.snapshot:
                 client.snapshot(self.options.snapshot)
+            self.failure = None
         except (CommandError, OSError) as error:
             self.failure = str(error)
         GLib.idle_add(self.on_end)

@@ -10,8 +10,10 @@ import xml.etree.ElementTree as ET
 
 CORE = "{http://www.gtk.org/introspection/core/1.0}"
 GLIB = "{http://www.gtk.org/introspection/glib/1.0}"
-CALLS = {CORE + name for name in ("constructor", "method", "function", "callback", "virtual-method")} | {GLIB + "signal"}
-TYPES = {CORE + name for name in ("class", "interface", "record", "union", "enumeration", "bitfield", "alias", "constant")}
+CALLS = {CORE + name for name in ("constructor", "method", "function", "callback", "virtual-method")}
+CALLS.add(GLIB + "signal")
+TYPES = {CORE + name
+         for name in ("class", "interface", "record", "union", "enumeration", "bitfield", "alias", "constant")}
 PARTS = {CORE + name for name in ("member", "property", "field")}
 
 

@@ -13,7 +13,8 @@ from harness.image import BUILD, SOURCE
 
 EXAMPLES = SOURCE / "examples"
 GUIDE = SOURCE / "docs" / "embedding.md"
-WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wmissing-prototypes", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror"]
+WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wmissing-prototypes", "-Wno-unused-parameter",
+            "-Wno-missing-field-initializers", "-Werror"]
 
 
 def blocks(language):

@@ -145,8 +145,8 @@ class ServeVm(Embedding):
         overlays = {device: str(guest.directory / f"{device}-overlay.qcow2") for device in ("ext4", "xfs")}
         snapshots = [word for device, path in overlays.items() for word in ("--snapshot", f"{device}={path}")]
         guest.wait_progress("ext4", 3)
-        process = self.start(python, "-u", EXAMPLES / "serve-vm.py", *self.addresses_of(guest), "--port", port, "--keep",
-                             *snapshots, "--run", "echo", "hello from the guest")
+        process = self.start(python, "-u", EXAMPLES / "serve-vm.py", *self.addresses_of(guest), "--port", port,
+                             "--keep", *snapshots, "--run", "echo", "hello from the guest")
         lines = [process.stdout.readline().rstrip("\n") for _ in range(7)]
         self.assertEqual(lines, [
             "echo hello from the guest: status 0", "hello from the guest", "2 file systems are frozen",
@@ -166,7 +166,7 @@ class ServeVm(Embedding):
         return ["--qmp", monitor, "--agent", agent]
 
     def test_failures(self):
-        """A wrong address, and a snapshot without an agent: said, with a status."""
+        """A wrong address, and a QEMU that ends before the agent was there: said, with a status."""
         python = self.need_python()
         command = [python, EXAMPLES / "serve-vm.py", "--port", free_port(), "--agent", "unix:/nobody"]
         process = self.start(*command, "--qmp", "nonsense", stderr=subprocess.PIPE)
@@ -176,25 +176,24 @@ class ServeVm(Embedding):
             client = self.connect(("localhost", int(command[3])), process)
             self.assertEqual(client.command("query-name"), {"name": NAME})
             qemu.process.kill()
-            self.said(process, status=0)
+            self.assertTrue(self.said(process))
 
-    def said(self, process, status=1):
+    def said(self, process):
         self.addCleanup(process.stderr.close)
         text = process.stderr.read()
-        self.assertEqual(process.wait(30), status, text)
+        self.assertEqual(process.wait(30), 1, text)
         return text
 
 
 # What the smallest embedder asks of the system, its start included.
 CALLS = set("""
-    execve arch_prctl brk mmap munmap mprotect madvise mremap access open openat read pread64 fstat newfstatat stat lstat
-    statx statfs fstatfs readlink getdents64 lseek close set_tid_address set_robust_list rseq prlimit64 getrandom futex sysinfo
-    sched_getaffinity getpid gettid getuid geteuid getgid getegid clone clone3 rt_sigprocmask rt_sigaction exit exit_group
-    eventfd2 poll ppoll epoll_create1 epoll_ctl epoll_wait fcntl write writev
-    socket bind listen connect accept4 recvmsg sendmsg getsockname getpeername getsockopt setsockopt
-    link rename renameat2 unlink fchmod fchmodat lchown
+    execve arch_prctl brk mmap munmap mprotect madvise access openat read pread64 fstat newfstatat statfs getdents64
+    lseek close set_tid_address set_robust_list rseq prlimit64 getrandom futex sysinfo sched_getaffinity getpid gettid
+    clone clone3 rt_sigprocmask rt_sigaction exit exit_group eventfd2 poll ppoll epoll_create1 epoll_ctl epoll_wait
+    fcntl write writev socket bind listen connect accept4 recvmsg sendmsg getsockname getsockopt setsockopt link unlink
     """.split())
-LINE = re.compile(r"\d+ +(?:<\.\.\. )?(\w+)(?: resumed>|\()(.*)")
+# A call that is interrupted by another thread's is taken where it begins.
+LINE = re.compile(r"\d+ +(\w+)\((.*)")
 
 
 class Traced(Embedding):
@@ -239,11 +238,11 @@ class Traced(Embedding):
 
     def test_breaches_are_seen(self):
         """Each line of a trace that is to be found."""
-        for line in ('7 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = 8', '7 vfork() = 8',
-                     '7 write(1, ""..., 3) = 3', '7 sendmsg(2, {msg_name=NULL}, 0) = 1', '7 dup2(5, 1) = 1',
-                     '7 socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0) = 7', '7 accept4(6, NULL, NULL, SOCK_CLOEXEC) = 8',
-                     '7 epoll_wait(3, [], 16, -1 <unfinished ...>', '7 rt_sigaction(SIGPIPE, {sa_handler=SIG_IGN}, NULL, 8) = 0',
-                     '7 nanosleep({tv_sec=1}, NULL) = 0'):
+        for line in ("7 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = 8", "7 vfork() = 8",
+                     '7 write(1, ""..., 3) = 3', "7 sendmsg(2, {msg_name=NULL}, 0) = 1", "7 dup2(5, 1) = 1",
+                     "7 socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0) = 7", "7 accept4(6, NULL, NULL, SOCK_CLOEXEC) = 8",
+                     "7 epoll_wait(3, [], 16, -1 <unfinished ...>", "7 nanosleep({tv_sec=1}, NULL) = 0",
+                     "7 rt_sigaction(SIGPIPE, {sa_handler=SIG_IGN}, NULL, 8) = 0"):
             name, arguments = LINE.fullmatch(line).groups()
             self.assertTrue(name not in CALLS or list(breaches([(name, arguments)])), line)
 
@@ -251,7 +250,7 @@ class Traced(Embedding):
 def breaches(calls):
     """Calls that are allowed, in a way that is not."""
     for name, arguments in calls:
-        if name.startswith("clone") and arguments and "CLONE_THREAD" not in arguments and "<... " not in arguments:
+        if name.startswith("clone") and "CLONE_THREAD" not in arguments:
             yield f"a process: {name}({arguments}"
         if name in ("write", "writev", "sendmsg") and re.match(r"[12],", arguments):
             yield f"printed: {name}({arguments}"

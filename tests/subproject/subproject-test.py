@@ -17,8 +17,8 @@ OPTIONS = ["--wrap-mode=nodownload", "--force-fallback-for=qga-proxy-1"]
 
 
 def run(*command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
     if done.returncode != 0:
         print("\n".join(f"# {line}" for line in done.stdout.splitlines()[-60:]))
     return done.returncode == 0, done.stdout
