@@ -4,6 +4,7 @@
 import contextlib
 import json
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -202,6 +203,8 @@ class Traced(Embedding):
     def obstacle(self):
         if self.staged.sanitizers != "none":
             return "the sanitizers' own calls would be among the library's"
+        if shutil.which("strace") is None:
+            return "strace is not installed"
         attempt = subprocess.run(["strace", "-o", "/dev/null", "true"], stdin=subprocess.DEVNULL, capture_output=True,
                                  text=True, check=False)
         return f"no tracing here: {attempt.stderr.strip()}" if attempt.returncode else None
