@@ -23,7 +23,18 @@ G_BEGIN_DECLS
  * Domain of the errors of this library.
  */
 #define QGA_PROXY_ERROR (qga_proxy_error_quark())
+
+/**
+ * qga_proxy_error_quark:
+ *
+ * What %QGA_PROXY_ERROR stands for.
+ *
+ * Returns: the domain of the errors of this library
+ */
 QGA_PROXY_API GQuark qga_proxy_error_quark(void);
+
+#define QGA_TYPE_PROXY_ERROR (qga_proxy_error_get_type())
+QGA_PROXY_API GType qga_proxy_error_get_type(void);
 
 /**
  * QgaProxyError:
@@ -33,6 +44,8 @@ QGA_PROXY_API GQuark qga_proxy_error_quark(void);
  * @QGA_PROXY_ERROR_LIMIT: there is no such limit, or the value is out of its range
  * @QGA_PROXY_ERROR_FILE: a file or directory is not there, or not usable
  * @QGA_PROXY_ERROR_CACHE: the answers of a command cannot be kept, or not for so long
+ *
+ * What can be wrong, in the domain %QGA_PROXY_ERROR.
  */
 typedef enum {
     QGA_PROXY_ERROR_ADDRESS,
@@ -220,6 +233,8 @@ QGA_PROXY_API gboolean qga_proxy_set_agent_cache(QgaProxy *self, const char *ans
 /**
  * qga_proxy_list_limits:
  *
+ * For people: what qga_proxy_set_limit() can set.
+ *
  * Returns: (transfer full) (array zero-terminated=1): a line for each limit: its name, its default,
  *   and what it bounds
  */
@@ -244,6 +259,8 @@ QGA_PROXY_API void qga_proxy_stop(QgaProxy *self);
 /**
  * qga_proxy_dup_trouble:
  *
+ * For people, while they wait.
+ *
  * Returns: (transfer full) (nullable): why QEMU's monitor, or one of several, could not be
  * connected to when it was tried last; %NULL where all are connected, or the first attempt is under
  * way
@@ -252,6 +269,8 @@ QGA_PROXY_API char *qga_proxy_dup_trouble(QgaProxy *self);
 
 /**
  * qga_proxy_dup_status:
+ *
+ * How the proxy stands: QEMU, the agent, clients, freezes, limits.
  *
  * Returns: (transfer full): what the command `qga-proxy-status` returns, as JSON text
  */
@@ -270,7 +289,7 @@ QGA_PROXY_API char *qga_proxy_dup_metrics(QgaProxy *self, const char *vm);
 
 /**
  * QgaProxyConnectionFunc:
- * @fd: (transfer full): a connection that was made, which does not block
+ * @fd: a connection that was made, which does not block, and is the callee's to close
  * @peer: who it is, for the log
  * @user_data: as it was given to qga_proxy_add_service()
  *
@@ -282,6 +301,7 @@ typedef void (*QgaProxyConnectionFunc)(int fd, const char *peer, gpointer user_d
  * qga_proxy_add_service:
  * @address: where to listen, as for qga_proxy_add_listener(), with options for a path alone
  * @func: is called with each connection
+ * @user_data: for @func
  * @destroy: (nullable): is called with @user_data when the proxy stops, or listens no more, or
  * where this fails
  *

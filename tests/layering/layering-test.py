@@ -98,6 +98,14 @@ class LayeringTest(unittest.TestCase):
         tree = {"proxy/upstream.h": LGPL, "proxy/client.c": LGPL + '#include "upstream.h"\n'}
         self.assert_breach(tree, "proxy/client.c:2: ", "proxy/upstream.h")
 
+    def test_brackets_hide_nothing(self):
+        for path, header, allowed in (("proxy/daemon/main.c", "proxy/core.h", False),
+                                      ("examples/a.c", "common/b.h", False),
+                                      ("examples/a.c", "proxy/qga-proxy.h", True)):
+            with self.subTest(path=path):
+                tree = {header: LGPL, path: f"{GPL}#include <{header}>\n#include <qga-proxy.h>\n#include <gio/gio.h>\n"}
+                self.assertEqual(self.breaches(tree) == [], allowed)
+
     def test_include_of_nothing(self):
         self.assert_breach({"common/a.c": LGPL + '#include "/etc/a.h"\n'}, "common/a.c:2: ", "nowhere")
 

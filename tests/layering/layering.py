@@ -65,7 +65,7 @@ def proxy_area(path, stem):
         return "proxy program"
     if stem.endswith(("-test", "-fixture")):
         return "proxy test"
-    if stem == "qga-proxy":
+    if stem.startswith("qga-proxy"):
         return "proxy public header" if path.suffix == ".h" else "proxy border"
     if stem in CORE:
         return "proxy core"
@@ -167,6 +167,11 @@ def resolve(root, path, included):
     return included if "/" in included else beside
 
 
+def is_ours(root, included):
+    """Whether what stands in angle brackets is a path from the root."""
+    return included.split("/")[0] in FOLDERS and (root / included).is_file()
+
+
 def noun_of(path):
     """What a file is about: a noun may be in several files, beside each other."""
     return re.sub(r"(-(private|handover|setup))?\.[ch]$", "", str(path))
@@ -176,7 +181,7 @@ def check_includes(root, path, text):
     area = area_of(path)
     for match in INCLUDE.finditer(without_comments(text)):
         line = line_of(text, match.start(2))
-        if match[1] == "<":
+        if match[1] == "<" and not is_ours(root, match[2]):
             if area in PURE_AREAS and not PURE_SYSTEM_HEADER.fullmatch(match[2]):
                 yield line, f"{area}: <{match[2]}> is neither GLib nor standard C"
             continue
