@@ -28,6 +28,11 @@
  * key. Every request of the field has fewer than 16 members in any one object. */
 #define LIMIT_JSON_KEYS_LINEAR 16
 
+/* Largest result that an embedder gets as a tree of json-glib, which needs 1.25 GB for 12 MB of
+ * "{},": a hundred times as much, and the guest may have sent it. query-qmp-schema is 207 kB.
+ * Enforced by proxy/qga-proxy-node.c. */
+#define LIMIT_NODE_BYTES (1u * 1024 * 1024)
+
 /* ---- Messages (stream owners) ---------------------------------------------------------------- */
 
 /* Largest command towards QEMU, which reads about 0.25 MB/s, one byte per turn of its main loop,

@@ -73,6 +73,30 @@ static void test_order(Fixture *fixture, gconstpointer unused)
     g_assert_cmpint(agent_queue_deadline(&fixture->queue), ==, G_MAXINT64);
 }
 
+static void push_ahead(Fixture *fixture, const char *name)
+{
+    Pending *pending = pending_new_own(name, NULL, on_done, fixture);
+
+    pending->ahead = TRUE;
+    agent_queue_push(&fixture->queue, pending, FALSE, 1);
+}
+
+/* In front of all but thaws, and in their order among themselves. */
+static void test_ahead(Fixture *fixture, gconstpointer unused)
+{
+    static const char *const order[] = {"guest-fsfreeze-thaw", "guest-c", "guest-get-users",
+                                        "guest-a", "guest-get-users"};
+
+    push(fixture, "guest-a", FALSE, 1);
+    push(fixture, "guest-get-users", FALSE, 1); /* which is not joined: that would be too late */
+    push(fixture, "guest-fsfreeze-thaw", TRUE, 1);
+    push_ahead(fixture, "guest-c");
+    push_ahead(fixture, "guest-get-users");
+    g_assert_cmpuint(agent_queue_length(&fixture->queue), ==, 5);
+    for (gsize i = 0; i < G_N_ELEMENTS(order); i++)
+        assert_next(fixture, order[i]);
+}
+
 /* Refused is who has waited to the last microsecond, not who has one left; a pause is no time, and
  * another sync is waited for anew. */
 static void test_deadlines(Fixture *fixture, gconstpointer unused)
@@ -187,6 +211,7 @@ int main(int argc, char **argv)
 #define ADD(path, test) g_test_add(path, Fixture, NULL, set_up, test, tear_down)
     g_test_init(&argc, &argv, NULL);
     ADD("/agent-queue/order", test_order);
+    ADD("/agent-queue/ahead", test_ahead);
     ADD("/agent-queue/deadlines", test_deadlines);
     ADD("/agent-queue/orphans", test_orphans);
     ADD("/agent-queue/refuse-all", test_refuse_all);

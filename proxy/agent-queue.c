@@ -22,17 +22,33 @@ static gboolean join(AgentQueue *queue, Pending *pending)
     return FALSE;
 }
 
+/* Behind those that are urgent, and those that were put there before. */
+static void put_ahead(AgentQueue *queue, Waiting *waiting)
+{
+    GList *at = queue->waiting.head;
+
+    for (; at; at = at->next) {
+        const Pending *first = agent_question_command(((Waiting *)at->data)->question);
+
+        if (!first->ahead && !first->urgent && !pending_is_class(first, GUEST_CLASS_THAW))
+            break;
+    }
+    g_queue_insert_before(&queue->waiting, at, waiting);
+}
+
 gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us)
 {
     Waiting *waiting;
 
     queue->length++;
-    if (!urgent && join(queue, pending))
+    if (!urgent && !pending->ahead && join(queue, pending))
         return TRUE;
     waiting = g_new(Waiting, 1);
     *waiting = (Waiting){agent_question_new(pending), deadline_us};
     if (urgent)
         g_queue_push_head(&queue->waiting, waiting);
+    else if (pending->ahead)
+        put_ahead(queue, waiting);
     else
         g_queue_push_tail(&queue->waiting, waiting);
     return FALSE;

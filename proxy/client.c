@@ -528,6 +528,11 @@ ClientSession *client_session(Client *client)
     return &client->session;
 }
 
+gboolean client_is_gone(const Client *client)
+{
+    return client->state == CLIENT_GONE;
+}
+
 const char *client_peer(const Client *client)
 {
     return client->peer;

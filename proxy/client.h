@@ -81,6 +81,9 @@ typedef struct {
 
 ClientSession *client_session(Client *client);
 
+/* Whether gone() was called. */
+gboolean client_is_gone(const Client *client);
+
 /* Who it is: as client_new() was told. */
 const char *client_peer(const Client *client);
 

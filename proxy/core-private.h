@@ -2,7 +2,8 @@
 
 /*
  * core-private: what the core is made of, for core.c, which is its story, core-setup.c, which puts
- * it together, and core-handover.c, which leaves it to a successor. Nobody else includes this.
+ * it together, core-program.c, by which the program itself asks, and core-handover.c, which leaves
+ * it to a successor. Nobody else includes this.
  */
 
 #pragma once
@@ -37,6 +38,9 @@ struct Core {
     gboolean agent_known; /* it has answered since it was last lost */
     gboolean persist;
     gboolean started;
+    gboolean gated;
+    gboolean audited;
+    char *program; /* (nullable): what it calls itself; its address stands for it as an asker */
 
     char *version; /* (nullable): of QEMU's greeting, while any monitor is connected */
     gboolean oob;
@@ -63,6 +67,34 @@ char *core_dup_status(gpointer owner, gboolean connections);
 
 /* QEMU and the agent are turned to, unless a client is waited for. */
 void core_connect_unless_held(Core *core);
+
+/* Who asks for a command: a client, or the program itself. */
+typedef struct {
+    gpointer asker;   /* of the Pending */
+    Client *client;   /* (nullable) */
+    Monitor *monitor; /* that it uses */
+    const char *name;
+    int fd; /* (transfer full): that came with the command, or -1 */
+} CoreParty;
+
+/* Off it goes. @pending: (transfer full): answered in any case */
+void core_submit(Core *core, const CoreParty *party, Pending *pending,
+                 const EnvelopeCommand *command);
+
+/* A command was answered: what that means to everybody but who asked. @merged: (nullable): where
+ * others' commands belong into it. Returns: the answer */
+const EnvelopeReply *core_note_answer(Core *core, const Pending *pending,
+                                      const EnvelopeReply *reply, const GError *error,
+                                      EnvelopeReply *merged);
+
+/* Whether QEMU's answer is to tell of the agent's commands and ours too. */
+gboolean core_is_merged(const EnvelopeCommand *command);
+
+/* The monitor that the fewest use. Returns: (nullable) */
+Monitor *core_least_used(const Core *core);
+
+/* Answers of commands that nobody waits for. */
+void core_reply_to_nobody(Pending *pending, const EnvelopeReply *reply, const GError *error);
 
 /* To a GUnixFDList. */
 extern const HandoverFds core_handover_fds;

@@ -6,6 +6,8 @@
 
 #include "core-private.h"
 
+#include "socket.h"
+
 #include "common/qmp-error.h"
 
 #include <string.h>
@@ -76,6 +78,7 @@ void core_free(Core *core)
     io_loop_unref(core->loop);
     address_free(core->agent);
     g_free(core->version);
+    g_free(core->program);
     g_free(core->closing);
     g_free(core);
 }
@@ -123,6 +126,32 @@ gboolean core_add_agent_listener(Core *core, const Address *address, GError **er
         return TRUE;
     }
     return add_entrance(core, address, ANSWERS_AGENT, error);
+}
+
+gboolean core_remove_listener(Core *core, const Address *address, GError **error)
+{
+    g_autofree char *text = address_to_string(address);
+
+    if (crowd_remove_entrance(&core->crowd, address)) {
+        core_connect_unless_held(core); /* its first client may have been waited for */
+        return TRUE;
+    }
+    qmp_error_set(error, "Nobody is let in at %s", text);
+    return FALSE;
+}
+
+gboolean core_add_client(Core *core, int fd, const char *peer, gboolean agent, GError **error)
+{
+    const char *why = crowd_no_place(&core->crowd, socket_peer_user(fd));
+
+    if (core->closing)
+        why = "QEMU has gone";
+    if (why) {
+        qmp_error_set(error, "%s: %s", peer, why);
+        return FALSE;
+    }
+    crowd_let_in(&core->crowd, fd, peer, agent ? ANSWERS_AGENT : ANSWERS_QMP);
+    return TRUE;
 }
 
 void core_set_freeze_lease(Core *core, guint seconds)

@@ -41,19 +41,53 @@ static void ask_guest_info(Core *core)
 
 /* ---- Reply ----------------------------------------------------------------------------------- */
 
-static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
+static void audit(Core *core, const Pending *pending, const EnvelopeReply *reply,
+                  const GError *error)
 {
-    Core *core = pending->owner;
-    Client *client = pending->asker;
+    g_autoptr(GError) refusal = NULL;
 
+    if (!pending->by || !core->ops->answered)
+        return;
+    if (reply && reply->kind == ENVELOPE_ERROR)
+        refusal = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    core->ops->answered(core->owner, pending->by, pending->name, refusal ? refusal : error,
+                        io_loop_now(core->loop) - pending->taken_us);
+}
+
+const EnvelopeReply *core_note_answer(Core *core, const Pending *pending,
+                                      const EnvelopeReply *reply, const GError *error,
+                                      EnvelopeReply *merged)
+{
     /* 1 what it did to the filesystems, and to the names of descriptors */
     freeze_answered(&core->freeze, pending, reply);
     if (pending->via)
         monitor_answered(pending->via, pending, reply);
-    /* 2 nobody is there any more */
+    /* 2 what QEMU tells of itself, with the agent's commands and ours behind it */
+    if (merged && reply && reply->kind == ENVELOPE_RETURN) {
+        introspect_learn(&core->introspect, pending->name, reply->value);
+        *merged = (EnvelopeReply){
+            .kind = ENVELOPE_RETURN,
+            .value = introspect_answer(&core->introspect, pending->name),
+        };
+        reply = merged;
+    }
+    /* 3 the program, where it wants to know */
+    audit(core, pending, reply, error);
+    return reply;
+}
+
+void core_reply_to_nobody(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    core_note_answer(pending->owner, pending, reply, error, NULL);
+}
+
+static void reply_to(Client *client, Pending *pending, const EnvelopeReply *reply,
+                     const GError *error)
+{
+    /* nobody is there any more */
     if (!client)
         return;
-    /* 3 back, under the id that was asked with */
+    /* back, under the id that was asked with */
     if (reply && pending_has_flag(pending, GUEST_FLAG_SILENT) &&
         client_form(client) == ANSWERS_AGENT)
         client_ignore(client);
@@ -63,19 +97,18 @@ static void core_reply(Pending *pending, const EnvelopeReply *reply, const GErro
         client_error(client, pending->oob, pending_id(pending), error);
 }
 
-/* What QEMU tells of itself, with the agent's commands and ours behind it. */
+static void core_reply(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    reply = core_note_answer(pending->owner, pending, reply, error, NULL);
+    reply_to(pending->asker, pending, reply, error);
+}
+
 static void core_reply_merged(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
-    Core *core = pending->owner;
-    EnvelopeReply merged = {.kind = ENVELOPE_RETURN};
+    EnvelopeReply merged;
 
-    if (!reply || reply->kind != ENVELOPE_RETURN) {
-        core_reply(pending, reply, error);
-        return;
-    }
-    introspect_learn(&core->introspect, pending->name, reply->value);
-    merged.value = introspect_answer(&core->introspect, pending->name);
-    core_reply(pending, &merged, NULL);
+    reply = core_note_answer(pending->owner, pending, reply, error, &merged);
+    reply_to(pending->asker, pending, reply, error);
 }
 
 /* ---- Request --------------------------------------------------------------------------------- */
@@ -119,7 +152,7 @@ char *core_dup_status(gpointer core, gboolean connections)
     return core_status(core, connections);
 }
 
-static void ask_once(Core *core, Client *client, Pending *pending)
+static void ask_once(Core *core, const CoreParty *party, Pending *pending)
 {
     EnvelopeReply known = {
         .kind = ENVELOPE_RETURN,
@@ -129,7 +162,7 @@ static void ask_once(Core *core, Client *client, Pending *pending)
     if (known.value.text)
         pending_finish(pending, &known, NULL);
     else
-        upstream_submit(monitor_upstream(client_data(client)), pending);
+        upstream_submit(monitor_upstream(party->monitor), pending);
 }
 
 static Route route_of(const EnvelopeCommand *command)
@@ -144,22 +177,25 @@ static Route route_of(const EnvelopeCommand *command)
     return route;
 }
 
-static void ask_qemu(Core *core, Client *client, Pending *pending, const EnvelopeCommand *command,
-                     int fd)
+static void ask_qemu(Core *core, const CoreParty *party, Pending *pending,
+                     const EnvelopeCommand *command)
 {
-    const DescriptorsAsker asker = {.owner = client, .local = client_is_local(client)};
+    const DescriptorsAsker asker = {
+        .owner = party->asker,
+        .local = party->client && client_is_local(party->client),
+    };
 
-    pending->via = client_data(client);
-    if (!monitor_request(pending->via, pending, command, asker, fd))
-        client_drop_fd(&core->crowd.common, fd);
+    pending->via = party->monitor;
+    if (!monitor_request(pending->via, pending, command, asker, party->fd))
+        client_drop_fd(&core->crowd.common, party->fd);
 }
 
-static void ask_agent(Core *core, Client *client, Pending *pending)
+static void ask_agent(Core *core, const CoreParty *party, Pending *pending)
 {
-    if (pending->seconds == 0)
-        pending->seconds = client_session(client)->timeout_seconds;
+    if (pending->seconds == 0 && party->client)
+        pending->seconds = client_session(party->client)->timeout_seconds;
     if (core->lane)
-        freeze_submit(&core->freeze, pending, client_peer(client));
+        freeze_submit(&core->freeze, pending, party->name);
     else
         pending_fail(pending, "There is no guest agent's channel; %s was not sent", pending->name);
 }
@@ -173,11 +209,62 @@ static gboolean agent_is_up(const Core *core)
            (state == AGENT_SYNCING && core->agent_known);
 }
 
+gboolean core_is_merged(const EnvelopeCommand *command)
+{
+    return route_of(command) == ROUTE_MERGE;
+}
+
+void core_submit(Core *core, const CoreParty *party, Pending *pending,
+                 const EnvelopeCommand *command)
+{
+    Route route = route_of(command);
+
+    /* 1 what came beside it is for QEMU, if for anybody */
+    if (route != ROUTE_QEMU)
+        client_drop_fd(&core->crowd.common, party->fd);
+    /* 2 may it overtake */
+    if (command->oob && !router_allows_oob(route)) {
+        pending->decided = TRUE;
+        pending_fail(pending, "The command %s does not support OOB", command->name);
+        return;
+    }
+    /* 3 off it goes, and comes back through core_reply(), whatever happens */
+    switch (route) {
+    case ROUTE_AGENT: ask_agent(core, party, pending); break;
+    case ROUTE_PROXY:
+        pending->decided = TRUE;
+        local_submit(&core->local, party->client, pending);
+        break;
+    case ROUTE_MERGE: ask_once(core, party, pending); break;
+    default: ask_qemu(core, party, pending, command); break;
+    }
+}
+
+/* Who it is, for the program. */
+static Asker *asker_of(const Client *client)
+{
+    const ConnectionStats stats = client_stats(client);
+
+    return asker_new(stats.peer, stats.user, stats.process);
+}
+
+/* Refused before anything is kept of it. */
+static void refuse(Core *core, Client *client, const EnvelopeCommand *command, int fd,
+                   const Asker *asker, const GError *error)
+{
+    client_drop_fd(&core->crowd.common, fd);
+    if (core->audited && core->ops->answered)
+        core->ops->answered(core->owner, asker, command->name, error, 0);
+    client_error(client, command->oob, command->id, error);
+}
+
 static void core_request(gpointer owner, Client *client, const EnvelopeCommand *command, int fd)
 {
     Core *core = owner;
-    Route route = route_of(command);
-    PendingDone done = route == ROUTE_MERGE ? core_reply_merged : core_reply;
+    const CoreParty party = {client, client, client_data(client), client_peer(client), fd};
+    PendingDone done = core_is_merged(command) ? core_reply_merged : core_reply;
+    g_autoptr(Asker) asker = NULL;
+    g_autoptr(GError) error = NULL;
     Pending *pending;
 
     /* 0 what a client that takes us for the agent is answered here */
@@ -186,42 +273,44 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
         client_drop_fd(&core->crowd.common, fd);
         return;
     }
-    /* 1 the asker pays for what is kept of it */
+    /* 1 may it, says the program */
+    if (core->gated || core->audited)
+        asker = asker_of(client);
+    if (core->gated && core->ops->admit && !core->ops->admit(core->owner, asker, command, &error)) {
+        refuse(core, client, command, fd, asker, error);
+        return;
+    }
+    if (client_is_gone(client)) { /* by what the program did meanwhile */
+        client_drop_fd(&core->crowd.common, fd);
+        return;
+    }
+    /* 2 the asker pays for what is kept of it */
     pending = pending_new(command, client_charge(client), done, core, client);
     if (!pending) {
-        g_autoptr(GError) error = NULL;
-
-        client_drop_fd(&core->crowd.common, fd);
         qmp_error_set(&error, "Too much memory is in use for %s", command->name);
-        client_error(client, command->oob, command->id, error);
+        refuse(core, client, command, fd, asker, error);
         return;
     }
     pending->taken_us = io_loop_now(core->loop);
-    /* 2 what came beside it is for QEMU, if for anybody */
-    if (route != ROUTE_QEMU)
-        client_drop_fd(&core->crowd.common, fd);
-    /* 3 may it overtake */
-    if (command->oob && !router_allows_oob(route)) {
-        pending_fail(pending, "The command %s does not support OOB", command->name);
-        return;
-    }
-    /* 4 off it goes, and comes back through core_reply(), whatever happens */
-    switch (route) {
-    case ROUTE_AGENT: ask_agent(core, client, pending); break;
-    case ROUTE_PROXY: local_submit(&core->local, client, pending); break;
-    case ROUTE_MERGE: ask_once(core, client, pending); break;
-    default: ask_qemu(core, client, pending, command, fd); break;
-    }
+    if (core->audited)
+        pending->by = g_steal_pointer(&asker);
+    /* 3 the same way as any other */
+    core_submit(core, &party, pending, command);
 }
 
 Pending *core_renew(gpointer owner, const EnvelopeCommand *command, gpointer asker)
 {
-    PendingDone done = route_of(command) == ROUTE_MERGE ? core_reply_merged : core_reply;
+    const Core *core = owner;
+    PendingDone done = core_is_merged(command) ? core_reply_merged : core_reply;
     Charge *charge = asker ? client_charge(asker) : NULL;
     Pending *pending = pending_new(command, charge, done, owner, asker);
 
     /* It had room before; where less is allowed now, what is under way is over soon. */
-    return pending ? pending : pending_new(command, NULL, done, owner, asker);
+    if (!pending)
+        pending = pending_new(command, NULL, done, owner, asker);
+    if (asker && core->audited)
+        pending->by = asker_of(asker);
+    return pending;
 }
 
 /* ---- Event ----------------------------------------------------------------------------------- */
@@ -251,9 +340,40 @@ static void tell(Core *core, const Monitor *monitor, const char *line, gsize len
 static void tell_own(Core *core, const char *name, const char *data)
 {
     g_autoptr(GString) line = g_string_new(NULL);
+    const JsonSpan span = {data, strlen(data)};
+    gint64 now_us = g_get_real_time();
 
-    message_event(line, name, (JsonSpan){data, strlen(data)}, g_get_real_time());
+    message_event(line, name, span, now_us);
     tell(core, NULL, line->str, line->len);
+    if (core->ops->event)
+        core->ops->event(core->owner, name, span, now_us);
+}
+
+static void tell_changed(Core *core)
+{
+    if (core->ops->changed)
+        core->ops->changed(core->owner);
+}
+
+static gint64 time_of(JsonSpan event)
+{
+    JsonSpan timestamp = json_read_get(event, "timestamp");
+    gint64 seconds = 0;
+    gint64 us = 0;
+
+    if (!json_read_int64(json_read_get(timestamp, "seconds"), &seconds) ||
+        !json_read_int64(json_read_get(timestamp, "microseconds"), &us) || seconds < 0 ||
+        seconds > G_MAXINT32 * (gint64)G_MAXINT16 || us < 0 || us >= G_USEC_PER_SEC)
+        return g_get_real_time();
+    return seconds * G_USEC_PER_SEC + us;
+}
+
+static void tell_program(Core *core, JsonSpan message, const EnvelopeReply *event)
+{
+    g_autofree char *name = json_read_string(event->value);
+
+    if (name)
+        core->ops->event(core->owner, name, event->data, time_of(message));
 }
 
 static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
@@ -266,9 +386,12 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
     g_string_append_len(line, message.text, (gssize)message.len);
     g_string_append(line, "\r\n");
     tell(core, monitor, line->str, line->len);
-    /* 2 what it means for the guest, and so for who waits */
+    /* 2 to the program, once */
     if (monitor != core->leader)
         return;
+    if (core->ops->event)
+        tell_program(core, message, event);
+    /* 3 what it means for the guest, and so for who waits */
     watch_event(&core->watch, event);
     if (core->lane && json_read_is(event->value, "RESET"))
         freeze_guest_started(&core->freeze);
@@ -342,6 +465,7 @@ static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
     if (!other) {
         g_clear_pointer(&core->version, g_free);
         introspect_forget_qemu(&core->introspect);
+        tell_changed(core);
     }
     /* 2 it is over, as for any client of QEMU; or */
     if (!other && !core->persist) {
@@ -396,7 +520,7 @@ static void on_empty(gpointer owner)
 
 /* A client sticks to one monitor: its events come from there, in front of the replies that they
  * belong to. */
-static Monitor *least_used(const Core *core)
+Monitor *core_least_used(const Core *core)
 {
     Monitor *best = NULL;
     guint fewest = G_MAXUINT;
@@ -419,7 +543,7 @@ static void greet(Client *client, gpointer data)
 
     if (client_data(client) || client_form(client) == ANSWERS_AGENT)
         return;
-    client_set_data(client, least_used(core));
+    client_set_data(client, core_least_used(core));
     client_greet(client, (JsonSpan){core->version, strlen(core->version)}, core->oob);
 }
 
@@ -466,6 +590,7 @@ static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gb
     core->version = g_strndup(version.text, version.len);
     core->oob = oob;
     core_monitor_is_ready(core, monitor);
+    tell_changed(core);
 }
 
 /* ---- The agent ------------------------------------------------------------------------------- */
@@ -507,6 +632,7 @@ static void on_agent_changed(gpointer owner, const char *state)
     g_autofree char *data = g_strdup_printf("{\"state\": \"%s\"}", state);
 
     tell_own(core, "GUEST_AGENT_STATE", data);
+    tell_changed(core);
     local_agent_changed(&core->local);
     if (agent_is_up(core))
         crowd_foreach(&core->crowd, wake_raw_client, NULL);

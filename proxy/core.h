@@ -9,9 +9,11 @@
 
 #pragma once
 
+#include "asker.h"
 #include "bounds.h"
 
 #include "common/address.h"
+#include "common/envelope.h"
 
 #include <gio/gunixfdlist.h>
 
@@ -23,6 +25,21 @@ typedef struct {
     /* QEMU has gone, and so have all clients. The core does nothing from here on; it may be freed,
      * but not from within this call. */
     void (*closed)(gpointer owner, const char *why);
+
+    /* All of these may be NULL. They are called with the core on the stack: it must not be freed
+     * from within. */
+
+    /* An event of QEMU's, or of the proxy's own. @data: an object, or absent */
+    void (*event)(gpointer owner, const char *name, JsonSpan data, gint64 real_us);
+    /* core_agent_state() or core_is_connected() may say something else now. */
+    void (*changed)(gpointer owner);
+    /* Where core_set_gated(): whether a client's command may go on. @error: what it is told else */
+    gboolean (*admit)(gpointer owner, const Asker *asker, const EnvelopeCommand *command,
+                      GError **error);
+    /* Where core_set_audited(): a command was answered, be it that nobody hears of it any more.
+     * @error: (nullable): NULL for success */
+    void (*answered)(gpointer owner, const Asker *asker, const char *command, const GError *error,
+                     gint64 taken_us);
 } CoreOps;
 
 /* What one core leaves to another, with the descriptors that it refers to. */
@@ -46,6 +63,15 @@ void core_free(Core *core);
 /* Clients come from @address from now on, whichever direction it says; see entrance.h. */
 gboolean core_add_listener(Core *core, const Address *address,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* One of these, by its address, lets nobody in any more; who came from there stays. */
+gboolean core_remove_listener(Core *core, const Address *address,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A client that was accepted elsewhere. @fd: (transfer full): unless this fails. @peer: who it is.
+ * @agent: it speaks the guest agent's own protocol */
+gboolean core_add_client(Core *core, int fd, const char *peer, gboolean agent,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* For clients that speak the guest agent's own protocol. */
 gboolean core_add_agent_listener(Core *core, const Address *address,
@@ -80,6 +106,49 @@ gboolean core_set_limit(Core *core, const char *text, GError **error) G_GNUC_WAR
 /* Connects to QEMU and the agent, as soon as they are there; but not before each listener that was
  * added with `wait` has let in its first client. */
 void core_start(Core *core);
+
+/* Whether each command of a client needs leave, and whether its end is told. */
+void core_set_gated(Core *core, gboolean gated);
+void core_set_audited(Core *core, gboolean audited);
+
+/* What the program is called that embeds the proxy, where it asks for something. */
+void core_set_program(Core *core, const char *name);
+
+/* Returns: (nullable): as events tell it; NULL without an agent's channel */
+const char *core_agent_state(const Core *core);
+
+/* Whether any monitor is. */
+gboolean core_is_connected(const Core *core);
+
+typedef enum {
+    CORE_ANSWERED,  /* by whom it was meant for, with success or not */
+    CORE_NOT_SENT,  /* it was not carried out */
+    CORE_NO_ANSWER, /* it may have been */
+} CoreOutcome;
+
+typedef struct CoreCommand CoreCommand;
+
+/* A command of the program's own, which keeps it where it is until it was answered or withdrawn. */
+struct CoreCommand {
+    /* Once, maybe from within core_ask(). Exactly one of @reply and @error is set. */
+    void (*answered)(CoreCommand *command, const EnvelopeReply *reply, const GError *error,
+                     CoreOutcome outcome);
+
+    /*< private >*/
+    Core *core;
+    struct Pending *pending; /* (nullable): while it is under way */
+    struct IoTimer *late;    /* (nullable): where there is no lane that sees to its time */
+};
+
+/**
+ * core_ask:
+ * @question: id and oob of it are of no meaning
+ * @ahead: it goes before others' that wait for the agent
+ */
+void core_ask(Core *core, CoreCommand *command, const EnvelopeCommand *question, gboolean ahead);
+
+/* The program does not wait for it any more, and is not called back: as if its client had left. */
+void core_withdraw(CoreCommand *command);
 
 /* Returns: (nullable): why a monitor is not connected */
 const char *core_trouble(const Core *core);

@@ -31,8 +31,7 @@ guint crowd_count(const Crowd *crowd, gconstpointer data)
 
 /* ---- Comings --------------------------------------------------------------------------------- */
 
-/* Returns: (nullable): why there is no place for another client */
-static const char *no_place(const Crowd *crowd, gint64 user)
+const char *crowd_no_place(const Crowd *crowd, gint64 user)
 {
     const Bounds *bounds = crowd->common.bounds;
     guint of_user = 0;
@@ -48,7 +47,7 @@ static const char *no_place(const Crowd *crowd, gint64 user)
 /* Returns: (nullable): NULL where there was no place */
 static Client *take_in(Crowd *crowd, int fd, const char *peer, AnswersForm form)
 {
-    const char *why = no_place(crowd, socket_peer_user(fd));
+    const char *why = crowd_no_place(crowd, socket_peer_user(fd));
     Client *client;
 
     if (why) {
@@ -118,6 +117,21 @@ gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm fo
     entrance_set_kind(entrance, form);
     g_ptr_array_add(crowd->entrances, entrance);
     return TRUE;
+}
+
+gboolean crowd_remove_entrance(Crowd *crowd, const Address *address)
+{
+    g_autofree char *text = address_to_string(address);
+
+    for (guint i = 0; i < crowd->entrances->len; i++) {
+        g_autofree char *own = address_to_string(entrance_address(crowd->entrances->pdata[i]));
+
+        if (!g_str_equal(own, text))
+            continue;
+        g_ptr_array_remove_index(crowd->entrances, i);
+        return TRUE;
+    }
+    return FALSE;
 }
 
 gboolean crowd_is_awaited(const Crowd *crowd)

@@ -56,6 +56,12 @@ void crowd_set_total(Crowd *crowd, gsize bytes);
 gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm form,
                             const HandoverPart *part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Nobody comes from there any more; who did stays. Returns: FALSE where there is no such one */
+gboolean crowd_remove_entrance(Crowd *crowd, const Address *address);
+
+/* Returns: (nullable): why there is no place for another client of that user, -1 for an unknown */
+const char *crowd_no_place(const Crowd *crowd, gint64 user);
+
 /* One has come by another way. @fd: (transfer full). @peer: who it is */
 void crowd_let_in(Crowd *crowd, int fd, const char *peer, AnswersForm form);
 

@@ -305,6 +305,7 @@ static void submit_thaw(Freeze *freeze, Pending *pending)
     g_autofree char *ended = take_ended(freeze);
 
     if (ended) {
+        pending->decided = TRUE;
         pending_fail(pending, "%s", ended);
     } else if (freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) > 1) {
         holds_release(&freeze->holds, pending->asker);

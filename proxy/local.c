@@ -152,6 +152,16 @@ void local_client_left(Local *local, gpointer client)
     }
 }
 
+void local_hurry(Local *local, const Pending *pending)
+{
+    for (const GList *at = local->waiters.head; at; at = at->next) {
+        const Waiter *waiter = at->data;
+
+        if (waiter->pending == pending)
+            io_timer_set(waiter->timer, io_loop_now(local->loop));
+    }
+}
+
 /* ---- The others ------------------------------------------------------------------------------ */
 
 static void run_status(Local *local, Client *client, Pending *pending, gpointer data)
@@ -165,9 +175,13 @@ static void run_status(Local *local, Client *client, Pending *pending, gpointer 
 static void run_session_set(Local *local, Client *client, Pending *pending, gpointer data)
 {
     const QgaProxySessionSetArguments *arguments = data;
-    ClientSession *session = client_session(client);
+    ClientSession *session = client ? client_session(client) : NULL;
     g_autoptr(GError) error = NULL;
 
+    if (!session) {
+        pending_fail(pending, "%s is for who has a connection", pending->name);
+        return;
+    }
     if (arguments->has_timeout &&
         !check_range("timeout", arguments->timeout, LIMIT_SESSION_TIMEOUT, &error)) {
         pending_finish(pending, NULL, error);

@@ -30,11 +30,15 @@ void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
 /* Fails who waits. */
 void local_clear(Local *local);
 
-/* @pending: (transfer full): answered in any case */
+/* @client: (nullable): NULL for the program itself · @pending: (transfer full): answered in any
+ * case */
 void local_submit(Local *local, Client *client, Pending *pending);
 
 /* @client has left: what it waits for is dropped. */
 void local_client_left(Local *local, gpointer client);
+
+/* Nobody waits with @pending any more, if it waits at all: it is over in the next turn. */
+void local_hurry(Local *local, const Pending *pending);
 
 /* The way to the agent is in another state. */
 void local_agent_changed(Local *local);

@@ -55,6 +55,7 @@ gboolean monitor_request(Monitor *monitor, Pending *pending, const EnvelopeComma
     asker.has_fd = fd >= 0;
     admitted = descriptors_admit(&monitor->descriptors, command, &asker, &carries, &error);
     pending->carries = carries;
+    pending->decided = !admitted;
     if (carries)
         pending->fd = fd;
     if (admitted)

@@ -138,6 +138,7 @@ static void pending_free(Pending *pending)
 {
     pending_orphan(pending);
     pending_close_fd(pending);
+    asker_free(pending->by);
     if (pending->arguments)
         g_string_free(pending->arguments, TRUE);
     g_free(pending->id);

@@ -13,6 +13,7 @@
 
 #pragma once
 
+#include "asker.h"
 #include "histogram.h"
 
 #include "common/charge.h"
@@ -39,11 +40,14 @@ struct Pending {
     PendingDone done;
     gpointer owner;  /* for @done */
     gpointer asker;  /* (nullable): a client; NULL for our own commands, and for orphans */
+    Asker *by;       /* (nullable): the same for the audit, where there is one */
     gboolean urgent; /* goes before all that waits for the agent, whatever its name */
+    gboolean ahead;  /* goes before all that is not urgent, but is refused as any other */
     gint64 taken_us; /* when it was taken from its client; 0 for our own */
     gint64 sent_us;  /* when it was written, at least in part, so that it may have been carried out;
                       * 0  before */
     gboolean answered;  /* the guest agent has answered it, if only with an error */
+    gboolean decided;   /* so has the proxy in its place, and not for want of a way */
     guint seconds;      /* that the asker gives it; 0 for the limit of its class */
     gint64 deadline_us; /* when these are over: the lane's to know, once it is sent */
     gpointer via;    /* (nullable): the monitor of QEMU that it goes through; the owner's to know */

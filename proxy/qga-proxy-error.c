@@ -19,6 +19,12 @@ GType qga_proxy_error_get_type(void)
         VALUE(QGA_PROXY_ERROR_LIMIT, "limit"),
         VALUE(QGA_PROXY_ERROR_FILE, "file"),
         VALUE(QGA_PROXY_ERROR_CACHE, "cache"),
+        VALUE(QGA_PROXY_ERROR_ARGUMENTS, "arguments"),
+        VALUE(QGA_PROXY_ERROR_COMMAND_NOT_FOUND, "command-not-found"),
+        VALUE(QGA_PROXY_ERROR_COMMAND_FAILED, "command-failed"),
+        VALUE(QGA_PROXY_ERROR_NOT_SENT, "not-sent"),
+        VALUE(QGA_PROXY_ERROR_NO_ANSWER, "no-answer"),
+        VALUE(QGA_PROXY_ERROR_REPLY, "reply"),
         {0, NULL, NULL},
     };
     static gsize type;

@@ -4,10 +4,7 @@
  * The library's public border: types, names and errors for embedders. What it does is core.c's.
  */
 
-#include "qga-proxy.h"
-
-#include "core.h"
-#include "listener.h"
+#include "qga-proxy-private.h"
 
 /**
  * QgaProxy:
@@ -15,85 +12,76 @@
  * The proxy of one virtual machine: QMP clients on one side, QEMU's monitor and the guest agent on
  * the other.
  */
-struct _QgaProxy {
-    GObject parent_instance;
-
-    Core *core; /* (nullable): NULL once stopped */
-    GMainContext *context;
-    gboolean started;
-    GPtrArray *services; /* of Service */
-    GSource *burial;     /* (nullable): frees the core, outside of its own callbacks */
-};
-
 G_DEFINE_FINAL_TYPE(QgaProxy, qga_proxy, G_TYPE_OBJECT)
 
 G_DEFINE_QUARK(qga_proxy_error, qga_proxy_error)
 
-enum { SIGNAL_CLOSED, N_SIGNALS };
+enum { PROP_AGENT_STATE = 1, PROP_QEMU_CONNECTED, N_PROPERTIES };
 
-static guint signals[N_SIGNALS];
-
-/* ---- Services -------------------------------------------------------------------------------- */
-
-typedef struct {
-    Listener *listener; /* (nullable): NULL where it could not be made */
-    QgaProxyConnectionFunc func;
-    gpointer user_data;
-    GDestroyNotify destroy; /* (nullable) */
-} Service;
-
-static void service_free(Service *service)
-{
-    g_clear_pointer(&service->listener, listener_free);
-    if (service->destroy)
-        service->destroy(service->user_data);
-    g_free(service);
-}
-
-static void on_connection(gpointer owner, int fd, const char *peer)
-{
-    const Service *service = owner;
-
-    service->func(fd, peer, service->user_data);
-}
-
-/* ---- Life ------------------------------------------------------------------------------------ */
-
-static void stop(QgaProxy *self)
-{
-    g_ptr_array_set_size(self->services, 0);
-    g_clear_pointer(&self->core, core_free);
-}
-
-/* QEMU's end is told from a callback of the core, which is still on the stack. */
-static gboolean tell_closed(gpointer user_data)
-{
-    QgaProxy *self = user_data;
-
-    g_clear_pointer(&self->burial, g_source_unref);
-    stop(self);
-    g_signal_emit(self, signals[SIGNAL_CLOSED], 0);
-    return G_SOURCE_REMOVE;
-}
-
-static void on_closed(gpointer owner, const char *why)
-{
-    QgaProxy *self = owner;
-
-    self->burial = g_idle_source_new();
-    g_source_set_priority(self->burial, G_PRIORITY_DEFAULT);
-    g_source_set_callback(self->burial, tell_closed, g_object_ref(self), g_object_unref);
-    g_source_attach(self->burial, self->context);
-}
+/* ---- Type ------------------------------------------------------------------------------------ */
 
 static void qga_proxy_finalize(GObject *object)
 {
-    QgaProxy *self = QGA_PROXY(object);
-
-    stop(self);
-    g_ptr_array_unref(self->services);
-    g_clear_pointer(&self->context, g_main_context_unref);
+    border_orphan(QGA_PROXY(object)->border);
     G_OBJECT_CLASS(qga_proxy_parent_class)->finalize(object);
+}
+
+static void qga_proxy_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+    const Border *border = QGA_PROXY(object)->border;
+
+    switch (id) {
+    case PROP_AGENT_STATE: g_value_set_string(value, border->agent_state); break;
+    case PROP_QEMU_CONNECTED: g_value_set_boolean(value, border->qemu_connected); break;
+    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+    }
+}
+
+static void add_properties(GObjectClass *object_class)
+{
+    const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+    /**
+     * QgaProxy:agent-state: (type utf8)
+     *
+     * How far the proxy is with the guest agent, in the words of the event `GUEST_AGENT_STATE`;
+     * %NULL where it has no agent's channel. Changes in the same order as the signals come.
+     */
+    g_object_class_install_property(object_class, PROP_AGENT_STATE,
+                                    g_param_spec_string("agent-state", NULL, NULL, NULL, flags));
+
+    /**
+     * QgaProxy:qemu-connected:
+     *
+     * Whether the proxy is connected to a monitor of QEMU.
+     */
+    g_object_class_install_property(
+        object_class, PROP_QEMU_CONNECTED,
+        g_param_spec_boolean("qemu-connected", NULL, NULL, FALSE, flags));
+}
+
+static void add_signals(void)
+{
+    /**
+     * QgaProxy::closed:
+     * @self: the proxy
+     *
+     * QEMU has closed its monitor, all clients were closed in turn, and the proxy has stopped.
+     */
+    g_signal_new("closed", QGA_TYPE_PROXY, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+
+    /**
+     * QgaProxy::event:
+     * @self: the proxy
+     * @name: of the event, which is the signal's detail too
+     * @data: (nullable): what QMP has in the member of that name, as JSON text
+     * @timestamp: when it was, in microseconds of the real time
+     *
+     * Something has happened of which QMP clients are told: an event of QEMU's, or one of the
+     * proxy's own. Once, however many monitors there are.
+     */
+    g_signal_new("event", QGA_TYPE_PROXY, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0, NULL, NULL,
+                 NULL, G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_INT64);
 }
 
 static void qga_proxy_class_init(QgaProxyClass *klass)
@@ -101,57 +89,22 @@ static void qga_proxy_class_init(QgaProxyClass *klass)
     GObjectClass *object_class = G_OBJECT_CLASS(klass);
 
     object_class->finalize = qga_proxy_finalize;
-
-    /**
-     * QgaProxy::closed:
-     *
-     * QEMU has closed its monitor, all clients were closed in turn, and the proxy has stopped.
-     */
-    signals[SIGNAL_CLOSED] = g_signal_new("closed", QGA_TYPE_PROXY, G_SIGNAL_RUN_LAST, 0, NULL,
-                                          NULL, NULL, G_TYPE_NONE, 0);
+    object_class->get_property = qga_proxy_get_property;
+    add_properties(object_class);
+    add_signals();
 }
 
 static void qga_proxy_init(QgaProxy *self)
 {
-    self->context = g_main_context_ref_thread_default();
-    self->services = g_ptr_array_new_with_free_func((GDestroyNotify)service_free);
+    self->border = border_new(self);
 }
 
-static Address *parse(const char *text, gboolean server, GError **error)
-{
-    const AddressDefaults defaults = {.server = server, .wait = FALSE};
-    GError *cause = NULL;
-    Address *address = address_parse(text, &defaults, &cause);
-
-    if (cause) {
-        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS, "%s", cause->message);
-        g_error_free(cause);
-    }
-    return address;
-}
-
-/* No client of the proxy's comes from there. */
-static Address *parse_service(const char *text, GError **error)
-{
-    g_autoptr(Address) address = parse(text, TRUE, error);
-
-    if (address && (!address->server || address->wait || address->pretty)) {
-        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS,
-                    "address '%s': options 'server', 'wait' and 'pretty' are for clients", text);
-        return NULL;
-    }
-    return g_steal_pointer(&address);
-}
-
-static Address *parse_clients(const char *text, GError **error)
-{
-    return parse(text, TRUE, error);
-}
+/* ---- Made ------------------------------------------------------------------------------------ */
 
 /* QEMU and the agent's channel are read by us, and not by people. */
 static Address *parse_own(const char *text, GError **error)
 {
-    g_autoptr(Address) address = parse(text, FALSE, error);
+    g_autoptr(Address) address = border_parse(text, FALSE, error);
 
     if (address && address->pretty) {
         g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS,
@@ -161,28 +114,14 @@ static Address *parse_own(const char *text, GError **error)
     return g_steal_pointer(&address);
 }
 
-/* Embedders see one domain, whatever part of the core reports a failure. */
-static void pass_on(GError *cause, QgaProxyError code, GError **error)
-{
-    g_set_error_literal(error, QGA_PROXY_ERROR, code, cause->message);
-    g_error_free(cause);
-}
-
-static gboolean has_stopped(const QgaProxy *self, GError **error)
-{
-    if (!self->core)
-        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy has stopped");
-    return !self->core;
-}
-
 static QgaProxy *make(const char *monitor, const char *agent, const CoreState *inherited,
                       GError **error)
 {
-    static const CoreOps ops = {on_closed};
     g_autoptr(QgaProxy) self = NULL;
     g_autoptr(Address) monitor_address = NULL;
     g_autoptr(Address) agent_address = NULL;
     GError *cause = NULL;
+    Border *border;
 
     monitor_address = parse_own(monitor, error);
     if (!monitor_address)
@@ -193,12 +132,14 @@ static QgaProxy *make(const char *monitor, const char *agent, const CoreState *i
             return NULL;
     }
     self = g_object_new(QGA_TYPE_PROXY, NULL);
-    self->core =
-        core_new(self->context, monitor_address, agent_address, inherited, &ops, self, &cause);
-    if (!self->core) {
-        pass_on(cause, inherited ? QGA_PROXY_ERROR_STATE : QGA_PROXY_ERROR_SOCKET, error);
+    border = self->border;
+    border->core = core_new(border->context, monitor_address, agent_address, inherited,
+                            &border_core_ops, border, &cause);
+    if (!border->core) {
+        border_pass_on(cause, inherited ? QGA_PROXY_ERROR_STATE : QGA_PROXY_ERROR_SOCKET, error);
         return NULL;
     }
+    border->agent_state = core_agent_state(border->core);
     return g_steal_pointer(&self);
 }
 
@@ -219,72 +160,53 @@ QgaProxy *qga_proxy_new_successor(const char *monitor, const char *agent, GVaria
     return make(monitor, agent, &(CoreState){state, descriptors}, error);
 }
 
-typedef Address *(*ParseAddress)(const char *text, GError **error);
-typedef gboolean (*AddAddress)(Core *core, const Address *address, GError **error);
-
-static gboolean add_address(QgaProxy *self, const char *text, ParseAddress parse_text,
-                            AddAddress add, GError **error)
+gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)
 {
     g_autoptr(Address) address = NULL;
     GError *cause = NULL;
 
-    if (has_stopped(self, error))
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(monitor != NULL, FALSE);
+    return_val_if_elsewhere(self, FALSE);
+
+    if (border_has_stopped(self->border, error))
         return FALSE;
-    address = parse_text(text, error);
+    address = parse_own(monitor, error);
     if (!address)
         return FALSE;
-    if (add(self->core, address, &cause))
+    if (core_add_monitor(self->border->core, address, &cause))
         return TRUE;
-    pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
+    border_pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
     return FALSE;
 }
 
-gboolean qga_proxy_add_listener(QgaProxy *self, const char *address, GError **error)
-{
-    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
-    g_return_val_if_fail(address != NULL, FALSE);
-
-    return add_address(self, address, parse_clients, core_add_listener, error);
-}
-
-gboolean qga_proxy_add_agent_listener(QgaProxy *self, const char *address, GError **error)
-{
-    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
-    g_return_val_if_fail(address != NULL, FALSE);
-
-    return add_address(self, address, parse_clients, core_add_agent_listener, error);
-}
-
-gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)
-{
-    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
-    g_return_val_if_fail(monitor != NULL, FALSE);
-
-    return add_address(self, monitor, parse_own, core_add_monitor, error);
-}
+/* ---- Set up ---------------------------------------------------------------------------------- */
 
 void qga_proxy_set_persist(QgaProxy *self, gboolean persist)
 {
     g_return_if_fail(QGA_IS_PROXY(self));
+    return_if_elsewhere(self);
 
-    if (self->core)
-        core_set_persist(self->core, persist);
+    if (self->border->core)
+        core_set_persist(self->border->core, persist);
 }
 
 void qga_proxy_set_freeze_lease(QgaProxy *self, guint seconds)
 {
     g_return_if_fail(QGA_IS_PROXY(self));
+    return_if_elsewhere(self);
 
-    if (self->core)
-        core_set_freeze_lease(self->core, seconds);
+    if (self->border->core)
+        core_set_freeze_lease(self->border->core, seconds);
 }
 
 void qga_proxy_set_freeze_join(QgaProxy *self, gboolean join)
 {
     g_return_if_fail(QGA_IS_PROXY(self));
+    return_if_elsewhere(self);
 
-    if (self->core)
-        core_set_freeze_join(self->core, join);
+    if (self->border->core)
+        core_set_freeze_join(self->border->core, join);
 }
 
 gboolean qga_proxy_set_state_directory(QgaProxy *self, const char *directory, const char *name,
@@ -294,16 +216,17 @@ gboolean qga_proxy_set_state_directory(QgaProxy *self, const char *directory, co
 
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(directory != NULL && name != NULL, FALSE);
+    return_val_if_elsewhere(self, FALSE);
 
-    if (has_stopped(self, error))
+    if (border_has_stopped(self->border, error))
         return FALSE;
-    if (self->started) {
+    if (self->border->started) {
         g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy was started");
         return FALSE;
     }
-    if (core_set_state_directory(self->core, directory, name, &cause))
+    if (core_set_state_directory(self->border->core, directory, name, &cause))
         return TRUE;
-    pass_on(cause, QGA_PROXY_ERROR_FILE, error);
+    border_pass_on(cause, QGA_PROXY_ERROR_FILE, error);
     return FALSE;
 }
 
@@ -314,11 +237,11 @@ static gboolean set_text(QgaProxy *self, const char *text, SetText set, QgaProxy
 {
     GError *cause = NULL;
 
-    if (has_stopped(self, error))
+    if (border_has_stopped(self->border, error))
         return FALSE;
-    if (set(self->core, text, &cause))
+    if (set(self->border->core, text, &cause))
         return TRUE;
-    pass_on(cause, code, error);
+    border_pass_on(cause, code, error);
     return FALSE;
 }
 
@@ -326,6 +249,7 @@ gboolean qga_proxy_set_limit(QgaProxy *self, const char *limit, GError **error)
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(limit != NULL, FALSE);
+    return_val_if_elsewhere(self, FALSE);
 
     return set_text(self, limit, core_set_limit, QGA_PROXY_ERROR_LIMIT, error);
 }
@@ -334,6 +258,7 @@ gboolean qga_proxy_set_agent_cache(QgaProxy *self, const char *answer, GError **
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(answer != NULL, FALSE);
+    return_val_if_elsewhere(self, FALSE);
 
     return set_text(self, answer, core_set_agent_cache, QGA_PROXY_ERROR_CACHE, error);
 }
@@ -351,81 +276,57 @@ char **qga_proxy_list_limits(void)
     return g_strv_builder_end(lines);
 }
 
+/* ---- Life ------------------------------------------------------------------------------------ */
+
 void qga_proxy_start(QgaProxy *self)
 {
-    g_return_if_fail(QGA_IS_PROXY(self));
+    Border *border;
 
-    if (self->core && !self->started)
-        core_start(self->core);
-    self->started = TRUE;
+    g_return_if_fail(QGA_IS_PROXY(self));
+    return_if_elsewhere(self);
+
+    border = self->border;
+    if (border->started || border_has_stopped(border, NULL))
+        return;
+    border->started = TRUE;
+    border_enter(border);
+    core_start(border->core);
+    border_core_ops.changed(border); /* a successor begins where the former one was */
+    border_leave(border);
 }
 
 void qga_proxy_stop(QgaProxy *self)
 {
     g_return_if_fail(QGA_IS_PROXY(self));
+    return_if_elsewhere(self);
 
-    if (self->burial)
-        g_source_destroy(self->burial);
-    g_clear_pointer(&self->burial, g_source_unref);
-    stop(self);
+    g_object_ref(self);
+    border_stop(self->border);
+    g_object_unref(self);
 }
 
 char *qga_proxy_dup_trouble(QgaProxy *self)
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
+    return_val_if_elsewhere(self, NULL);
 
-    return self->core ? g_strdup(core_trouble(self->core)) : NULL;
+    return self->border->core ? g_strdup(core_trouble(self->border->core)) : NULL;
 }
 
 char *qga_proxy_dup_status(QgaProxy *self)
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
+    return_val_if_elsewhere(self, NULL);
 
-    return self->core ? core_status(self->core, FALSE) : g_strdup("{}");
+    return self->border->core ? core_status(self->border->core, FALSE) : g_strdup("{}");
 }
 
 char *qga_proxy_dup_metrics(QgaProxy *self, const char *vm)
 {
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
+    return_val_if_elsewhere(self, NULL);
 
-    return self->core ? core_metrics(self->core, vm) : g_strdup("");
-}
-
-static gboolean listen_for(QgaProxy *self, Service *service, const char *text, GError **error)
-{
-    g_autoptr(IoLoop) loop = NULL;
-    g_autoptr(Address) address = NULL;
-    GError *cause = NULL;
-
-    if (has_stopped(self, error))
-        return FALSE;
-    address = parse_service(text, error);
-    if (!address)
-        return FALSE;
-    loop = io_loop_get(self->context);
-    service->listener = listener_new(loop, address, on_connection, service, &cause);
-    if (service->listener)
-        return TRUE;
-    pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
-    return FALSE;
-}
-
-gboolean qga_proxy_add_service(QgaProxy *self, const char *address, QgaProxyConnectionFunc func,
-                               gpointer user_data, GDestroyNotify destroy, GError **error)
-{
-    Service *service;
-
-    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
-    g_return_val_if_fail(address != NULL && func != NULL, FALSE);
-
-    service = g_new(Service, 1);
-    *service = (Service){NULL, func, user_data, destroy};
-    if (!listen_for(self, service, address, error)) {
-        service_free(service);
-        return FALSE;
-    }
-    g_ptr_array_add(self->services, service);
-    return TRUE;
+    return self->border->core ? core_metrics(self->border->core, vm) : g_strdup("");
 }
 
 GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **error)
@@ -435,15 +336,21 @@ GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors, GError **erro
 
     g_return_val_if_fail(QGA_IS_PROXY(self), NULL);
     g_return_val_if_fail(G_IS_UNIX_FD_LIST(descriptors), NULL);
+    return_val_if_elsewhere(self, NULL);
 
-    if (has_stopped(self, error))
+    if (border_has_stopped(self->border, error))
         return NULL;
-    if (!self->started || self->burial) {
+    if (!self->border->started || self->border->closing) {
         g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy is not running");
         return NULL;
     }
-    state = core_save(self->core, descriptors, &cause);
+    if (self->border->inside > 0) { /* what it is about is in nobody's books yet */
+        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE,
+                    "The proxy is in the middle of a command or a connection");
+        return NULL;
+    }
+    state = core_save(self->border->core, descriptors, &cause);
     if (!state)
-        pass_on(cause, QGA_PROXY_ERROR_STATE, error);
+        border_pass_on(cause, QGA_PROXY_ERROR_STATE, error);
     return state;
 }

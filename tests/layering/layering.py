@@ -23,7 +23,7 @@ MAX_FUNCTION_LINES = 80
 
 ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "listener"}
 PLUMBING = {"io", "dial", "entrance", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
-CORE = {"core", "core-handover", "core-private", "core-setup", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
+CORE = {"core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {
@@ -65,8 +65,10 @@ def proxy_area(path, stem):
         return "proxy program"
     if stem.endswith(("-test", "-fixture")):
         return "proxy test"
-    if stem.startswith("qga-proxy"):
-        return "proxy public header" if path.suffix == ".h" else "proxy border"
+    if path.name == "qga-proxy.h":
+        return "proxy public header"
+    if stem == "qga-proxy" or stem.startswith("qga-proxy-"):
+        return "proxy border"
     if stem in CORE:
         return "proxy core"
     if stem in ENDPOINTS:
@@ -174,7 +176,7 @@ def is_ours(root, included):
 
 def noun_of(path):
     """What a file is about: a noun may be in several files, beside each other."""
-    return re.sub(r"(-(private|handover|setup))?\.[ch]$", "", str(path))
+    return re.sub(r"(-(private|handover|program|setup))?\.[ch]$", "", str(path))
 
 
 def check_includes(root, path, text):
