@@ -12,12 +12,8 @@ of each disk that is named, and they are thawed. With --keep the machine is serv
 Needs Debian's python3-gi. Where the library is not installed, GI_TYPELIB_PATH and LD_LIBRARY_PATH say where it is."""
 
 import argparse
-import base64
 import json
-import socket
 import sys
-import threading
-import time
 
 import gi
 
@@ -25,64 +21,6 @@ gi.require_version("QgaProxy", "1")
 from gi.repository import GLib, QgaProxy  # noqa: E402
 
 AGENT_SECONDS = 60
-POLL_SECONDS = 0.2
-
-
-class CommandError(Exception):
-    pass
-
-
-class Client:
-    """A client of the proxy like any other: a line each way."""
-
-    def __init__(self, port):
-        self.lines = socket.create_connection(("localhost", port)).makefile("rw", encoding="utf-8")
-        self.lines.readline()  # the greeting
-        self.execute("qmp_capabilities")
-
-    def execute(self, command, **arguments):
-        """The value that a command returns; arguments have dashes where Python has underscores."""
-        arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
-        self.lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.lines.flush()
-        while True:
-            line = self.lines.readline()
-            if not line:
-                raise ConnectionError("QEMU has ended")
-            message = json.loads(line)
-            if "error" in message:
-                raise CommandError(f"{command}: {message['error']['desc']}")
-            if "return" in message:  # and not an event
-                return message["return"]
-
-    def wait_agent(self):
-        deadline = time.monotonic() + AGENT_SECONDS
-        while True:
-            try:
-                return self.execute("guest-ping")
-            except CommandError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_SECONDS)
-
-    def run(self, path, *arguments):
-        """The status and the output of a command in the guest."""
-        pid = self.execute("guest-exec", path=path, arg=arguments, capture_output=True)["pid"]
-        while not (status := self.execute("guest-exec-status", pid=pid))["exited"]:
-            time.sleep(POLL_SECONDS)
-        return status.get("exitcode"), base64.b64decode(status.get("out-data", "")).decode()
-
-    def snapshot(self, overlays):
-        """Between freeze and thaw there is only what cannot be done before or after."""
-        count = self.execute("guest-fsfreeze-freeze")
-        print(f"{count} file systems are frozen")
-        try:
-            for device, path in overlays:
-                self.execute("blockdev-snapshot-sync", device=device, snapshot_file=path, format="qcow2")
-                print(f"{device} goes on in {path}")
-        finally:
-            # An error of this says that they were thawed by somebody else meanwhile: the snapshot is worth nothing.
-            print(f"{self.execute('guest-fsfreeze-thaw')} file systems are thawed")
 
 
 def show(proxy):
@@ -93,28 +31,59 @@ def show(proxy):
           f"clients: {status['clients']}")
 
 
-class Job(threading.Thread):
-    """What a client does, beside the main loop, which serves it as all others."""
+class Job:
+    """Goes through steps, each of which yields what to ask of the proxy and gets the answer, or the error, back there:
+    "thaw", () stands for thaw_async() and thaw_finish(). Meanwhile the main loop turns and serves everybody."""
 
-    def __init__(self, options, on_end):
-        super().__init__(daemon=True)
-        self.options, self.on_end = options, on_end
-        self.client = None  # stays connected
-        self.failure = "QEMU has ended"
+    def __init__(self, proxy, steps, on_end):
+        self.proxy, self.steps, self.on_end = proxy, steps, on_end
+        self.advance(self.steps.send, None)
 
-    def run(self):
+    def advance(self, resume, value):
         try:
-            self.client = client = Client(self.options.port)
-            client.wait_agent()
-            if self.options.run:
-                status, output = client.run(*self.options.run)
-                print(f"{' '.join(self.options.run)}: status {status}\n{output}", end="")
-            if self.options.snapshot:
-                client.snapshot(self.options.snapshot)
-            self.failure = None
-        except (CommandError, OSError) as error:
-            self.failure = str(error)
-        GLib.idle_add(self.on_end)
+            name, arguments = resume(value)
+        except StopIteration:
+            self.on_end(None)
+        except GLib.Error as error:
+            self.on_end(error.message)
+        else:
+            getattr(self.proxy, f"{name}_async")(*arguments, None, self.on_answer, name)
+
+    def on_answer(self, proxy, result, name):
+        try:
+            value = getattr(proxy, f"{name}_finish")(result)
+        except GLib.Error as error:
+            self.advance(self.steps.throw, error)
+        else:
+            self.advance(self.steps.send, value)
+
+
+def run(command):
+    _, status, _, output, _, _ = yield "exec", (command, None, None, 0)
+    print(f"{' '.join(command)}: status {status}\n{output.get_data().decode()}", end="")
+
+
+def snapshot(overlays):
+    """Between freeze and thaw there is only what cannot be done before or after."""
+    count = yield "freeze", (None,)
+    print(f"{count} file systems are frozen")
+    try:
+        for device, path in overlays:
+            arguments = {"device": device, "snapshot-file": path, "format": "qcow2"}
+            yield "execute", ("blockdev-snapshot-sync", json.dumps(arguments), 0, QgaProxy.ProxyExecuteFlags.NONE)
+            print(f"{device} goes on in {path}")
+    finally:
+        # An error of this says that they were thawed by somebody else meanwhile: the snapshot is worth nothing.
+        count = yield "thaw", ()
+        print(f"{count} file systems are thawed")
+
+
+def work(options):
+    yield "wait_ready", (AGENT_SECONDS,)
+    if options.run:
+        yield from run(options.run)
+    if options.snapshot:
+        yield from snapshot(options.snapshot)
 
 
 def parse():
@@ -141,16 +110,19 @@ def main():
     proxy.connect("closed", lambda proxy: loop.quit())
     proxy.start()
 
-    def on_end():
+    failure = "QEMU has ended"
+
+    def on_end(error):
+        nonlocal failure
+        failure = error
         show(proxy)
-        if job.failure or not options.keep:
+        if error or not options.keep:
             loop.quit()
 
-    job = Job(options, on_end)
-    job.start()
+    Job(proxy, work(options), on_end)
     loop.run()
     proxy.stop()
-    return job.failure
+    return failure
 
 
 if __name__ == "__main__":

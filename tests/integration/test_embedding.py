@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -102,6 +103,21 @@ class Examples(Embedding):
         self.assertLess(len((EXAMPLES / "minimal.c").read_text().splitlines()), 60)
         self.check_serves(self.build("minimal"))
 
+    def test_gate(self):
+        """What it does not allow is refused, in its words, and the guest's user who asked is named; the rest is done."""
+        self.assertLess(len((EXAMPLES / "gate.c").read_text().splitlines()), 80)
+        qemu = self.enterContext(Bare())
+        monitor, agent = self.addresses(qemu)
+        path = f"{qemu.directory}/gate.sock"
+        gate = self.start(self.build("gate"), monitor, agent, f"unix:{path}")
+        client = self.connect(path, gate)
+        self.assertEqual(client.command("query-name"), {"name": NAME})
+        self.expect_line(gate, f"uid {os.getuid()}: query-name")
+        client.send_command("quit")
+        self.assertEqual(client.read_reply(30)["error"]["desc"], "quit is not for clients of this machine")
+        self.expect_line(gate, f"uid {os.getuid()}: quit: quit is not for clients of this machine")
+        self.assertEqual(client.command("query-name"), {"name": NAME})
+
     def machine(self, folder, name):
         return self.enterContext(Bare(arguments=["-qmp", f"unix:{folder}/{name}.qmp,server=on,wait=off"]))
 
@@ -152,7 +168,7 @@ class ServeVm(Embedding):
         self.assertEqual(lines, [
             "echo hello from the guest: status 0", "hello from the guest", "2 file systems are frozen",
             *(f"{device} goes on in {path}" for device, path in overlays.items()), "2 file systems are thawed",
-            "QEMU is connected, the agent is ready, clients: 1"])
+            "QEMU is connected, the agent is ready, clients: 0"])
         self.assertEqual(self.connect(("localhost", port), process).command("guest-ping"), {})
         inserted = {block["device"]: block["inserted"] for block in guest.qmp.command("query-block")}
         for device, path in overlays.items():
