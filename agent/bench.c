@@ -8,6 +8,7 @@
 #include "agent/commands/exec.h"
 #include "agent/commands/file.h"
 #include "agent/commands/freeze.h"
+#include "common/json-scan.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
 
@@ -106,6 +107,42 @@ static gboolean fake_write_file(System *system, const char *path, const char *te
     return TRUE;
 }
 
+static gboolean fake_set_clock(System *system, gint64 seconds, gint64 microseconds, GError **error)
+{
+    Bench *bench = bench_of(system);
+
+    if (bench->clock_error != NULL) {
+        g_propagate_error(error, g_error_copy(bench->clock_error));
+        return FALSE;
+    }
+    note(bench, "clock %" G_GINT64_FORMAT ".%06d", seconds, (int)microseconds);
+    return TRUE;
+}
+
+static gboolean fake_has_rtc(System *system)
+{
+    return bench_of(system)->rtc != NULL;
+}
+
+static gboolean fake_read_rtc(System *system, struct tm *ret_time, GError **error)
+{
+    Bench *bench = bench_of(system);
+
+    if (bench->rtc == NULL) {
+        qmp_error_set(error, "no hardware clock");
+        return FALSE;
+    }
+    *ret_time = *bench->rtc;
+    return TRUE;
+}
+
+static gboolean fake_write_rtc(System *system, const struct tm *time, GError **error)
+{
+    note(bench_of(system), "rtc %d-%02d-%02d %02d:%02d:%02d", time->tm_year + 1900,
+         time->tm_mon + 1, time->tm_mday, time->tm_hour, time->tm_min, time->tm_sec);
+    return TRUE;
+}
+
 static void fake_set_frozen(System *system, gboolean frozen)
 {
     note(bench_of(system), frozen ? "quiet" : "loud");
@@ -142,6 +179,10 @@ void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
                 .find_tool = fake_find_tool,
                 .read_file = fake_read_file,
                 .write_file = fake_write_file,
+                .set_clock = fake_set_clock,
+                .has_rtc = fake_has_rtc,
+                .read_rtc = fake_read_rtc,
+                .write_rtc = fake_write_rtc,
                 .set_frozen = fake_set_frozen,
             },
         .mounts = "",
@@ -153,6 +194,7 @@ void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
     };
     bench->directory = g_dir_make_tmp("qga-XXXXXX", &error);
     g_assert_no_error(error);
+    bench->system.root = bench->directory;
     policy_init(&bench->policy, none, none);
     state_init(&bench->state, bench->directory);
     bench->commands = (Commands){
@@ -174,7 +216,10 @@ static void remove_directory(const char *path)
     while ((name = g_dir_read_name(directory)) != NULL) {
         g_autofree char *file = g_build_filename(path, name, NULL);
 
-        g_remove(file);
+        if (g_file_test(file, G_FILE_TEST_IS_DIR) && !g_file_test(file, G_FILE_TEST_IS_SYMLINK))
+            remove_directory(file);
+        else
+            g_remove(file);
     }
     g_assert_cmpint(g_rmdir(path), ==, 0);
 }
@@ -190,6 +235,7 @@ void bench_clear(Bench *bench)
     policy_clear(&bench->policy);
     remove_directory(bench->directory);
     g_free(bench->directory);
+    g_clear_error(&bench->clock_error);
     g_hash_table_unref(bench->frozen);
     g_string_free(bench->replies, TRUE);
     g_string_free(bench->log, TRUE);
@@ -201,6 +247,30 @@ static char *take(GString *text)
 
     g_string_truncate(text, 0);
     return taken;
+}
+
+/* Returns: (transfer full): where it really is; the folder that it is in is made */
+static char *place(Bench *bench, const char *path)
+{
+    char *file = g_build_filename(bench->directory, path, NULL);
+    g_autofree char *folder = g_path_get_dirname(file);
+
+    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
+    return file;
+}
+
+void bench_write_bytes(Bench *bench, const char *path, const char *data, gsize len)
+{
+    g_autofree char *file = place(bench, path);
+    g_autoptr(GError) error = NULL;
+
+    g_file_set_contents(file, data, (gssize)len, &error);
+    g_assert_no_error(error);
+}
+
+void bench_write(Bench *bench, const char *path, const char *text)
+{
+    bench_write_bytes(bench, path, text, strlen(text));
 }
 
 char *bench_ask(Bench *bench, const char *request)
@@ -226,6 +296,37 @@ void bench_check_error(Bench *bench, const char *request, const char *desc)
     message_error(reply, MESSAGE_AGENT, error, JSON_SPAN_NONE);
     g_string_truncate(reply, reply->len - 1);
     bench_check(bench, request, reply->str);
+}
+
+static void check_object(Bench *bench, const char *request)
+{
+    g_autofree char *reply = bench_ask(bench, request);
+    gsize len = strlen(reply);
+    JsonScan scan;
+
+    json_scan_init(&scan, &JSON_SCAN_LIMITS(LIMIT_JSON_BYTES));
+    g_assert_cmpint(json_scan_next(&scan, reply, len), ==, JSON_SCAN_VALUE);
+    g_assert_true(reply[scan.start] == '{');
+    g_assert_cmpstr(reply + scan.end, ==, "\n");
+    json_scan_clear(&scan);
+}
+
+void bench_check_cut(Bench *bench, const char *request, const char *path, const char *text,
+                     gsize len)
+{
+    static const char others[] = " \n\t9-xF\"'\\=:\xFF";
+    g_autofree char *changed = g_memdup2(text, len);
+
+    for (gsize i = 0; i <= len; i++) {
+        bench_write_bytes(bench, path, text, i);
+        check_object(bench, request);
+    }
+    for (gsize i = 0; i < len; i++) {
+        changed[i] = others[i % sizeof others]; /* the NUL behind them is one too */
+        bench_write_bytes(bench, path, changed, len);
+        check_object(bench, request);
+        changed[i] = text[i];
+    }
 }
 
 char *bench_take_log(Bench *bench)

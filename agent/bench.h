@@ -29,6 +29,8 @@ typedef struct {
     const char
         *failing;  /* (nullable): the one program, by its name, that ends with status 1 instead */
     gboolean hold; /* programs run until bench_end_program() */
+    GError *clock_error; /* (nullable): why it cannot be set */
+    struct tm *rtc;      /* (nullable): what the hardware clock tells; NULL: there is none */
     const char *power_state;
     const char *power_disk;
 
@@ -43,6 +45,11 @@ typedef struct {
 void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms);
 void bench_clear(Bench *bench);
 
+/* Writes @text to @path below the directory, which is the root of /sys, /proc and /run; folders on
+ * the way are made. */
+void bench_write(Bench *bench, const char *path, const char *text);
+void bench_write_bytes(Bench *bench, const char *path, const char *data, gsize len);
+
 /**
  * bench_ask:
  *
@@ -53,6 +60,15 @@ char *bench_ask(Bench *bench, const char *request);
 /* Asserts that @request is answered by @reply and a line end. */
 void bench_check(Bench *bench, const char *request, const char *reply);
 void bench_check_error(Bench *bench, const char *request, const char *desc);
+
+/**
+ * bench_check_cut:
+ *
+ * Asserts that @request is answered, by one object and a line end, when the file at @path is cut
+ * anywhere in @text, and when any one byte of it is another.
+ */
+void bench_check_cut(Bench *bench, const char *request, const char *path, const char *text,
+                     gsize len);
 
 /**
  * bench_take_log:

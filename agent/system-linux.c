@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/log.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
@@ -155,6 +156,7 @@ static void set_frozen(System *system, gboolean frozen)
 System *system_get(void)
 {
     static System system = {
+        .root = "",
         .read_mounts = read_mounts,
         .freeze = freeze,
         .thaw = thaw,
@@ -162,6 +164,10 @@ System *system_get(void)
         .find_tool = find_tool,
         .read_file = read_file,
         .write_file = write_file,
+        .set_clock = clock_set,
+        .has_rtc = clock_has_rtc,
+        .read_rtc = clock_read_rtc,
+        .write_rtc = clock_write_rtc,
         .set_frozen = set_frozen,
     };
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "agent/process.h"
 #include "agent/state.h"
@@ -33,6 +34,9 @@ typedef void (*SystemDone)(gpointer user, const SystemExit *result);
 typedef struct System System;
 
 struct System {
+    /* Stands before every path in /proc, /etc and /run that is only read from: empty, but for
+     * tests. */
+    const char *root;
     /* Returns: (transfer full): the text of the kernel's table of mounts, as in proc(5), mountinfo
      */
     char *(*read_mounts)(System *system, GError **error);
@@ -47,6 +51,12 @@ struct System {
     /* Of small files in /sys. */
     char *(*read_file)(System *system, const char *path);
     gboolean (*write_file)(System *system, const char *path, const char *text, GError **error);
+    /* The clock that programs see, and the one that goes on while the machine is off: see clock.h.
+     */
+    gboolean (*set_clock)(System *system, gint64 seconds, gint64 microseconds, GError **error);
+    gboolean (*has_rtc)(System *system);
+    gboolean (*read_rtc)(System *system, struct tm *ret_time, GError **error);
+    gboolean (*write_rtc)(System *system, const struct tm *time, GError **error);
     /* Filesystems become, or no longer are, unwritable: nobody may touch a log. */
     void (*set_frozen)(System *system, gboolean frozen);
 };

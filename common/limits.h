@@ -226,3 +226,8 @@
 
 /* Output of a hook or helper program that is kept for an error's text. */
 #define LIMIT_HELPER_OUTPUT (4u * 1024)
+
+/* A file of the kernel or of the administrator that a command reads whole: /proc/net/route of
+ * 100000 routes, os-release, utmp. Past it the command fails, rather than take the guest's memory.
+ * Enforced by agent/commands/text-file.c. */
+#define LIMIT_TEXT_FILE_BYTES (16u * 1024 * 1024)

@@ -26,10 +26,12 @@
 
 #define TYPE(name) "{\"name\": \"" name "\", \"meta-type\": \"x\"}"
 #define ALL_TYPES \
-    TYPE("any") ", " TYPE("bool") ", " TYPE("int") ", " TYPE("str") ", " TYPE("qga.empty")
+    TYPE("any")   \
+    ", " TYPE("bool") ", " TYPE("int") ", " TYPE("number") ", " TYPE("str") ", " TYPE("qga.empty")
 
-#define EMPTY_TYPE "{\"name\": \"qga.empty\", \"members\": [], \"meta-type\": \"object\"}"
-#define BOOL_TYPE  "{\"name\": \"bool\", \"json-type\": \"boolean\", \"meta-type\": \"builtin\"}"
+#define EMPTY_TYPE  "{\"name\": \"qga.empty\", \"members\": [], \"meta-type\": \"object\"}"
+#define NUMBER_TYPE "{\"name\": \"number\", \"json-type\": \"number\", \"meta-type\": \"builtin\"}"
+#define BOOL_TYPE   "{\"name\": \"bool\", \"json-type\": \"boolean\", \"meta-type\": \"builtin\"}"
 
 /* guest-ping as the schema has it. */
 #define PING                                                   \
@@ -108,8 +110,8 @@ static void test_schema(Introspect *introspect, gconstpointer unused)
     g_autofree char *alone = g_strdup_printf("[" ALL_TYPES ", %s]", own);
     g_autofree char *pinged = g_strdup_printf("[" ALL_TYPES ", %s, " PING "]", own);
     g_autofree char *lacking = g_strdup_printf(
-        "[{ 'name':\t\"str\" }, " TYPE("int") ", " TYPE("any") ", " BOOL_TYPE ", " EMPTY_TYPE
-                                                               ", %s, " PING "]",
+        "[{ 'name':\t\"str\" }, " TYPE("int") ", " TYPE("any") ", " BOOL_TYPE ", " NUMBER_TYPE
+                                                               ", " EMPTY_TYPE ", %s, " PING "]",
         own);
 
     assert_merged(introspect, SCHEMA, "[" ALL_TYPES "]", alone);

@@ -21,6 +21,7 @@ static const struct {
     {"any", "{\"name\": \"any\", \"json-type\": \"value\", \"meta-type\": \"builtin\"}"},
     {"bool", "{\"name\": \"bool\", \"json-type\": \"boolean\", \"meta-type\": \"builtin\"}"},
     {"int", "{\"name\": \"int\", \"json-type\": \"int\", \"meta-type\": \"builtin\"}"},
+    {"number", "{\"name\": \"number\", \"json-type\": \"number\", \"meta-type\": \"builtin\"}"},
     {"str", "{\"name\": \"str\", \"json-type\": \"string\", \"meta-type\": \"builtin\"}"},
     {EMPTY, "{\"name\": \"" EMPTY "\", \"members\": [], \"meta-type\": \"object\"}"},
 };

@@ -11,6 +11,7 @@
 
 #include "agent/dispatch.h"
 #include "common/qmp-error.h"
+#include "helper.h"
 
 /* ---- Shutdown -------------------------------------------------------------------------------- */
 
@@ -18,13 +19,7 @@ static void on_shutdown_end(gpointer user, const SystemExit *result)
 {
     g_autoptr(GError) error = NULL;
 
-    if (result->error != NULL)
-        qmp_error_set(&error, "child process has failed to shutdown: %s", result->error->message);
-    else if (result->status != 0 && *result->output != '\0')
-        qmp_error_set(&error, "child process has failed to shutdown: %s", result->output);
-    else if (result->status != 0)
-        qmp_error_set(&error, "child process has failed to shutdown, exit status %d",
-                      result->status);
+    helper_check(result, "shutdown", &error);
     call_finish(user, error);
 }
 

@@ -92,6 +92,8 @@ class SchemaErrors(unittest.TestCase):
         place = "commands.guest-set.arguments"
         self.expect(f"{place}.x: type 'float' is not described",
                     argument("x", {"type": "float", "doc": "It."}))
+        self.expect(f"{place}.x: a number can only be returned",
+                    argument("x", {"type": "number", "doc": "It."}))
         self.expect(f"{place}.while: is no name", argument("while", {"type": "int", "doc": "It."}))
         self.expect(f"{place}.Big: is no name", argument("Big", {"type": "int", "doc": "It."}))
         self.expect(f"{place}.x: default 'high' is no value",

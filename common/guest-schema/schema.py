@@ -29,7 +29,9 @@ SCALARS = {
     "bool": Scalar("BOOL", "gboolean", "BOOLEAN", bool, "bool", "boolean"),
     "str": Scalar("STR", "char *", "STRING", str, "str", "string"),
     "base64": Scalar("BASE64", "JsonSpan", "STRING", str, "str", "string in base64"),
+    "number": Scalar("", "", "NUMBER", float, "number", "number"),
 }
+RETURNED_ONLY = {"number"}  # no argument is one yet, so that fields.h does not read any
 CLASSES = ["quick", "slow", "freeze", "thaw", "shutdown"]
 FLAGS = {  # flag: what it means
     "frozen": "served while filesystems are frozen",
@@ -272,6 +274,8 @@ class Schema:
     def collect(self, members, outer):
         for member in members:
             described = self.types.get(member.type)
+            if member.type in RETURNED_ONLY:
+                raise SchemaError(member.place, f"a {member.type} can only be returned")
             if described is None or described in self.argument_types:
                 continue
             if described in outer:

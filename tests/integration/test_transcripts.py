@@ -17,6 +17,8 @@ COMMANDS = {
     "guest-file-read", "guest-file-write", "guest-file-seek", "guest-file-flush", "guest-file-close",
     "guest-fsfreeze-status", "guest-fsfreeze-freeze", "guest-fsfreeze-freeze-list", "guest-fsfreeze-thaw",
     "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid", "guest-exec", "guest-exec-status",
+    "guest-network-get-interfaces", "guest-get-osinfo", "guest-get-host-name", "guest-get-timezone",
+    "guest-get-cpustats", "guest-get-diskstats", "guest-get-time", "guest-set-time", "guest-get-users",
 }
 SILENT = {"guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid"}
 SERVED_WHILE_FROZEN = {

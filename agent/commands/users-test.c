@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Who is logged in is found in utmp or with logind, once each, whatever else is noted there. */
+
+#include <string.h>
+#include <sys/stat.h>
+#include <utmpx.h>
+
+#include "agent/bench.h"
+
+#define USERS             "{\"execute\": \"guest-get-users\"}"
+#define USER(name, since) "{\"user\": \"" name "\", \"login-time\": " since "}"
+#define NOBODY            "{\"return\": []}"
+
+static void set_up(Bench *bench, gconstpointer data)
+{
+    bench_init(bench, NULL, 0);
+}
+
+static void tear_down(Bench *bench, gconstpointer data)
+{
+    bench_clear(bench);
+}
+
+static void add(GByteArray *utmp, short type, const char *user, guint32 seconds,
+                gint32 microseconds)
+{
+    struct utmpx entry = {.ut_type = type};
+
+    strncpy(entry.ut_user, user, sizeof entry.ut_user);
+    memcpy(&entry.ut_tv.tv_sec, &seconds, sizeof seconds);
+    entry.ut_tv.tv_usec = microseconds;
+    g_byte_array_append(utmp, (const guint8 *)&entry, sizeof entry);
+}
+
+static void put(Bench *bench, GByteArray *utmp)
+{
+    bench_write_bytes(bench, "/var/run/utmp", (const char *)utmp->data, utmp->len);
+}
+
+static void test_utmp(Bench *bench, gconstpointer data)
+{
+    g_autoptr(GByteArray) utmp = g_byte_array_new();
+
+    add(utmp, BOOT_TIME, "reboot", 1, 0);
+    add(utmp, USER_PROCESS, "bob", 2000, 500000);
+    add(utmp, LOGIN_PROCESS, "LOGIN", 1, 0);
+    add(utmp, DEAD_PROCESS, "carol", 1, 0);
+    add(utmp, USER_PROCESS, "alice", 3000, 0);
+    add(utmp, USER_PROCESS, "bob", 1000, 250000);
+    add(utmp, USER_PROCESS, "bob", 4000, 0);
+    put(bench, utmp);
+    bench_write(bench, "/run/systemd/sessions/1", "USER=eve\nCLASS=user\nREALTIME=1\n");
+    bench_check(bench, USERS,
+                "{\"return\": [" USER("bob", "1000.25") ", " USER("alice", "3000") "]}");
+}
+
+/* A name as long as there is room for, one that is not text, none; a time after 2038; a record that
+ * was cut. */
+static void test_utmp_hostile(Bench *bench, gconstpointer data)
+{
+    g_autoptr(GByteArray) utmp = g_byte_array_new();
+
+    add(utmp, USER_PROCESS, "abcdefghijklmnopqrstuvwxyz123456", 1, 0);
+    add(utmp, USER_PROCESS, "\xFF\"", 4294967295u, -1);
+    add(utmp, USER_PROCESS, "", 3, 0);
+    add(utmp, USER_PROCESS, "cut", 1, 0);
+    g_byte_array_set_size(utmp, utmp->len - 1);
+    put(bench, utmp);
+    bench_check(bench, USERS,
+                "{\"return\": [" USER("abcdefghijklmnopqrstuvwxyz123456",
+                                      "1") ", " USER("\\uFFFD\\\"", "4294967295.9672952") "]}");
+    bench_write_bytes(bench, "/var/run/utmp", "x", 1);
+    bench_check(bench, USERS, NOBODY);
+}
+
+static void put_session(Bench *bench, const char *name, const char *text)
+{
+    g_autofree char *path = g_strconcat("/run/systemd/sessions/", name, NULL);
+
+    bench_write(bench, path, text);
+}
+
+static void test_logind(Bench *bench, gconstpointer data)
+{
+    g_autoptr(GByteArray) utmp = g_byte_array_new();
+    g_autofree char *fifo = g_build_filename(bench->directory, "run/systemd/sessions/1.ref", NULL);
+
+    bench_check(bench, USERS, NOBODY);
+    put_session(bench, "1",
+                "# This is private data. Do not parse.\nUID=1000\nUSER=alice\nACTIVE=1\n"
+                "STATE=active\nTYPE=tty\nCLASS=user\nREALTIME=1700000000250000\nMONOTONIC=5\n");
+    put_session(bench, "2", "USER=bob\nCLASS=user-early\nSTATE=online\nREALTIME=1000000\n");
+    put_session(bench, "3", "USER=bob\nCLASS=user\nREALTIME=500000\n");
+    put_session(bench, "4", "USER=screen\nCLASS=greeter\nREALTIME=1\n");
+    put_session(bench, "5", "USER=cron\nCLASS=background\nREALTIME=1\n");
+    put_session(bench, "6", "USER=manager\nCLASS=manager\nREALTIME=1\n");
+    put_session(bench, "7", "USER=gone\nCLASS=user\nSTATE=closing\nREALTIME=1\n");
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    bench_check(bench, USERS,
+                "{\"return\": [" USER("bob", "0.5") ", " USER("alice", "1700000000.25") "]}");
+    /* utmp may be there, and nobody write to it. */
+    add(utmp, BOOT_TIME, "reboot", 1, 0);
+    put(bench, utmp);
+    bench_check(bench, USERS,
+                "{\"return\": [" USER("bob", "0.5") ", " USER("alice", "1700000000.25") "]}");
+}
+
+static void test_logind_hostile(Bench *bench, gconstpointer data)
+{
+    put_session(bench, "1", "");
+    put_session(bench, "2", "USER=\nCLASS=user\nREALTIME=1\n");
+    put_session(bench, "3", "USER=a\nCLASS=user\nREALTIME=x\n");
+    put_session(bench, "4", "USER=a\nCLASS=user\nREALTIME=99999999999999999999\n");
+    put_session(bench, "5", "USER=a\nCLASS=user\n");
+    put_session(bench, "6", "USER=a\nREALTIME=1\n");
+    put_session(bench, "7", "XUSER=a\n=\nUSER\nCLASS=user\nREALTIME=1");
+    put_session(bench, "8/9", "USER=a\nCLASS=user\nREALTIME=1\n");
+    bench_check(bench, USERS, NOBODY);
+}
+
+static void test_cut(Bench *bench, gconstpointer data)
+{
+    static const char session[] =
+        "USER=alice\nCLASS=user\nSTATE=active\nREALTIME=1700000000250000\n";
+    g_autoptr(GByteArray) utmp = g_byte_array_new();
+
+    bench_check_cut(bench, USERS, "/run/systemd/sessions/1", session, strlen(session));
+    add(utmp, USER_PROCESS, "bob", 2000, 500000);
+    add(utmp, USER_PROCESS, "alice", 3000, 0);
+    bench_check_cut(bench, USERS, "/var/run/utmp", (const char *)utmp->data, utmp->len);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(name, function) g_test_add("/users/" name, Bench, NULL, set_up, function, tear_down)
+    ADD("utmp", test_utmp);
+    ADD("utmp-hostile", test_utmp_hostile);
+    ADD("logind", test_logind);
+    ADD("logind-hostile", test_logind_hostile);
+    ADD("cut", test_cut);
+#undef ADD
+    return g_test_run();
+}
