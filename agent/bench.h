@@ -29,6 +29,9 @@ typedef struct {
     const char
         *failing;  /* (nullable): the one program, by its name, that ends with status 1 instead */
     gboolean hold; /* programs run until bench_end_program() */
+    const char *untrimmable; /* (nullable): a directory whose trim fails */
+    const char *user;        /* (nullable): the one user that there is; its home is directory */
+    const guint8 *smart;     /* (nullable): of every NVMe disk */
     const char *power_state;
     const char *power_disk;
 
@@ -60,6 +63,16 @@ void bench_check_error(Bench *bench, const char *request, const char *desc);
  */
 char *bench_take_log(Bench *bench);
 void bench_check_log(Bench *bench, const char *expected);
+
+/* Writes @text to @path below the directory, which is the root of /sys, /proc and /run; folders on
+ * the way are made. */
+void bench_write(Bench *bench, const char *path, const char *text);
+/* Makes @path a link to @target, which begins with a slash too: there it is below the directory. */
+void bench_link(Bench *bench, const char *path, const char *target);
+char *bench_read(Bench *bench, const char *path);
+
+/* Asks what is answered later, and waits until it is. */
+void bench_check_later(Bench *bench, const char *request, const char *reply);
 
 void bench_end_program(Bench *bench, int status, const char *output);
 

@@ -145,7 +145,8 @@ static gboolean find_user(System *system, const char *name, SystemUser *ret)
     errno = 0;
     found = getpwnam(name);
     if (found == NULL) {
-        if (errno == ENOENT || errno == ESRCH) /* what some of those services say of unknown names */
+        if (errno == ENOENT ||
+            errno == ESRCH) /* what some of those services say of unknown names */
             errno = 0;
         return FALSE;
     }

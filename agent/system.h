@@ -55,8 +55,8 @@ enum { SYSTEM_NVME_SMART_BYTES = 512 };
 typedef struct System System;
 
 struct System {
-    /* Stands before every path in /sys, /proc and /run that is only read from or told a word: empty,
-     * but for tests. */
+    /* Stands before every path in /sys, /proc and /run that is only read from or told a word:
+     * empty, but for tests. */
     const char *root;
     /* Returns: (transfer full): the text of the kernel's table of mounts, as in proc(5), mountinfo
      */
@@ -81,7 +81,8 @@ struct System {
     /* @ret: health record of an NVMe disk. Returns: FALSE where @node gives none */
     gboolean (*read_nvme_smart)(System *system, const char *node,
                                 guint8 ret[SYSTEM_NVME_SMART_BYTES]);
-    /* @ret: its home is (transfer full). Returns: FALSE with errno, 0 where there is no such user */
+    /* @ret: its home is (transfer full). Returns: FALSE with errno, 0 where there is no such user
+     */
     gboolean (*find_user)(System *system, const char *name, SystemUser *ret);
     /* Returns: (transfer full) (nullable): where a tool of the administrator is */
     char *(*find_tool)(System *system, const char *name);

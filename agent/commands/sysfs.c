@@ -116,6 +116,14 @@ char *sysfs_resolve(const System *system, const char *path)
     return below;
 }
 
+char *sysfs_link(const System *system, const char *path, const char *name)
+{
+    g_autofree char *real = real_path(system, path, name);
+    g_autofree char *target = g_file_read_link(real, NULL);
+
+    return target != NULL ? g_path_get_basename(target) : NULL;
+}
+
 gboolean sysfs_exists(const System *system, const char *path)
 {
     g_autofree char *real = real_path(system, path, NULL);

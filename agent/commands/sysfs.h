@@ -46,5 +46,8 @@ gboolean sysfs_number(const char *name, const char *prefix, guint64 *ret_number)
  */
 char *sysfs_resolve(const System *system, const char *path);
 
+/* Returns: (transfer full) (nullable): the last part of where a link leads */
+char *sysfs_link(const System *system, const char *path, const char *name);
+
 /* Returns: whether there is something at @path */
 gboolean sysfs_exists(const System *system, const char *path);
