@@ -168,13 +168,18 @@ static const Driver *find_pci(const System *system, const char *syspath, DiskAdd
     return driver;
 }
 
-/* Channel, number and unit, of what is called by its host's number too. */
+/* Channel, number and unit, of what is called by its host's number too; zeros where it has none. */
 static gboolean find_target(const char *syspath, guint ret[3])
 {
     const char *at = strstr(syspath, "/target");
+    int end = 0;
 
-    return at != NULL &&
-           sscanf(at, "/target%*u:%*u:%*u/%*u:%9u:%9u:%9u", &ret[0], &ret[1], &ret[2]) == 3;
+    if (at != NULL &&
+        sscanf(at, "/target%*u:%*u:%*u/%*u:%9u:%9u:%9u%n", &ret[0], &ret[1], &ret[2], &end) == 3 &&
+        (at[end] == '/' || at[end] == '\0'))
+        return TRUE;
+    memset(ret, 0, 3 * sizeof(*ret));
+    return FALSE;
 }
 
 /* Returns: which of the controller's ports it is on, counted from 0 */
@@ -198,7 +203,7 @@ static guint find_port(const System *system, const char *controller, const char 
 static void place(const System *system, DiskAddress *address, Layout layout, const char *controller,
                   const char *syspath)
 {
-    guint target[3] = {0};
+    guint target[3];
 
     find_target(syspath, target);
     switch (layout) {
