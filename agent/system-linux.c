@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/nvme_ioctl.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -122,10 +123,11 @@ static gboolean read_nvme_smart(System *system, const char *node,
                                 guint8 ret[SYSTEM_NVME_SMART_BYTES])
 {
     enum { GET_LOG_PAGE = 0x02, PAGE_HEALTH = 0x02, ALL_NAMESPACES = -1 };
+    guint8 page[SYSTEM_NVME_SMART_BYTES];
     struct nvme_admin_cmd command = {
         .opcode = GET_LOG_PAGE,
         .nsid = (guint32)ALL_NAMESPACES,
-        .addr = (guint64)(gsize)ret,
+        .addr = (guint64)(gsize)page,
         .data_len = SYSTEM_NVME_SMART_BYTES,
         .cdw10 = (SYSTEM_NVME_SMART_BYTES / 4 - 1) << 16 | PAGE_HEALTH,
     };
@@ -134,6 +136,8 @@ static gboolean read_nvme_smart(System *system, const char *node,
 
     if (fd >= 0)
         close(fd);
+    if (ok)
+        memcpy(ret, page, sizeof(page));
     return ok;
 }
 

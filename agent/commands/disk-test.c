@@ -37,28 +37,28 @@ static void tear_down(Bench *bench, gconstpointer data)
 static void add_device(Bench *bench, const char *place, guint number)
 {
     g_autofree char *name = g_path_get_basename(place);
-    g_autofree char *path = g_strdup_printf("/sys/devices/%s", place);
-    g_autofree char *event = g_strdup_printf("%s/uevent", path);
-    g_autofree char *device = g_strdup_printf("%s/dev", path);
-    g_autofree char *size = g_strdup_printf("%s/size", path);
-    g_autofree char *by_number = g_strdup_printf("/sys/dev/block/254:%u", number);
+    g_autofree char *device = g_strdup_printf("/sys/devices/%s", place);
+    g_autofree char *event_file = g_strdup_printf("%s/uevent", device);
+    g_autofree char *number_file = g_strdup_printf("%s/dev", device);
+    g_autofree char *size_file = g_strdup_printf("%s/size", device);
+    g_autofree char *link = g_strdup_printf("/sys/dev/block/254:%u", number);
     g_autofree char *event_text = g_strdup_printf("MAJOR=254\nDEVNAME=%s\n", name);
-    g_autofree char *device_text = g_strdup_printf("254:%u\n", number);
+    g_autofree char *number_text = g_strdup_printf("254:%u\n", number);
 
-    bench_write(bench, event, event_text);
-    bench_write(bench, device, device_text);
-    bench_write(bench, size, "2048\n");
-    bench_link(bench, by_number, path);
+    bench_write(bench, event_file, event_text);
+    bench_write(bench, number_file, number_text);
+    bench_write(bench, size_file, "2048\n");
+    bench_link(bench, link, device);
 }
 
 static void add_disk(Bench *bench, const char *place, guint number)
 {
     g_autofree char *name = g_path_get_basename(place);
-    g_autofree char *block = g_strdup_printf("/sys/block/%s", name);
-    g_autofree char *path = g_strdup_printf("/sys/devices/%s", place);
+    g_autofree char *link = g_strdup_printf("/sys/block/%s", name);
+    g_autofree char *device = g_strdup_printf("/sys/devices/%s", place);
 
     add_device(bench, place, number);
-    bench_link(bench, block, path);
+    bench_link(bench, link, device);
 }
 
 static void set_driver(Bench *bench, const char *place, const char *driver)

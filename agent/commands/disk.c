@@ -59,7 +59,7 @@ static void write_filesystem(System *system, JsonWrite *write, const Mount *moun
     g_autofree char *name = g_path_get_basename(syspath != NULL ? syspath : mount->source);
     g_autoptr(GPtrArray) addresses = syspath != NULL ? disk_addresses(system, syspath) : NULL;
     SystemUsage usage;
-    gboolean measured;
+    gboolean measured = FALSE;
     const char *directory = measure(system, mount, &usage, &measured);
 
     json_write_begin_object(write);
