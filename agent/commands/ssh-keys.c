@@ -63,18 +63,22 @@ static gboolean is_own_directory(const Keyring *keyring, int fd)
     return FALSE;
 }
 
-/* Returns: the directory, or -1 with errno */
-static int open_directory(const Keyring *keyring, gboolean create)
+/* Returns: the directory, or -1 with errno; *ret_verb: what was tried then */
+static int open_directory(const Keyring *keyring, gboolean create, const char **ret_verb)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     int home = open(keyring->user.home, flags); /* its own path is root's, links and all */
     int fd, failure;
 
+    *ret_verb = home < 0 && create ? "create" : "open";
     if (home < 0)
         return -1;
     fd = openat(home, DIRECTORY_NAME, flags | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT && create && mkdirat(home, DIRECTORY_NAME, 0700) == 0)
-        fd = openat(home, DIRECTORY_NAME, flags | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT && create) {
+        *ret_verb = "create";
+        if (mkdirat(home, DIRECTORY_NAME, 0700) == 0)
+            fd = openat(home, DIRECTORY_NAME, flags | O_NOFOLLOW);
+    }
     if (fd >= 0 && !is_own_directory(keyring, fd)) {
         failure = errno;
         close(fd);
@@ -91,6 +95,8 @@ static int open_directory(const Keyring *keyring, gboolean create)
 static gboolean keyring_open(Keyring *keyring, System *system, const char *username,
                              gboolean create, GError **error)
 {
+    const char *verb;
+
     *keyring = (Keyring){.directory = -1};
     if (!system->find_user(system, username, &keyring->user)) {
         qmp_error_set(error, "failed to lookup user '%.256s': %s", username,
@@ -103,12 +109,11 @@ static gboolean keyring_open(Keyring *keyring, System *system, const char *usern
                       g_strerror(errno));
         return FALSE;
     }
-    keyring->directory = open_directory(keyring, create);
+    keyring->directory = open_directory(keyring, create, &verb);
     if (keyring->directory >= 0 || (errno == ENOENT && !create))
         return TRUE;
-    qmp_error_set(error, "failed to %s directory '%s/" DIRECTORY_NAME "': %s",
-                  errno == ENOENT || errno == EACCES ? "create" : "open", keyring->user.home,
-                  g_strerror(errno));
+    qmp_error_set(error, "failed to %s directory '%s/" DIRECTORY_NAME "': %s", verb,
+                  keyring->user.home, g_strerror(errno));
     return FALSE;
 }
 

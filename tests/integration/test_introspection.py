@@ -18,10 +18,12 @@ OWN = {"qga-proxy-freeze-renew", "qga-proxy-session-set", "qga-proxy-status", "q
 
 SCHEMA = "query-qmp-schema"
 
-# The agent runs on this machine, which is not to be stopped.
+# The agent runs on this machine, which is not to be stopped or changed.
 BLOCKED = [
     "guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid", "guest-fsfreeze-freeze",
     "guest-fsfreeze-freeze-list", "guest-fsfreeze-thaw",
+    "guest-fstrim", "guest-set-memory-blocks", "guest-set-user-password", "guest-set-vcpus",
+    "guest-ssh-add-authorized-keys", "guest-ssh-remove-authorized-keys",
 ]
 
 

@@ -17,6 +17,9 @@ COMMANDS = {
     "guest-file-read", "guest-file-write", "guest-file-seek", "guest-file-flush", "guest-file-close",
     "guest-fsfreeze-status", "guest-fsfreeze-freeze", "guest-fsfreeze-freeze-list", "guest-fsfreeze-thaw",
     "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid", "guest-exec", "guest-exec-status",
+    "guest-get-fsinfo", "guest-get-disks", "guest-fstrim", "guest-get-vcpus", "guest-set-vcpus",
+    "guest-get-memory-blocks", "guest-set-memory-blocks", "guest-get-memory-block-info", "guest-set-user-password",
+    "guest-ssh-get-authorized-keys", "guest-ssh-add-authorized-keys", "guest-ssh-remove-authorized-keys",
 }
 SILENT = {"guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid"}
 SERVED_WHILE_FROZEN = {
