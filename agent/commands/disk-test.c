@@ -186,6 +186,21 @@ static void test_odd_places(Bench *bench, gconstpointer data)
                 NO_PCI AT("scsi", 0, 0, 0));
 }
 
+static void test_target_overflows(Bench *bench, gconstpointer data)
+{
+    check_place(bench, "vmbus/host1/target1:0:3/1:0:3:99999999999/block/sda",
+                NO_PCI AT("scsi", 0, 0, 0));
+}
+
+/* The first that is known is the controller, whatever is called like one below it. */
+static void test_first_driver(Bench *bench, gconstpointer data)
+{
+    set_driver(bench, "pci0000:00/0000:00:04.0", "nvme");
+    set_driver(bench, "pci0000:00/0000:00:04.0/0000:09:09.0", "ahci");
+    check_place(bench, "pci0000:00/0000:00:04.0/0000:09:09.0/nvme0n1",
+                PCI(0, 4, 0) AT("nvme", 0, 0, 0));
+}
+
 /* ---- Serial numbers -------------------------------------------------------------------------- */
 
 #define VDA "pci0000:00/0000:00:04.0/virtio1/block/vda"
@@ -389,6 +404,8 @@ int main(int argc, char **argv)
     ADD("no-pci", test_no_pci);
     ADD("nvme-subsystem", test_nvme_subsystem);
     ADD("odd-places", test_odd_places);
+    ADD("target-overflows", test_target_overflows);
+    ADD("first-driver", test_first_driver);
     ADD("serials", test_serials);
     ADD("hostile-files", test_hostile_files);
     ADD("disks", test_disks);

@@ -7,10 +7,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Where there are two, the older one has 16 bits for a group. */
+#ifdef SYS_setgroups32
+enum { SET_GROUPS = SYS_setgroups32 };
+#else
+enum { SET_GROUPS = SYS_setgroups };
+#endif
+
 /* Not setgroups(), which has all threads follow: one may be within a trim for minutes. */
 static gboolean set_groups(const gid_t *groups, gsize count)
 {
-    return syscall(SYS_setgroups, count, groups) == 0;
+    return syscall(SET_GROUPS, count, groups) == 0;
 }
 
 static GArray *own_groups(void)

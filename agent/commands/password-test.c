@@ -57,10 +57,15 @@ static void test_fails(Bench *bench, gconstpointer data)
     bench->status = 3;
     bench_check_error(bench, SET("root", "YQ==", false),
                       "child process has failed to set user password, exit status 3");
+    bench->status = 0;
+    bench->output = "it is not a good one";
+    bench_check(bench, SET("root", "YQ==", false), "{\"return\": {}}");
+    bench->status = 3;
     bench->output = "no such user";
     bench_check_error(bench, SET("root", "YQ==", false),
                       "child process has failed to set user password: no such user");
-    bench_check_log(bench, "feed root:a, run chpasswd, feed root:a, run chpasswd");
+    bench_check_log(bench, "feed root:a, run chpasswd, feed root:a, run chpasswd, "
+                           "feed root:a, run chpasswd");
     bench->tools = "";
     bench_check_error(bench, SET("root", "YQ==", false), "cannot find 'chpasswd' program in PATH");
 }
