@@ -222,8 +222,8 @@
 /* Output of a hook or helper program that is kept for an error's text. */
 #define LIMIT_HELPER_OUTPUT (4u * 1024)
 
-/* Bytes of one file in /sys that are read. A page, 4 KiB here and 64 KiB elsewhere, is the most that
- * the kernel puts into one; what udev knows of a device takes some 2 KiB. */
+/* Bytes of one file in /sys that are read. A page, 4 KiB here and 64 KiB elsewhere, is the most
+ * that the kernel puts into one; what udev knows of a device takes some 2 KiB. */
 #define LIMIT_SYSFS_BYTES (64u * 1024)
 
 /* Disks below one device, counted along every way that leads to them, and how deep volumes lie on
