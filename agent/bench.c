@@ -2,8 +2,10 @@
 
 #include "agent/bench.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/commands/exec.h"
 #include "agent/commands/file.h"
@@ -83,6 +85,62 @@ static void fake_run(System *system, const char *const *argv, SystemDone done, g
     if (bench->failing != NULL && g_str_has_suffix(line, bench->failing))
         result.status = 1;
     done(user, &result);
+}
+
+/* What a program reads is noted, or there would be no telling that it is right. */
+static void fake_feed(System *system, const char *const *argv, const char *input, gsize len,
+                      SystemDone done, gpointer user)
+{
+    g_autofree char *text = g_strndup(input, len);
+
+    note(bench_of(system), "feed %s", g_strchomp(text));
+    fake_run(system, argv, done, user);
+}
+
+static gboolean fake_measure(System *system, const char *directory, dev_t device, SystemUsage *ret)
+{
+    if (g_strcmp0(directory, bench_of(system)->hidden) == 0)
+        return FALSE;
+    *ret = (SystemUsage){1000, 3000, 4000};
+    return TRUE;
+}
+
+/* On a thread of its own: nothing is noted. */
+static SystemTrim fake_trim(System *system, const char *directory, dev_t device, guint64 *minimum,
+                            guint64 *ret_trimmed, GError **error)
+{
+    Bench *bench = bench_of(system);
+
+    if (g_strcmp0(directory, bench->hidden) == 0)
+        return SYSTEM_TRIM_HIDDEN;
+    if (g_strcmp0(directory, bench->untrimmable) == 0) {
+        qmp_error_set(error, "trim not supported");
+        return SYSTEM_TRIM_FAILED;
+    }
+    *minimum = MAX(*minimum, 512);
+    *ret_trimmed = 8192;
+    return SYSTEM_TRIM_DONE;
+}
+
+static gboolean fake_read_nvme_smart(System *system, const char *node,
+                                     guint8 ret[SYSTEM_NVME_SMART_BYTES])
+{
+    Bench *bench = bench_of(system);
+
+    if (bench->smart != NULL)
+        memcpy(ret, bench->smart, SYSTEM_NVME_SMART_BYTES);
+    return bench->smart != NULL;
+}
+
+static gboolean fake_find_user(System *system, const char *name, SystemUser *ret)
+{
+    Bench *bench = bench_of(system);
+
+    errno = 0;
+    if (g_strcmp0(name, bench->user) != 0)
+        return FALSE;
+    *ret = (SystemUser){getuid(), getgid(), g_strdup(bench->directory)};
+    return TRUE;
 }
 
 static char *fake_find_tool(System *system, const char *name)
@@ -176,6 +234,11 @@ void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
                 .freeze = fake_freeze,
                 .thaw = fake_thaw,
                 .run = fake_run,
+                .feed = fake_feed,
+                .measure = fake_measure,
+                .trim = fake_trim,
+                .read_nvme_smart = fake_read_nvme_smart,
+                .find_user = fake_find_user,
                 .find_tool = fake_find_tool,
                 .read_file = fake_read_file,
                 .write_file = fake_write_file,
@@ -327,6 +390,36 @@ void bench_check_cut(Bench *bench, const char *request, const char *path, const 
         check_object(bench, request);
         changed[i] = text[i];
     }
+}
+
+void bench_link(Bench *bench, const char *path, const char *target)
+{
+    g_autofree char *file = place(bench, path);
+    g_autofree char *real = g_build_filename(bench->directory, target, NULL);
+
+    g_assert_cmpint(symlink(real, file), ==, 0);
+}
+
+char *bench_read(Bench *bench, const char *path)
+{
+    g_autofree char *file = g_build_filename(bench->directory, path, NULL);
+    char *text = NULL;
+
+    g_file_get_contents(file, &text, NULL, NULL);
+    return text;
+}
+
+void bench_check_later(Bench *bench, const char *request, const char *reply)
+{
+    g_autofree char *early = bench_ask(bench, request);
+    g_autofree char *found = NULL;
+    g_autofree char *line = g_strconcat(reply, "\n", NULL);
+
+    g_assert_cmpstr(early, ==, "");
+    while (bench->replies->len == 0)
+        g_main_context_iteration(NULL, TRUE);
+    found = take(bench->replies);
+    g_assert_cmpstr(found, ==, line);
 }
 
 char *bench_take_log(Bench *bench)

@@ -29,8 +29,11 @@ typedef struct {
     const char
         *failing;  /* (nullable): the one program, by its name, that ends with status 1 instead */
     gboolean hold; /* programs run until bench_end_program() */
-    GError *clock_error; /* (nullable): why it cannot be set */
-    struct tm *rtc;      /* (nullable): what the hardware clock tells; NULL: there is none */
+    GError *clock_error;     /* (nullable): why it cannot be set */
+    struct tm *rtc;          /* (nullable): what the hardware clock tells; NULL: there is none */
+    const char *untrimmable; /* (nullable): a directory whose trim fails */
+    const char *user;        /* (nullable): the one user that there is; its home is directory */
+    const guint8 *smart;     /* (nullable): of every NVMe disk */
     const char *power_state;
     const char *power_disk;
 
@@ -45,8 +48,8 @@ typedef struct {
 void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms);
 void bench_clear(Bench *bench);
 
-/* Writes @text to @path below the directory, which is the root of /sys, /proc and /run; folders on
- * the way are made. */
+/* Writes @text to @path below the directory, which is the root of /sys, /proc, /etc and
+ * /run; folders on the way are made. */
 void bench_write(Bench *bench, const char *path, const char *text);
 void bench_write_bytes(Bench *bench, const char *path, const char *data, gsize len);
 
@@ -76,6 +79,13 @@ void bench_check_cut(Bench *bench, const char *request, const char *path, const 
  */
 char *bench_take_log(Bench *bench);
 void bench_check_log(Bench *bench, const char *expected);
+
+/* Makes @path a link to @target, which begins with a slash too: there it is below the directory. */
+void bench_link(Bench *bench, const char *path, const char *target);
+char *bench_read(Bench *bench, const char *path);
+
+/* Asks what is answered later, and waits until it is. */
+void bench_check_later(Bench *bench, const char *request, const char *reply);
 
 void bench_end_program(Bench *bench, int status, const char *output);
 

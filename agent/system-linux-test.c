@@ -4,8 +4,10 @@
 
 #include "agent/system.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/commands/mounts.h"
 #include "common/limits.h"
@@ -72,6 +74,53 @@ static void test_run_output_is_cut(void)
     g_free(outcome.output);
 }
 
+static void test_feed(void)
+{
+    static const char *const cat[] = {"cat", NULL};
+    Outcome outcome = {FALSE};
+
+    system_get()->feed(system_get(), cat, "in\0put", 6, on_done, &outcome);
+    while (!outcome.done)
+        g_main_context_iteration(NULL, TRUE);
+    check(outcome, 0, "in");
+}
+
+static void test_measure(void)
+{
+    System *system = system_get();
+    SystemUsage usage;
+    struct stat found;
+
+    g_assert_cmpint(stat("/", &found), ==, 0);
+    g_assert_true(system->measure(system, "/", found.st_dev, &usage));
+    g_assert_cmpuint(usage.used, <=, usage.total);
+    g_assert_cmpuint(usage.total, <=, usage.total_privileged);
+    g_assert_true(system->measure(system, "/", 0, &usage));
+    g_assert_false(system->measure(system, "/", found.st_dev + 1, &usage));
+    g_assert_false(system->measure(system, "/nonexistent", 0, &usage));
+}
+
+static void test_find_user(void)
+{
+    System *system = system_get();
+    SystemUser user;
+
+    g_assert_true(system->find_user(system, "root", &user));
+    g_assert_cmpuint(user.uid, ==, 0);
+    g_assert_true(g_path_is_absolute(user.home));
+    g_free(user.home);
+    g_assert_false(system->find_user(system, "no such:user", &user));
+    g_assert_cmpint(errno, ==, 0);
+}
+
+static void test_no_smart(void)
+{
+    guint8 page[SYSTEM_NVME_SMART_BYTES];
+
+    g_assert_false(system_get()->read_nvme_smart(system_get(), "/dev/null", page));
+    g_assert_false(system_get()->read_nvme_smart(system_get(), "/nonexistent", page));
+}
+
 static void test_find_tool(void)
 {
     System *system = system_get();
@@ -120,6 +169,10 @@ int main(int argc, char **argv)
     g_test_add_func("/system/run", test_run);
     g_test_add_func("/system/run-with-background-child", test_run_with_background_child);
     g_test_add_func("/system/run-output-is-cut", test_run_output_is_cut);
+    g_test_add_func("/system/feed", test_feed);
+    g_test_add_func("/system/measure", test_measure);
+    g_test_add_func("/system/find-user", test_find_user);
+    g_test_add_func("/system/no-smart", test_no_smart);
     g_test_add_func("/system/find-tool", test_find_tool);
     g_test_add_func("/system/files", test_files);
     g_test_add_func("/system/mounts", test_mounts);

@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/nvme_ioctl.h>
+#include <pwd.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -74,6 +78,87 @@ static gboolean thaw(System *system, const char *directory, dev_t device)
     return thawed;
 }
 
+/* By its path: what it takes to open it is more than is needed, and O_PATH is no help before Linux
+ * 3.12. */
+static gboolean measure(System *system, const char *directory, dev_t device, SystemUsage *ret)
+{
+    struct statvfs found;
+    struct stat at;
+
+    if (stat(directory, &at) != 0 || (device != 0 && at.st_dev != device) ||
+        statvfs(directory, &found) != 0)
+        return FALSE;
+    ret->used = (guint64)found.f_frsize * (found.f_blocks - found.f_bfree);
+    ret->total = ret->used + (guint64)found.f_frsize * found.f_bavail;
+    ret->total_privileged = (guint64)found.f_frsize * found.f_blocks;
+    return TRUE;
+}
+
+static SystemTrim trim(System *system, const char *directory, dev_t device, guint64 *minimum,
+                       guint64 *ret_trimmed, GError **error)
+{
+    struct fstrim_range range = {.len = G_MAXUINT64, .minlen = *minimum};
+    int fd = open_mount(directory);
+    SystemTrim result = SYSTEM_TRIM_DONE;
+
+    if (fd < 0) {
+        qmp_error_set(error, "failed to open: %s", g_strerror(errno));
+        return SYSTEM_TRIM_FAILED;
+    }
+    if (is_hidden(fd, device)) {
+        result = SYSTEM_TRIM_HIDDEN;
+    } else if (ioctl(fd, FITRIM, &range) != 0) {
+        result = SYSTEM_TRIM_FAILED;
+        if (errno == ENOTTY || errno == EOPNOTSUPP)
+            qmp_error_set(error, "trim not supported");
+        else
+            qmp_error_set(error, "failed to trim: %s", g_strerror(errno));
+    }
+    *minimum = range.minlen;
+    *ret_trimmed = range.len;
+    close(fd);
+    return result;
+}
+
+static gboolean read_nvme_smart(System *system, const char *node,
+                                guint8 ret[SYSTEM_NVME_SMART_BYTES])
+{
+    enum { GET_LOG_PAGE = 0x02, PAGE_HEALTH = 0x02, ALL_NAMESPACES = -1 };
+    guint8 page[SYSTEM_NVME_SMART_BYTES];
+    struct nvme_admin_cmd command = {
+        .opcode = GET_LOG_PAGE,
+        .nsid = (guint32)ALL_NAMESPACES,
+        .addr = (guint64)(gsize)page,
+        .data_len = SYSTEM_NVME_SMART_BYTES,
+        .cdw10 = (SYSTEM_NVME_SMART_BYTES / 4 - 1) << 16 | PAGE_HEALTH,
+    };
+    int fd = open(node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    gboolean ok = fd >= 0 && ioctl(fd, NVME_IOCTL_ADMIN_CMD, &command) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    if (ok)
+        memcpy(ret, page, sizeof(page));
+    return ok;
+}
+
+/* Names may come from a directory service: it is asked as getpwnam() asks. */
+static gboolean find_user(System *system, const char *name, SystemUser *ret)
+{
+    const struct passwd *found;
+
+    errno = 0;
+    found = getpwnam(name);
+    if (found == NULL) {
+        if (errno == ENOENT ||
+            errno == ESRCH) /* what some of those services say of unknown names */
+            errno = 0;
+        return FALSE;
+    }
+    *ret = (SystemUser){found->pw_uid, found->pw_gid, g_strdup(found->pw_dir)};
+    return TRUE;
+}
+
 typedef struct {
     SystemDone done;
     gpointer user;
@@ -91,7 +176,8 @@ static void on_run_end(Process *process, gpointer user)
     process_free(process);
 }
 
-static void run_program(System *system, const char *const *argv, SystemDone done, gpointer user)
+static void feed_program(System *system, const char *const *argv, const char *input, gsize len,
+                         SystemDone done, gpointer user)
 {
     g_autoptr(GError) error = NULL;
     Run *run = g_new(Run, 1);
@@ -99,6 +185,8 @@ static void run_program(System *system, const char *const *argv, SystemDone done
         .argv = argv,
         .capture = PROCESS_CAPTURE_MERGED,
         .capture_limit = LIMIT_HELPER_OUTPUT,
+        .input = input,
+        .input_len = len,
         .new_session = TRUE,
         .ended = on_run_end,
         .user = run,
@@ -111,6 +199,11 @@ static void run_program(System *system, const char *const *argv, SystemDone done
         g_free(run);
         done(user, &(SystemExit){.error = error, .output = ""});
     }
+}
+
+static void run_program(System *system, const char *const *argv, SystemDone done, gpointer user)
+{
+    feed_program(system, argv, NULL, 0, done, user);
 }
 
 /* Not along PATH: under an init system it may lack these, and distributions differ in where they
@@ -161,6 +254,11 @@ System *system_get(void)
         .freeze = freeze,
         .thaw = thaw,
         .run = run_program,
+        .feed = feed_program,
+        .measure = measure,
+        .trim = trim,
+        .read_nvme_smart = read_nvme_smart,
+        .find_user = find_user,
         .find_tool = find_tool,
         .read_file = read_file,
         .write_file = write_file,

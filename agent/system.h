@@ -31,11 +31,33 @@ typedef struct {
 
 typedef void (*SystemDone)(gpointer user, const SystemExit *result);
 
+/* Bytes of a filesystem. */
+typedef struct {
+    guint64 used;
+    guint64 total;            /* used, and free for everybody */
+    guint64 total_privileged; /* and free for root alone */
+} SystemUsage;
+
+typedef enum {
+    SYSTEM_TRIM_DONE,
+    SYSTEM_TRIM_HIDDEN, /* another filesystem stands where this one was mounted */
+    SYSTEM_TRIM_FAILED, /* *error is set */
+} SystemTrim;
+
+/* One of the guest's users. */
+typedef struct {
+    uid_t uid;
+    gid_t gid;
+    char *home;
+} SystemUser;
+
+enum { SYSTEM_NVME_SMART_BYTES = 512 };
+
 typedef struct System System;
 
 struct System {
-    /* Stands before every path in /proc, /etc and /run that is only read from: empty, but for
-     * tests. */
+    /* Stands before every path in /sys, /proc, /etc and /run that is only read from or told a word:
+     * empty, but for tests. */
     const char *root;
     /* Returns: (transfer full): the text of the kernel's table of mounts, as in proc(5), mountinfo
      */
@@ -46,6 +68,23 @@ struct System {
     gboolean (*thaw)(System *system, const char *directory, dev_t device);
     /* Starts a program; @done is called once, maybe at once. */
     void (*run)(System *system, const char *const *argv, SystemDone done, gpointer user);
+    /* The same, with something on the program's standard input, which is copied. */
+    void (*feed)(System *system, const char *const *argv, const char *input, gsize len,
+                 SystemDone done, gpointer user);
+    /* @device: as above. Returns: FALSE where the filesystem does not show there */
+    gboolean (*measure)(System *system, const char *directory, dev_t device, SystemUsage *ret);
+    /**
+     * Takes minutes on large filesystems. May be called on any thread.
+     * @minimum: the smallest free extent that counts, in bytes; on success what was made of it
+     */
+    SystemTrim (*trim)(System *system, const char *directory, dev_t device, guint64 *minimum,
+                       guint64 *ret_trimmed, GError **error);
+    /* @ret: health record of an NVMe disk. Returns: FALSE where @node gives none */
+    gboolean (*read_nvme_smart)(System *system, const char *node,
+                                guint8 ret[SYSTEM_NVME_SMART_BYTES]);
+    /* @ret: its home is (transfer full). Returns: FALSE with errno, 0 where there is no such user
+     */
+    gboolean (*find_user)(System *system, const char *name, SystemUser *ret);
     /* Returns: (transfer full) (nullable): where a tool of the administrator is */
     char *(*find_tool)(System *system, const char *name);
     /* Of small files in /sys. */

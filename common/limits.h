@@ -231,3 +231,17 @@
  * 100000 routes, os-release, utmp. Past it the command fails, rather than take the guest's memory.
  * Enforced by agent/commands/text-file.c. */
 #define LIMIT_TEXT_FILE_BYTES (16u * 1024 * 1024)
+
+/* Bytes of one file in /sys that are read. A page, 4 KiB here and 64 KiB elsewhere, is the most
+ * that the kernel puts into one; what udev knows of a device takes some 2 KiB. */
+#define LIMIT_SYSFS_BYTES (64u * 1024)
+
+/* Disks below one device, counted along every way that leads to them, and how deep volumes lie on
+ * volumes. The kernel stacks 8 deep and no further than that. Enforced by
+ * agent/commands/disk-address.c. */
+#define LIMIT_DISK_SLAVES 256
+#define LIMIT_DISK_DEPTH  16
+
+/* Bytes of a user's file of SSH keys. A key has 100 to 800, so that this is above a thousand of
+ * them. Enforced by agent/commands/ssh-keys.c. */
+#define LIMIT_SSH_KEYS_BYTES (1u * 1024 * 1024)

@@ -37,8 +37,12 @@ static void test_table(void)
     CHECK_MOUNT(mounts, 2, "/home", "/data");
     root = mounts->pdata[0];
     g_assert_cmpuint(root->device, ==, makedev(254, 1));
+    g_assert_cmpstr(root->type, ==, "ext4");
+    g_assert_cmpstr(root->source, ==, "/dev/vda1");
     btrfs = mounts->pdata[2];
     g_assert_cmpuint(btrfs->device, ==, 0);
+    g_assert_cmpstr(btrfs->type, ==, "btrfs");
+    g_assert_cmpstr(btrfs->source, ==, "/dev/vdc");
 }
 
 static void test_escapes(void)

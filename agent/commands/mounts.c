@@ -15,6 +15,8 @@ static void mount_free(gpointer data)
     Mount *mount = data;
 
     g_ptr_array_unref(mount->directories);
+    g_free(mount->type);
+    g_free(mount->source);
     g_free(mount);
 }
 
@@ -52,23 +54,31 @@ static Mount *find_number(GPtrArray *mounts, dev_t number)
     return NULL;
 }
 
-static void add(GPtrArray *mounts, dev_t number, dev_t device, char *directory)
+/* @type: the field of that name, and behind it the source */
+static void add(GPtrArray *mounts, dev_t number, dev_t device, char **type, char *directory)
 {
     Mount *mount = find_number(mounts, number);
 
     if (mount == NULL) {
         mount = g_new(Mount, 1);
-        *mount = (Mount){number, device, g_ptr_array_new_with_free_func(g_free)};
+        *mount = (Mount){
+            .number = number,
+            .device = device,
+            .directories = g_ptr_array_new_with_free_func(g_free),
+            .type = unescape(type[0]),
+            .source = unescape(type[1] != NULL ? type[1] : ""),
+        };
         g_ptr_array_add(mounts, mount);
     }
     g_ptr_array_add(mount->directories, directory);
 }
 
-static const char *find_type(char **fields)
+/* Returns: (nullable): the field */
+static char **find_type(char **fields)
 {
     for (guint i = FIELDS_FIXED; fields[i] != NULL; i++) {
         if (strcmp(fields[i], "-") == 0)
-            return fields[i + 1];
+            return fields[i + 1] != NULL ? &fields[i + 1] : NULL;
     }
     return NULL;
 }
@@ -77,7 +87,7 @@ static void parse_line(GPtrArray *mounts, const char *line)
 {
     g_auto(GStrv) fields = g_strsplit(line, " ", -1);
     guint number_major, number_minor;
-    const char *type;
+    char **type;
     gboolean is_btrfs;
     dev_t number;
 
@@ -88,11 +98,11 @@ static void parse_line(GPtrArray *mounts, const char *line)
         return;
     /* btrfs spans devices, so its number is an anonymous one, and each subvolume's files show
      * another. */
-    is_btrfs = strcmp(type, "btrfs") == 0;
+    is_btrfs = strcmp(*type, "btrfs") == 0;
     if (number_major == 0 && !is_btrfs)
         return;
     number = makedev(number_major, number_minor);
-    add(mounts, number, is_btrfs ? 0 : number, unescape(fields[FIELD_DIRECTORY]));
+    add(mounts, number, is_btrfs ? 0 : number, type, unescape(fields[FIELD_DIRECTORY]));
 }
 
 GPtrArray *mounts_parse(const char *text)

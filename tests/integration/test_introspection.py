@@ -24,6 +24,8 @@ GUEST_SCHEMA = SOURCE / "common/guest-schema/schema.json"
 BLOCKED = [
     "guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid", "guest-fsfreeze-freeze",
     "guest-fsfreeze-freeze-list", "guest-fsfreeze-thaw", "guest-set-time",
+    "guest-fstrim", "guest-set-memory-blocks", "guest-set-user-password", "guest-set-vcpus",
+    "guest-ssh-add-authorized-keys", "guest-ssh-remove-authorized-keys",
 ]
 
 

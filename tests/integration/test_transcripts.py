@@ -19,6 +19,9 @@ COMMANDS = {
     "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid", "guest-exec", "guest-exec-status",
     "guest-network-get-interfaces", "guest-get-osinfo", "guest-get-host-name", "guest-get-timezone",
     "guest-get-cpustats", "guest-get-diskstats", "guest-get-time", "guest-set-time", "guest-get-users",
+    "guest-get-fsinfo", "guest-get-disks", "guest-fstrim", "guest-get-vcpus", "guest-set-vcpus",
+    "guest-get-memory-blocks", "guest-set-memory-blocks", "guest-get-memory-block-info", "guest-set-user-password",
+    "guest-ssh-get-authorized-keys", "guest-ssh-add-authorized-keys", "guest-ssh-remove-authorized-keys",
 }
 SILENT = {"guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid"}
 SERVED_WHILE_FROZEN = {
