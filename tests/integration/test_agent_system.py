@@ -7,7 +7,7 @@ import base64
 import unittest
 
 from bare import Bare
-from harness import AgentError, Guest, Proxy
+from harness import AgentError, Deadline, Guest, Proxy
 from schema import Schema
 
 # Disks beyond those of every guest: how each is attached, and what a guest calls it then.
@@ -116,8 +116,13 @@ class Disks(Both, unittest.TestCase):
     # What is like it in both
 
     def filesystems(self):
-        """By mount point; ours without what is new in it."""
-        ours, theirs = (by("mountpoint", entries) for entries in self.ask("guest-get-fsinfo"))
+        """By mount point; ours without what is new in it. A filesystem may still settle what its writers left: it is
+        asked again until nothing changed meanwhile."""
+        ours, theirs = self.ask("guest-get-fsinfo")
+        deadline = Deadline(30)
+        while (again := self.ours.execute("guest-get-fsinfo")) != ours and deadline.left():
+            ours, theirs = again, self.theirs.execute("guest-get-fsinfo")
+        ours, theirs = by("mountpoint", ours), by("mountpoint", theirs)
         for entry in ours.values():
             # Of sizes unlike qemu-ga's there is this one, which Debian's does not have yet.
             self.assertGreaterEqual(entry.pop("total-bytes-privileged", entry.get("total-bytes", 0)),
