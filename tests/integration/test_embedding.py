@@ -81,7 +81,7 @@ class Guide(Embedding):
         self.assertIn("/* ask ", block)
         with Bare() as qemu:
             process = self.start(program, *self.addresses(qemu))
-            self.assertEqual(json.loads(process.stdout.readline()), {"return": {"name": NAME}})
+            self.assertEqual(json.loads(process.stdout.readline()), {"name": NAME})
             self.assertEqual(process.wait(30), 0)
 
     def test_python(self):
