@@ -721,7 +721,7 @@ void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to)
 
 void agent_lane_restore(AgentLane *lane, const HandoverPart *part)
 {
-    int fd = handover_get_fd(part->handover, part->from, "channel");
+    int fd = handover_get_fd(part, "channel");
     Saved sync;
 
     lane->way.port = (PortState)saved_get_int(part->from, "port");

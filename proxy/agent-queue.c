@@ -163,26 +163,21 @@ void agent_queue_save(const AgentQueue *queue, Handover *handover, Saved *to)
     saved_put_list(to, "waiting", list);
 }
 
-typedef struct {
-    AgentQueue *queue;
-    Handover *handover;
-} Restore;
-
-static void restore_waiting(Saved *item, gpointer data)
+static void restore_waiting(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    AgentQuestion *question = agent_question_restore(&(HandoverPart){restore->handover, item});
+    AgentQueue *queue = data;
+    AgentQuestion *question = agent_question_restore(item);
     Waiting *waiting;
 
     if (!question)
         return;
     waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){question, saved_get_int(item, "deadline")};
-    g_queue_push_tail(&restore->queue->waiting, waiting);
-    restore->queue->length += agent_question_length(question);
+    *waiting = (Waiting){question, saved_get_int(item->from, "deadline")};
+    g_queue_push_tail(&queue->waiting, waiting);
+    queue->length += agent_question_length(question);
 }
 
 void agent_queue_restore(AgentQueue *queue, const HandoverPart *part)
 {
-    saved_foreach(part->from, "waiting", restore_waiting, &(Restore){queue, part->handover});
+    handover_foreach(part, "waiting", restore_waiting, queue);
 }

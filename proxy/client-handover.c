@@ -53,16 +53,15 @@ static void save_ahead(const Client *client, Handover *handover, Saved *to)
 
 typedef struct {
     Client *client;
-    Handover *handover;
     gboolean failed;
 } Restore;
 
-static void restore_ahead(Saved *item, gpointer data)
+static void restore_ahead(const HandoverPart *item, gpointer data)
 {
     Restore *restore = data;
-    g_autoptr(GBytes) message = saved_get_bytes(item, "message");
-    g_autofree char *fault = saved_get_text(item, "fault");
-    int fd = handover_get_fd(restore->handover, item, "fd");
+    g_autoptr(GBytes) message = saved_get_bytes(item->from, "message");
+    g_autofree char *fault = saved_get_text(item->from, "fault");
+    int fd = handover_get_fd(item, "fd");
     GError *error = NULL;
 
     if (message && !charge_take(&restore->client->charge, g_bytes_get_size(message))) {
@@ -97,13 +96,14 @@ void client_save(const Client *client, Handover *handover, Saved *to)
     fd_marks_save(&client->marks, handover, to);
 }
 
-Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const ClientOps *ops,
-                       gpointer owner, ClientCommon *common)
+Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *ops, gpointer owner,
+                       ClientCommon *common)
 {
+    Saved *from = part->from;
     g_autofree char *peer = saved_get_text(from, "peer");
     g_autoptr(GBytes) first = saved_get_bytes(from, "first");
-    int fd = handover_get_fd(handover, from, "socket");
-    Restore restore = {NULL, handover, FALSE};
+    int fd = handover_get_fd(part, "socket");
+    Restore restore = {NULL, FALSE};
     Client *client;
 
     if (fd < 0)
@@ -125,8 +125,8 @@ Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const Clie
         memcpy(client->first, g_bytes_get_data(first, NULL), client->n_first);
     restore_session(&client->session, from);
     restore.client = client;
-    saved_foreach(from, "ahead", restore_ahead, &restore);
-    fd_marks_restore(&client->marks, handover, from);
+    handover_foreach(part, "ahead", restore_ahead, &restore);
+    fd_marks_restore(&client->marks, part);
     if (!stream_restore(&client->stream, from) || restore.failed)
         g_clear_pointer(&client, client_free);
     return client;

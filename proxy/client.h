@@ -105,8 +105,8 @@ void client_save(const Client *client, Handover *handover, Saved *to);
  *
  * Returns: (nullable): NULL where there is no room for it
  */
-Client *client_restore(IoLoop *loop, Handover *handover, Saved *from, const ClientOps *ops,
-                       gpointer owner, ClientCommon *common);
+Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *ops, gpointer owner,
+                       ClientCommon *common);
 void client_resume(Client *client);
 
 /* Answers a command that request() handed out; @id as it was there, @oob likewise. */

@@ -154,36 +154,42 @@ gboolean core_check_inherited(Core *core, GError **error)
     return FALSE;
 }
 
-gboolean core_inherited_part(Core *core, const char *name, Saved *ret)
+const HandoverPart *core_inherit(Core *core, const char *name, CoreInherited *ret)
 {
     Saved saved;
     gboolean found;
 
     g_variant_dict_init(&saved, core->inherited);
-    found = saved_get_part(&saved, name, ret);
+    found = saved_get_part(&saved, name, &ret->saved);
     g_variant_dict_clear(&saved);
-    return found;
+    ret->part = (HandoverPart){&core->handover, &ret->saved};
+    return found ? &ret->part : NULL;
+}
+
+void core_inherited_clear(CoreInherited *inherited)
+{
+    g_variant_dict_clear(&inherited->saved);
 }
 
 static void restore_monitor(Core *core, guint i)
 {
     g_autofree char *name = g_strdup_printf("monitor-%u", i);
-    Saved saved;
+    g_auto(CoreInherited) inherited;
+    const HandoverPart *part = core_inherit(core, name, &inherited);
 
-    if (core_inherited_part(core, name, &saved))
-        monitor_restore(core->monitors->pdata[i], &(HandoverPart){&core->handover, &saved});
-    g_variant_dict_clear(&saved);
+    if (part)
+        monitor_restore(core->monitors->pdata[i], part);
 }
 
 static void restore_crowd(Core *core)
 {
-    Saved saved;
+    g_auto(CoreInherited) inherited;
+    const HandoverPart *part = core_inherit(core, "crowd", &inherited);
 
     for (guint i = 0; i < core->monitors->len; i++)
         handover_add_party(&core->handover, core->monitors->pdata[i]);
-    if (core_inherited_part(core, "crowd", &saved))
-        crowd_restore(&core->crowd, &(HandoverPart){&core->handover, &saved});
-    g_variant_dict_clear(&saved);
+    if (part)
+        crowd_restore(&core->crowd, part);
 }
 
 static void find_freeze(Pending *pending, gpointer found)
@@ -194,31 +200,32 @@ static void find_freeze(Pending *pending, gpointer found)
 
 static void restore_agent(Core *core)
 {
-    Pending *freeze = NULL;
-    Saved saved;
+    g_auto(CoreInherited) lane;
+    g_auto(CoreInherited) freeze;
+    const HandoverPart *lane_part = core_inherit(core, "agent", &lane);
+    const HandoverPart *freeze_part = core_inherit(core, "freeze", &freeze);
+    Pending *under_way = NULL;
 
-    if (core_inherited_part(core, "agent", &saved))
-        agent_lane_restore(core->lane, &(HandoverPart){&core->handover, &saved});
-    g_variant_dict_clear(&saved);
-    agent_lane_foreach(core->lane, find_freeze, &freeze);
-    if (core_inherited_part(core, "freeze", &saved))
-        freeze_restore(&core->freeze, &(HandoverPart){&core->handover, &saved}, freeze);
-    g_variant_dict_clear(&saved);
+    if (lane_part)
+        agent_lane_restore(core->lane, lane_part);
+    agent_lane_foreach(core->lane, find_freeze, &under_way);
+    if (freeze_part)
+        freeze_restore(&core->freeze, freeze_part, under_way);
 }
 
 static void restore_local(Core *core)
 {
-    Saved saved;
+    g_auto(CoreInherited) inherited;
+    const HandoverPart *part = core_inherit(core, "local", &inherited);
 
-    if (core_inherited_part(core, "local", &saved))
-        local_restore(&core->local, &(HandoverPart){&core->handover, &saved});
-    g_variant_dict_clear(&saved);
+    if (part)
+        local_restore(&core->local, part);
 }
 
 /* Returns: whether the core is not to ask anything */
 static gboolean restore_leader(Core *core, Saved *from)
 {
-    Monitor *leader = handover_get_party(&core->handover, from, "leader");
+    Monitor *leader = handover_get_party(&(HandoverPart){&core->handover, from}, "leader");
     Saved watch;
 
     if (!leader || saved_get_int(from, "asking"))

@@ -105,9 +105,16 @@ Pending *core_renew(gpointer owner, const EnvelopeCommand *command, gpointer ask
 /* As if @monitor had just become ready, which it is. */
 void core_monitor_is_ready(Core *core, Monitor *monitor);
 
-/* The part of it that is called @name; to be cleared by g_variant_dict_clear() in any case.
- * Returns: whether there is one */
-gboolean core_inherited_part(Core *core, const char *name, Saved *ret);
+/* A part of what a former core left, while it is looked at. */
+typedef struct {
+    Saved saved;
+    HandoverPart part;
+} CoreInherited;
+
+/* @ret: set in any case. Returns: (nullable): the part that is called @name */
+const HandoverPart *core_inherit(Core *core, const char *name, CoreInherited *ret);
+void core_inherited_clear(CoreInherited *inherited);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CoreInherited, core_inherited_clear)
 
 /* Whether what a former core left can be understood. */
 gboolean core_check_inherited(Core *core, GError **error);

@@ -14,14 +14,10 @@
 
 static AgentLane *new_lane(Core *core, const Address *address, GError **error)
 {
-    Saved saved;
-    gboolean found = core_inherited_part(core, "agent", &saved);
-    AgentLane *lane =
-        agent_lane_new(core->loop, address, &core->bounds, &core_lane_ops, core,
-                       found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+    g_auto(CoreInherited) inherited;
 
-    g_variant_dict_clear(&saved);
-    return lane;
+    return agent_lane_new(core->loop, address, &core->bounds, &core_lane_ops, core,
+                          core_inherit(core, "agent", &inherited), error);
 }
 
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
@@ -86,12 +82,10 @@ void core_free(Core *core)
 gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 {
     g_autofree char *name = g_strdup_printf("monitor-%u", core->monitors->len);
-    Saved saved;
-    gboolean found = core_inherited_part(core, name, &saved);
+    g_auto(CoreInherited) inherited;
     Monitor *monitor = monitor_new(core->loop, address, &core->bounds, &core_monitor_ops, core,
-                                   found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+                                   core_inherit(core, name, &inherited), error);
 
-    g_variant_dict_clear(&saved);
     if (!monitor)
         return FALSE;
     g_ptr_array_add(core->monitors, monitor);
@@ -102,14 +96,10 @@ gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 
 static gboolean add_entrance(Core *core, const Address *address, AnswersForm form, GError **error)
 {
-    Saved saved;
-    gboolean found = core_inherited_part(core, "crowd", &saved);
-    gboolean added =
-        crowd_add_entrance(&core->crowd, address, form,
-                           found ? &(HandoverPart){&core->handover, &saved} : NULL, error);
+    g_auto(CoreInherited) inherited;
 
-    g_variant_dict_clear(&saved);
-    return added;
+    return crowd_add_entrance(&core->crowd, address, form, core_inherit(core, "crowd", &inherited),
+                              error);
 }
 
 gboolean core_add_listener(Core *core, const Address *address, GError **error)

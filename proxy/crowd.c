@@ -240,45 +240,37 @@ void crowd_save(Crowd *crowd, Handover *handover, Saved *to)
     saved_put_int(to, "dropped-fds", (gint64)crowd->common.dropped_fds);
 }
 
-typedef struct {
-    Crowd *crowd;
-    Handover *handover;
-} Restore;
-
-static void restore_client(Saved *item, gpointer data)
+static void restore_client(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    Crowd *crowd = restore->crowd;
-    Client *client = client_restore(crowd->loop, restore->handover, item, &crowd->ops->client,
-                                    crowd->owner, &crowd->common);
+    Crowd *crowd = data;
+    Client *client =
+        client_restore(crowd->loop, item, &crowd->ops->client, crowd->owner, &crowd->common);
 
-    handover_add_party(restore->handover, client);
+    handover_add_party(item->handover, client);
     if (!client)
         return;
-    client_set_data(client, handover_get_party(restore->handover, item, "data"));
+    client_set_data(client, handover_get_party(item, "data"));
     g_queue_push_tail(&crowd->clients, client);
 }
 
-static void restore_dialled(Saved *item, gpointer data)
+static void restore_dialled(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    g_autofree char *name = saved_get_text(item, "name");
+    Crowd *crowd = data;
+    g_autofree char *name = saved_get_text(item->from, "name");
 
-    for (guint i = 0; i < restore->crowd->entrances->len; i++) {
-        Entrance *entrance = restore->crowd->entrances->pdata[i];
-        g_autofree char *own = name_entrance(restore->crowd, entrance_address(entrance), i);
+    for (guint i = 0; i < crowd->entrances->len; i++) {
+        Entrance *entrance = crowd->entrances->pdata[i];
+        g_autofree char *own = name_entrance(crowd, entrance_address(entrance), i);
 
         if (g_strcmp0(own, name) == 0)
-            entrance_restore_client(entrance, &(HandoverPart){restore->handover, item});
+            entrance_restore_client(entrance, item);
     }
 }
 
 void crowd_restore(Crowd *crowd, const HandoverPart *part)
 {
-    Restore restore = {crowd, part->handover};
-
-    saved_foreach(part->from, "clients", restore_client, &restore);
-    saved_foreach(part->from, "entrances", restore_dialled, &restore);
+    handover_foreach(part, "clients", restore_client, crowd);
+    handover_foreach(part, "entrances", restore_dialled, crowd);
     crowd->refused = (guint64)saved_get_int(part->from, "refused");
     crowd->common.dropped_fds = (guint64)saved_get_int(part->from, "dropped-fds");
 }

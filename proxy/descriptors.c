@@ -235,29 +235,24 @@ void descriptors_save(const Descriptors *descriptors, Handover *handover, Saved 
     saved_put_list(to, "names", list);
 }
 
-typedef struct {
-    Descriptors *descriptors;
-    Handover *handover;
-} Restore;
-
-static void restore_name(Saved *item, gpointer data)
+static void restore_name(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    char *text = saved_get_text(item, "name");
+    Descriptors *descriptors = data;
+    char *text = saved_get_text(item->from, "name");
     Name *name;
 
     if (!text)
         return;
     name = g_new(Name, 1);
     *name = (Name){
-        .owner = handover_get_party(restore->handover, item, "owner"),
-        .live = saved_get_int(item, "live") != 0,
-        .under_way = (guint)saved_get_int(item, "under-way"),
+        .owner = handover_get_party(item, "owner"),
+        .live = saved_get_int(item->from, "live") != 0,
+        .under_way = (guint)saved_get_int(item->from, "under-way"),
     };
-    g_hash_table_insert(restore->descriptors->names, text, name);
+    g_hash_table_insert(descriptors->names, text, name);
 }
 
 void descriptors_restore(Descriptors *descriptors, const HandoverPart *part)
 {
-    saved_foreach(part->from, "names", restore_name, &(Restore){descriptors, part->handover});
+    handover_foreach(part, "names", restore_name, descriptors);
 }

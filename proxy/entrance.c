@@ -156,5 +156,5 @@ void entrance_save(const Entrance *entrance, Handover *handover, Saved *to)
 
 void entrance_restore_client(Entrance *entrance, const HandoverPart *part)
 {
-    entrance->client = handover_get_party(part->handover, part->from, "client");
+    entrance->client = handover_get_party(part, "client");
 }

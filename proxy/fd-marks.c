@@ -70,21 +70,16 @@ void fd_marks_save(const FdMarks *marks, Handover *handover, Saved *to)
     saved_put_list(to, "marks", list);
 }
 
-typedef struct {
-    FdMarks *marks;
-    Handover *handover;
-} Restore;
-
-static void restore_mark(Saved *item, gpointer data)
+static void restore_mark(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    int fd = handover_get_fd(restore->handover, item, "fd");
+    FdMarks *marks = data;
+    int fd = handover_get_fd(item, "fd");
 
     if (fd >= 0)
-        fd_marks_add(restore->marks, (guint64)saved_get_int(item, "at"), fd);
+        fd_marks_add(marks, (guint64)saved_get_int(item->from, "at"), fd);
 }
 
-void fd_marks_restore(FdMarks *marks, Handover *handover, Saved *from)
+void fd_marks_restore(FdMarks *marks, const HandoverPart *part)
 {
-    saved_foreach(from, "marks", restore_mark, &(Restore){marks, handover});
+    handover_foreach(part, "marks", restore_mark, marks);
 }

@@ -41,6 +41,6 @@ void fd_marks_keep_last(FdMarks *marks, guint64 *dropped);
 int fd_marks_take(FdMarks *marks, guint64 end, guint64 *dropped);
 
 void fd_marks_save(const FdMarks *marks, Handover *handover, Saved *to);
-void fd_marks_restore(FdMarks *marks, Handover *handover, Saved *from);
+void fd_marks_restore(FdMarks *marks, const HandoverPart *part);
 
 G_END_DECLS

@@ -593,7 +593,7 @@ void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pen
     freeze->ended = saved_get_text(part->from, "ended");
     freeze->thaws = (guint64)saved_get_int(part->from, "thaws");
     if (saved_get_part(part->from, "held", &held))
-        freeze->held = handover_get_pending(part->handover, &held);
+        freeze->held = handover_get_pending(&(HandoverPart){part->handover, &held});
     g_variant_dict_clear(&held);
     freeze->let_in = freeze->held ? freeze->held : pending;
 }

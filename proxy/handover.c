@@ -24,9 +24,10 @@ void handover_put_fd(Handover *handover, Saved *to, const char *name, int fd)
         saved_put_int(to, name, number + 1);
 }
 
-int handover_get_fd(Handover *handover, Saved *from, const char *name)
+int handover_get_fd(const HandoverPart *part, const char *name)
 {
-    gint64 number = saved_get_int(from, name);
+    const Handover *handover = part->handover;
+    gint64 number = saved_get_int(part->from, name);
 
     return number >= 1 && number <= G_MAXINT ? handover->ops->get(handover->fds, (int)number - 1)
                                              : -1;
@@ -47,13 +48,32 @@ void handover_put_party(Handover *handover, Saved *to, const char *name, gconstp
         saved_put_int(to, name, index + 1);
 }
 
-gpointer handover_get_party(Handover *handover, Saved *from, const char *name)
+gpointer handover_get_party(const HandoverPart *part, const char *name)
 {
-    gint64 number = saved_get_int(from, name);
+    const GPtrArray *parties = part->handover->parties;
+    gint64 number = saved_get_int(part->from, name);
 
-    if (number < 1 || number > handover->parties->len)
-        return NULL;
-    return handover->parties->pdata[number - 1];
+    return number >= 1 && number <= parties->len ? parties->pdata[number - 1] : NULL;
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    Handover *handover;
+    HandoverFunc func;
+    gpointer data;
+} Walk;
+
+static void walk_item(Saved *item, gpointer data)
+{
+    const Walk *walk = data;
+
+    walk->func(&(HandoverPart){walk->handover, item}, walk->data);
+}
+
+void handover_foreach(const HandoverPart *part, const char *name, HandoverFunc func, gpointer data)
+{
+    saved_foreach(part->from, name, walk_item, &(Walk){part->handover, func, data});
 }
 
 /* ---- Commands -------------------------------------------------------------------------------- */
@@ -90,8 +110,10 @@ static JsonSpan span_of(GBytes *bytes)
     return text ? (JsonSpan){text, len} : JSON_SPAN_NONE;
 }
 
-Pending *handover_get_pending(Handover *handover, Saved *from)
+Pending *handover_get_pending(const HandoverPart *part)
 {
+    Handover *handover = part->handover;
+    Saved *from = part->from;
     g_autofree char *name = saved_get_text(from, "command");
     g_autoptr(GBytes) id = saved_get_bytes(from, "id");
     g_autoptr(GBytes) arguments = saved_get_bytes(from, "arguments");
@@ -101,7 +123,7 @@ Pending *handover_get_pending(Handover *handover, Saved *from)
         .arguments = span_of(arguments),
         .oob = saved_get_int(from, "oob") != 0,
     };
-    gpointer asker = handover_get_party(handover, from, "asker");
+    gpointer asker = handover_get_party(part, "asker");
     Pending *pending;
 
     if (!name)
@@ -112,8 +134,8 @@ Pending *handover_get_pending(Handover *handover, Saved *from)
         pending = handover->renew(handover->owner, &command, asker);
     if (!pending)
         return NULL;
-    pending->via = handover_get_party(handover, from, "via");
-    pending->fd = handover_get_fd(handover, from, "fd");
+    pending->via = handover_get_party(part, "via");
+    pending->fd = handover_get_fd(part, "fd");
     pending->carries = saved_get_int(from, "carries") != 0;
     pending->urgent = saved_get_int(from, "urgent") != 0;
     pending->taken_us = saved_get_int(from, "taken");
@@ -142,21 +164,15 @@ void handover_put_queue(Handover *handover, Saved *to, const char *name, const G
     saved_put_list(to, name, list);
 }
 
-typedef struct {
-    Handover *handover;
-    GQueue *queue;
-} RestoreQueue;
-
-static void restore_pending(Saved *item, gpointer data)
+static void restore_pending(const HandoverPart *item, gpointer queue)
 {
-    const RestoreQueue *restore = data;
-    Pending *pending = handover_get_pending(restore->handover, item);
+    Pending *pending = handover_get_pending(item);
 
     if (pending)
-        g_queue_push_tail(restore->queue, pending);
+        g_queue_push_tail(queue, pending);
 }
 
 void handover_get_queue(const HandoverPart *part, const char *name, GQueue *queue)
 {
-    saved_foreach(part->from, name, restore_pending, &(RestoreQueue){part->handover, queue});
+    handover_foreach(part, name, restore_pending, queue);
 }

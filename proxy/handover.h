@@ -53,24 +53,28 @@ void handover_clear(Handover *handover);
 void handover_put_fd(Handover *handover, Saved *to, const char *name, int fd);
 
 /* Returns: (transfer full): or -1 */
-int handover_get_fd(Handover *handover, Saved *from, const char *name);
+int handover_get_fd(const HandoverPart *part, const char *name);
 
 /* @party: (nullable) */
 void handover_add_party(Handover *handover, gpointer party);
 void handover_put_party(Handover *handover, Saved *to, const char *name, gconstpointer party);
 
 /* Returns: (nullable) */
-gpointer handover_get_party(Handover *handover, Saved *from, const char *name);
+gpointer handover_get_party(const HandoverPart *part, const char *name);
 
 /* A command of our own is put as one that nobody asked for: whoever wants to know asks anew. */
 void handover_put_pending(Handover *handover, Saved *to, const Pending *pending);
 
 /* Returns: (transfer full) (nullable): NULL where there is none, or no memory for it */
-Pending *handover_get_pending(Handover *handover, Saved *from);
+Pending *handover_get_pending(const HandoverPart *part);
 
 /* Those of a queue, in order. @skip_own: commands of our own that were not sent are asked anew */
 void handover_put_queue(Handover *handover, Saved *to, const char *name, const GQueue *queue,
                         gboolean skip_own);
 void handover_get_queue(const HandoverPart *part, const char *name, GQueue *queue);
+
+/* Calls @func for each of a list that is part of @part, in order. */
+typedef void (*HandoverFunc)(const HandoverPart *item, gpointer data);
+void handover_foreach(const HandoverPart *part, const char *name, HandoverFunc func, gpointer data);
 
 G_END_DECLS

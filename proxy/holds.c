@@ -69,20 +69,15 @@ void holds_save(const Holds *holds, Handover *handover, Saved *to)
     saved_put_list(to, "holds", list);
 }
 
-typedef struct {
-    Holds *holds;
-    Handover *handover;
-} Restore;
-
-static void restore_hold(Saved *item, gpointer data)
+static void restore_hold(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
+    Holds *holds = data;
 
-    holds_add(restore->holds, handover_get_party(restore->handover, item, "client"));
+    holds_add(holds, handover_get_party(item, "client"));
 }
 
 void holds_restore(Holds *holds, const HandoverPart *part)
 {
     holds_drop(holds);
-    saved_foreach(part->from, "holds", restore_hold, &(Restore){holds, part->handover});
+    handover_foreach(part, "holds", restore_hold, holds);
 }

@@ -135,7 +135,7 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
     link->retry = io_timer_new(loop, try_now, link);
     if (part) {
         link->given_us = saved_get_int(part->from, "given");
-        link->next = handover_get_fd(part->handover, part->from, "next");
+        link->next = handover_get_fd(part, "next");
     }
     if (address->server && !open_listener(link, part, error))
         g_clear_pointer(&link, link_free);

@@ -394,18 +394,13 @@ void listener_save(const Listener *listener, Handover *handover, Saved *to)
     socket_path_save(&listener->path, to);
 }
 
-typedef struct {
-    Listener *listener;
-    Handover *handover;
-} Restore;
-
-static void restore_socket(Saved *item, gpointer data)
+static void restore_socket(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    int fd = handover_get_fd(restore->handover, item, "socket");
+    Listener *listener = data;
+    int fd = handover_get_fd(item, "socket");
 
-    if (fd >= 0 && restore->listener->n_sockets < SOCKETS)
-        add_socket(restore->listener, fd);
+    if (fd >= 0 && listener->n_sockets < SOCKETS)
+        add_socket(listener, fd);
 }
 
 Listener *listener_restore(IoLoop *loop, const Address *address, const HandoverPart *part,
@@ -413,7 +408,7 @@ Listener *listener_restore(IoLoop *loop, const Address *address, const HandoverP
 {
     g_autoptr(Listener) listener = make(loop, address, callback, owner);
 
-    saved_foreach(part->from, "sockets", restore_socket, &(Restore){listener, part->handover});
+    handover_foreach(part, "sockets", restore_socket, listener);
     if (listener->n_sockets == 0)
         return NULL;
     g_free(listener->address->port);

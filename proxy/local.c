@@ -280,15 +280,10 @@ void local_save(const Local *local, Handover *handover, Saved *to)
     saved_put_list(to, "waiters", list);
 }
 
-typedef struct {
-    Local *local;
-    Handover *handover;
-} Restore;
-
-static void restore_waiter(Saved *item, gpointer data)
+static void restore_waiter(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    Pending *pending = handover_get_pending(restore->handover, item);
+    Local *local = data;
+    Pending *pending = handover_get_pending(item);
     g_autoptr(GError) error = NULL;
     Arguments arguments = {0};
 
@@ -296,7 +291,7 @@ static void restore_waiter(Saved *item, gpointer data)
         return;
     if (guest_struct_read(&qga_proxy_wait_agent_arguments_struct, pending_arguments(pending),
                           &arguments, &error))
-        wait_until(restore->local, pending, &arguments.wait_agent, saved_get_int(item, "until"));
+        wait_until(local, pending, &arguments.wait_agent, saved_get_int(item->from, "until"));
     else
         pending_finish(pending, NULL, error);
     guest_struct_clear(&qga_proxy_wait_agent_arguments_struct, &arguments);
@@ -304,5 +299,5 @@ static void restore_waiter(Saved *item, gpointer data)
 
 void local_restore(Local *local, const HandoverPart *part)
 {
-    saved_foreach(part->from, "waiters", restore_waiter, &(Restore){local, part->handover});
+    handover_foreach(part, "waiters", restore_waiter, local);
 }

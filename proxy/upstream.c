@@ -404,25 +404,19 @@ void upstream_save(const Upstream *upstream, Handover *handover, Saved *to)
     save_oob(upstream, handover, to);
 }
 
-typedef struct {
-    Upstream *upstream;
-    Handover *handover;
-} Restore;
-
-static void restore_oob(Saved *item, gpointer data)
+static void restore_oob(const HandoverPart *item, gpointer data)
 {
-    const Restore *restore = data;
-    guint64 number = (guint64)saved_get_int(item, "number");
-    Pending *pending = handover_get_pending(restore->handover, item);
+    Upstream *upstream = data;
+    guint64 number = (guint64)saved_get_int(item->from, "number");
+    Pending *pending = handover_get_pending(item);
 
     if (pending)
-        g_hash_table_insert(restore->upstream->oob_pending, g_memdup2(&number, sizeof number),
-                            pending);
+        g_hash_table_insert(upstream->oob_pending, g_memdup2(&number, sizeof number), pending);
 }
 
 void upstream_restore(Upstream *upstream, const HandoverPart *part)
 {
-    int fd = handover_get_fd(part->handover, part->from, "monitor");
+    int fd = handover_get_fd(part, "monitor");
 
     upstream->last_oob = (guint64)saved_get_int(part->from, "last-oob");
     if (fd < 0)
@@ -437,7 +431,7 @@ void upstream_restore(Upstream *upstream, const HandoverPart *part)
     upstream->carrying = saved_get_int(part->from, "carrying") != 0;
     handover_get_queue(part, "waiting", &upstream->waiting);
     handover_get_queue(part, "in-band", &upstream->in_band);
-    saved_foreach(part->from, "oob-pending", restore_oob, &(Restore){upstream, part->handover});
+    handover_foreach(part, "oob-pending", restore_oob, upstream);
 }
 
 /* ---- Public ---------------------------------------------------------------------------------- */
