@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "common/qmp-error.h"
+#include "helper.h"
 #include "mounts.h"
 
 typedef enum {
@@ -150,22 +151,9 @@ static void finish(Freezer *freezer)
         freezer->released(freezer->released_user);
 }
 
-static void set_hook_failure(const SystemExit *result, GError **error)
+static gboolean check_hook(const SystemExit *result, GError **error)
 {
-    if (result->error != NULL)
-        qmp_error_set(error, "child process has failed to execute fsfreeze hook: %s",
-                      result->error->message);
-    else if (*result->output != '\0')
-        qmp_error_set(error, "child process has failed to execute fsfreeze hook: %s",
-                      result->output);
-    else
-        qmp_error_set(error, "child process has failed to execute fsfreeze hook, exit status %d",
-                      result->status);
-}
-
-static gboolean hook_succeeded(const SystemExit *result)
-{
-    return result->error == NULL && result->status == 0;
+    return helper_check(result, "execute fsfreeze hook", error);
 }
 
 static void on_thaw_hook(gpointer user, const SystemExit *result)
@@ -173,8 +161,7 @@ static void on_thaw_hook(gpointer user, const SystemExit *result)
     Freezer *freezer = user;
 
     /* What went wrong first is what the caller is told. */
-    if (!hook_succeeded(result) && freezer->failure == NULL)
-        set_hook_failure(result, &freezer->failure);
+    check_hook(result, freezer->failure == NULL ? &freezer->failure : NULL);
     finish(freezer);
 }
 
@@ -270,8 +257,7 @@ static void on_freeze_hook(gpointer user, const SystemExit *result)
     GError *error = NULL;
     guint count;
 
-    if (!hook_succeeded(result)) {
-        set_hook_failure(result, &freezer->failure);
+    if (!check_hook(result, &freezer->failure)) {
         finish(freezer);
         return;
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/qmp-error.h"
+#include "sysfs.h"
 #include "text-file.h"
 
 /* ---- Interfaces ------------------------------------------------------------------------------ */
@@ -381,8 +382,8 @@ gboolean guest_network_get_route(Commands *commands, Call *call, GError **error)
           {"iface", WORD_NAME}}},
     };
     const System *system = commands->system;
-    gboolean has_ipv4 = text_file_exists(system, tables[0].path);
-    gboolean has_ipv6 = text_file_exists(system, tables[1].path);
+    gboolean has_ipv4 = sysfs_exists(system, tables[0].path);
+    gboolean has_ipv6 = sysfs_exists(system, tables[1].path);
     JsonWrite *write = call_result(call);
 
     json_write_begin_array(write);

@@ -13,6 +13,7 @@
 #include "agent/dispatch.h"
 #include "base64.h"
 #include "common/qmp-error.h"
+#include "helper.h"
 
 /* A line and its parts are all that chpasswd knows, so what would end them cannot be within. */
 static gboolean check(const char *username, const guint8 *password, gsize len, gboolean crypted,
@@ -34,15 +35,9 @@ static gboolean check(const char *username, const guint8 *password, gsize len, g
 
 static void on_end(gpointer user, const SystemExit *result)
 {
-    static const char failed[] = "child process has failed to set user password";
     g_autoptr(GError) error = NULL;
 
-    if (result->error != NULL)
-        qmp_error_set(&error, "%s: %s", failed, result->error->message);
-    else if (result->status != 0 && *result->output != '\0')
-        qmp_error_set(&error, "%s: %s", failed, result->output);
-    else if (result->status != 0)
-        qmp_error_set(&error, "%s, exit status %d", failed, result->status);
+    helper_check(result, "set user password", &error);
     call_finish(user, error);
 }
 

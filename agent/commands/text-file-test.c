@@ -10,6 +10,7 @@
 
 #include "agent/bench.h"
 #include "common/limits.h"
+#include "sysfs.h"
 
 static void set_up(Bench *bench, gconstpointer data)
 {
@@ -45,14 +46,14 @@ static void test_read(Bench *bench, gconstpointer data)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    g_assert_false(text_file_exists(&bench->system, "/proc/some/file"));
+    g_assert_false(sysfs_exists(&bench->system, "/proc/some/file"));
     check_reads(bench, "", 0);
     check_reads(bench, "a\0b", 3);
     for (guint i = 0; i < 10000; i++)
         g_string_append_printf(text, "%x", i % 16);
     for (gsize len = 4094; len < 10000; len = len < 4098 ? len + 1 : 2 * len - 4)
         check_reads(bench, text->str, len);
-    g_assert_true(text_file_exists(&bench->system, "/proc/some/file"));
+    g_assert_true(sysfs_exists(&bench->system, "/proc/some/file"));
 }
 
 static void test_refuse(Bench *bench, gconstpointer data)

@@ -19,13 +19,6 @@ static char *path_of(const System *system, const char *path)
     return g_strconcat(system->root, path, NULL);
 }
 
-gboolean text_file_exists(const System *system, const char *path)
-{
-    g_autofree char *file = path_of(system, path);
-
-    return g_file_test(file, G_FILE_TEST_EXISTS);
-}
-
 static gboolean fail(const char *path, int number, GError **error)
 {
     qmp_error_set(error, "open(\"%s\"): %s", path, g_strerror(number));

@@ -11,9 +11,6 @@
 
 #include "agent/system.h"
 
-/* Whether there is anything at @path. */
-gboolean text_file_exists(const System *system, const char *path);
-
 /**
  * text_file_read:
  * @path: below the system's root
