@@ -102,31 +102,27 @@ static gboolean is_for_us(void)
            (pid_t)number == getpid();
 }
 
-int service_take_stored(const char *name)
+static void close_stored(gpointer fd)
+{
+    close(GPOINTER_TO_INT(fd));
+}
+
+GHashTable *service_take_stored(const char *prefix)
 {
     const char *listed = g_getenv("LISTEN_FDNAMES");
     g_auto(GStrv) names = listed && is_for_us() ? g_strsplit(listed, ":", -1) : NULL;
+    GHashTable *taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, close_stored);
 
     for (int i = 0; names && names[i]; i++) {
         int fd = FIRST_FD + i;
 
-        if (!g_str_equal(names[i], name) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        if (!g_str_has_prefix(names[i], prefix) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
             continue;
-        service_remove_stored(name);
-        return fd;
-    }
-    return -1;
-}
-
-void service_drop_stored(const char *prefix)
-{
-    const char *listed = g_getenv("LISTEN_FDNAMES");
-    g_auto(GStrv) names = listed && is_for_us() ? g_strsplit(listed, ":", -1) : NULL;
-
-    for (int i = 0; names && names[i]; i++) {
-        if (!g_str_has_prefix(names[i], prefix))
-            continue;
-        close(FIRST_FD + i);
         service_remove_stored(names[i]);
+        if (g_hash_table_contains(taken, names[i])) /* of an earlier service */
+            close(fd);
+        else
+            g_hash_table_insert(taken, g_strdup(names[i]), GINT_TO_POINTER(fd));
     }
+    return taken;
 }

@@ -27,15 +27,11 @@ gboolean service_store(const char *name, int fd, GError **error);
 /* The manager keeps nothing of this name any more. */
 void service_remove_stored(const char *name);
 
-/* Closes all that a former service has left under names with @prefix, here and with the manager.
- * To be called where none of it was taken. */
-void service_drop_stored(const char *prefix);
-
 /**
  * service_take_stored:
- * @name: of the one that is wanted
+ * @prefix: of the names that are wanted
  *
- * Returns: (transfer full): what a former service has left under this name, which the manager keeps
- *   no longer; or -1
+ * Returns: (transfer full): what a former service has left under these names, name to descriptor,
+ *   and the manager keeps no longer; what is still in it is closed with it
  */
-int service_take_stored(const char *name);
+GHashTable *service_take_stored(const char *prefix);

@@ -17,7 +17,7 @@
 #define STATE_VARIABLE "QGA_PROXYD_STATE"
 
 /* To one that the service manager starts: names of what is left with it, the second with a number
- * behind. */
+ * behind; all of them begin like it. */
 #define STORED_STATE      "qga-proxyd-state"
 #define STORED_DESCRIPTOR "qga-proxyd-"
 
@@ -160,47 +160,57 @@ static GVariant *read_state(int fd, GError **error)
     return g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(FORMAT), bytes, FALSE));
 }
 
+/* Returns: (transfer full): or -1 */
+static int take(GHashTable *stored, const char *name)
+{
+    g_autofree char *key = NULL;
+    gpointer fd;
+
+    if (!g_hash_table_steal_extended(stored, name, (gpointer *)&key, &fd))
+        return -1;
+    return GPOINTER_TO_INT(fd);
+}
+
 /* One that the manager did not keep is replaced by one that ends at once. */
-static int take_stored(int index)
+static int take_descriptor(GHashTable *stored, int index)
 {
     g_autofree char *name = stored_name(index);
-    int fd = service_take_stored(name);
+    int fd = take(stored, name);
 
     return fd >= 0 ? fd : g_open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-static void take_descriptors(Estate *estate, GVariant *numbers, gboolean stored)
+/* @stored: (nullable): NULL where they are in this process already */
+static void take_descriptors(Estate *estate, GVariant *numbers, GHashTable *stored)
 {
     gsize count;
     const gint32 *own = g_variant_get_fixed_array(numbers, &count, sizeof *own);
     g_autofree int *fds = g_new(int, count);
 
     for (gsize i = 0; i < count; i++) {
-        fds[i] = stored ? take_stored((int)i) : own[i];
+        fds[i] = stored ? take_descriptor(stored, (int)i) : own[i];
         keep_over_exec(fds[i], FALSE);
     }
     estate->descriptors = g_unix_fd_list_new_from_array(fds, (int)count);
 }
 
+/* What a service that was killed while it left all, or took it, has left without a state is closed
+ * here, not to be mixed up with the next. */
 gboolean successor_inherit(Estate *estate, GError **error)
 {
     g_autofree char *variable = g_strdup(g_getenv(STATE_VARIABLE));
-    int fd =
-        variable ? (int)g_ascii_strtoll(variable, NULL, 10) : service_take_stored(STORED_STATE);
+    g_autoptr(GHashTable) stored = variable ? NULL : service_take_stored(STORED_DESCRIPTOR);
+    int fd = variable ? (int)g_ascii_strtoll(variable, NULL, 10) : take(stored, STORED_STATE);
     g_autoptr(GVariant) whole = NULL;
     g_autoptr(GVariant) numbers = NULL;
 
     g_unsetenv(STATE_VARIABLE);
-    if (fd < 0) {
-        /* One that was killed while it left all, or took it, is not to be mixed up with the next.
-         */
-        service_drop_stored(STORED_DESCRIPTOR);
+    if (fd < 0)
         return TRUE;
-    }
     whole = read_state(fd, error);
     if (!whole)
         return FALSE;
     g_variant_get(whole, "(@a{sv}@ai)", &estate->state, &numbers);
-    take_descriptors(estate, numbers, !variable);
+    take_descriptors(estate, numbers, stored);
     return TRUE;
 }
