@@ -58,6 +58,26 @@ static void test_structure(void)
         "{'raw' :1}], \"k\\n\": 0}");
 }
 
+/* A text that is not there is no member, and leaves no comma. */
+static void test_members(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWrite writer;
+
+    json_write_init(&writer, out);
+    json_write_begin_object(&writer);
+    json_write_member_string(&writer, "none", NULL);
+    json_write_member_string(&writer, "text", "");
+    json_write_member_string(&writer, "none", NULL);
+    json_write_member_int64(&writer, "least", G_MININT64);
+    json_write_member_uint64(&writer, "most", G_MAXUINT64);
+    json_write_member_boolean(&writer, "not", FALSE);
+    json_write_end_object(&writer);
+    g_assert_cmpstr(out->str, ==,
+                    "{\"text\": \"\", \"least\": -9223372036854775808, "
+                    "\"most\": 18446744073709551615, \"not\": false}");
+}
+
 static void test_numbers(void)
 {
     g_autoptr(GString) out = g_string_new(NULL);
@@ -289,6 +309,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/json-write/structure", test_structure);
+    g_test_add_func("/json-write/members", test_members);
     g_test_add_func("/json-write/numbers", test_numbers);
     g_test_add_func("/json-write/doubles", test_doubles);
     g_test_add_func("/json-write/escapes", test_escapes);

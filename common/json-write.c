@@ -199,6 +199,32 @@ void json_write_null(JsonWrite *write)
     g_string_append_len(write->out, "null", 4);
 }
 
+void json_write_member_string(JsonWrite *write, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    json_write_key(write, name);
+    json_write_string(write, text);
+}
+
+void json_write_member_int64(JsonWrite *write, const char *name, gint64 value)
+{
+    json_write_key(write, name);
+    json_write_int64(write, value);
+}
+
+void json_write_member_uint64(JsonWrite *write, const char *name, guint64 value)
+{
+    json_write_key(write, name);
+    json_write_uint64(write, value);
+}
+
+void json_write_member_boolean(JsonWrite *write, const char *name, gboolean value)
+{
+    json_write_key(write, name);
+    json_write_boolean(write, value);
+}
+
 void json_write_span(JsonWrite *write, JsonSpan value)
 {
     begin_value(write);

@@ -42,6 +42,12 @@ void json_write_double(JsonWrite *write, double value);
 void json_write_boolean(JsonWrite *write, gboolean value);
 void json_write_null(JsonWrite *write);
 
+/* A member: its name and its value. @text: (nullable): then there is none. */
+void json_write_member_string(JsonWrite *write, const char *name, const char *text);
+void json_write_member_int64(JsonWrite *write, const char *name, gint64 value);
+void json_write_member_uint64(JsonWrite *write, const char *name, guint64 value);
+void json_write_member_boolean(JsonWrite *write, const char *name, gboolean value);
+
 /**
  * json_write_span:
  * @value: text of one value, copied byte for byte

@@ -51,10 +51,8 @@ void message_error(GString *out, MessageDialect dialect, const GError *error, Js
 
     json_write_init(&write, object);
     json_write_begin_object(&write);
-    json_write_key(&write, "class");
-    json_write_string(&write, qmp_error_class(error));
-    json_write_key(&write, "desc");
-    json_write_string(&write, error->message);
+    json_write_member_string(&write, "class", qmp_error_class(error));
+    json_write_member_string(&write, "desc", error->message);
     json_write_end_object(&write);
     message_error_span(out, dialect, (JsonSpan){object->str, object->len}, id);
 }
@@ -67,13 +65,10 @@ void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us)
     json_write_begin_object(&write);
     json_write_key(&write, "timestamp");
     json_write_begin_object(&write);
-    json_write_key(&write, "seconds");
-    json_write_int64(&write, now_us / G_USEC_PER_SEC);
-    json_write_key(&write, "microseconds");
-    json_write_int64(&write, now_us % G_USEC_PER_SEC);
+    json_write_member_int64(&write, "seconds", now_us / G_USEC_PER_SEC);
+    json_write_member_int64(&write, "microseconds", now_us % G_USEC_PER_SEC);
     json_write_end_object(&write);
-    json_write_key(&write, "event");
-    json_write_string(&write, name);
+    json_write_member_string(&write, "event", name);
     if (data.text) {
         json_write_key(&write, "data");
         json_write_span(&write, data);

@@ -129,9 +129,7 @@ guint64 bounds_get(const Bounds *bounds, const Bound *bound)
 void bounds_write(const Bounds *bounds, JsonWrite *write)
 {
     json_write_begin_object(write);
-    for (const Bound *bound = bounds_table; bound->name; bound++) {
-        json_write_key(write, bound->name);
-        json_write_uint64(write, bounds_get(bounds, bound));
-    }
+    for (const Bound *bound = bounds_table; bound->name; bound++)
+        json_write_member_uint64(write, bound->name, bounds_get(bounds, bound));
     json_write_end_object(write);
 }

@@ -47,40 +47,29 @@ const char *freeze_state_name(const Freeze *freeze)
     return names[freeze->state];
 }
 
-static void write_string(JsonWrite *write, const char *key, const char *value)
-{
-    json_write_key(write, key);
-    json_write_string(write, value);
-}
-
 static void write_state(const Freeze *freeze, JsonWrite *write)
 {
-    write_string(write, "state", freeze_state_name(freeze));
+    json_write_member_string(write, "state", freeze_state_name(freeze));
     if (freeze->state == FREEZE_THAWED)
         return;
     if (freeze->by)
-        write_string(write, "by", freeze->by);
+        json_write_member_string(write, "by", freeze->by);
     if (freeze->since_us > 0) {
         g_autofree char *since = freeze_time_text(freeze->since_us);
 
-        write_string(write, "since", since);
+        json_write_member_string(write, "since", since);
     }
-    if (holds_count(&freeze->holds) > 1) {
-        json_write_key(write, "holders");
-        json_write_uint64(write, holds_count(&freeze->holds));
-    }
-    if (freeze_lease_left(freeze) >= 0) {
-        json_write_key(write, "lease");
-        json_write_int64(write, freeze_lease_left(freeze));
-    }
+    if (holds_count(&freeze->holds) > 1)
+        json_write_member_uint64(write, "holders", holds_count(&freeze->holds));
+    if (freeze_lease_left(freeze) >= 0)
+        json_write_member_int64(write, "lease", freeze_lease_left(freeze));
 }
 
 void freeze_write_status(const Freeze *freeze, JsonWrite *write)
 {
     json_write_begin_object(write);
     write_state(freeze, write);
-    json_write_key(write, "thaws");
-    json_write_uint64(write, freeze->thaws);
+    json_write_member_uint64(write, "thaws", freeze->thaws);
     json_write_end_object(write);
 }
 
@@ -92,7 +81,7 @@ char *freeze_words_event(const Freeze *freeze, ThawReason reason)
     json_write_init(&write, data);
     json_write_begin_object(&write);
     write_state(freeze, &write);
-    write_string(&write, "reason", reasons[reason]);
+    json_write_member_string(&write, "reason", reasons[reason]);
     json_write_end_object(&write);
     return g_string_free(data, FALSE);
 }

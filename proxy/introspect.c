@@ -80,16 +80,10 @@ void introspect_read_guest_info(Introspect *introspect, JsonSpan info)
 
 /* ---- Entries --------------------------------------------------------------------------------- */
 
-static void write_member(JsonWrite *write, const char *key, const char *value)
-{
-    json_write_key(write, key);
-    json_write_string(write, value);
-}
-
 static void write_name(JsonWrite *write, const char *name)
 {
     json_write_begin_object(write);
-    write_member(write, "name", name);
+    json_write_member_string(write, "name", name);
     json_write_end_object(write);
 }
 
@@ -103,10 +97,10 @@ static void write_text(JsonWrite *write, const char *entries)
 static void write_stranger(JsonWrite *write, const char *name)
 {
     json_write_begin_object(write);
-    write_member(write, "name", name);
-    write_member(write, "ret-type", "any");
-    write_member(write, "meta-type", "command");
-    write_member(write, "arg-type", EMPTY);
+    json_write_member_string(write, "name", name);
+    json_write_member_string(write, "ret-type", "any");
+    json_write_member_string(write, "meta-type", "command");
+    json_write_member_string(write, "arg-type", EMPTY);
     json_write_end_object(write);
 }
 

@@ -29,8 +29,7 @@ static void close_name(const char *name, gpointer data)
 
     json_write_init(&write, arguments);
     json_write_begin_object(&write);
-    json_write_key(&write, "fdname");
-    json_write_string(&write, name);
+    json_write_member_string(&write, "fdname", name);
     json_write_end_object(&write);
     upstream_submit(monitor->upstream,
                     pending_new_own("closefd", arguments->str, on_left_closed, monitor));

@@ -224,8 +224,7 @@ static void write_piece(Transfer *transfer)
     arguments = g_string_new(NULL);
     json_write_init(&write, arguments);
     json_write_begin_object(&write);
-    json_write_key(&write, "handle");
-    json_write_int64(&write, transfer->handle);
+    json_write_member_int64(&write, "handle", transfer->handle);
     json_write_key(&write, "buf-b64");
     json_write_base64(&write, data + transfer->done, MIN(size - transfer->done, PIECE));
     json_write_end_object(&write);
@@ -257,10 +256,8 @@ static void open_file(Transfer *transfer, const char *path, const char *mode)
 
     json_write_init(&write, arguments);
     json_write_begin_object(&write);
-    json_write_key(&write, "path");
-    json_write_string(&write, path);
-    json_write_key(&write, "mode");
-    json_write_string(&write, mode);
+    json_write_member_string(&write, "path", path);
+    json_write_member_string(&write, "mode", mode);
     json_write_end_object(&write);
     step(transfer, "guest-file-open", arguments->str, on_opened);
 }

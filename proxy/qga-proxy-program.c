@@ -192,8 +192,7 @@ static char *write_arguments(const char *const *arguments, const char *const *en
 
     json_write_init(&write, text);
     json_write_begin_object(&write);
-    json_write_key(&write, "path");
-    json_write_string(&write, arguments[0]);
+    json_write_member_string(&write, "path", arguments[0]);
     if (arguments[1])
         write_list(&write, "arg", arguments + 1);
     if (environment)
@@ -202,8 +201,7 @@ static char *write_arguments(const char *const *arguments, const char *const *en
         json_write_key(&write, "input-data");
         json_write_base64(&write, g_bytes_get_data(input, NULL), g_bytes_get_size(input));
     }
-    json_write_key(&write, "capture-output");
-    json_write_boolean(&write, TRUE);
+    json_write_member_boolean(&write, "capture-output", TRUE);
     json_write_end_object(&write);
     return g_string_free(text, FALSE);
 }

@@ -28,31 +28,11 @@ guint64 status_stale_replies(const Status *status)
     return sum;
 }
 
-static void write_count(JsonWrite *write, const char *name, guint64 count)
-{
-    json_write_key(write, name);
-    json_write_uint64(write, count);
-}
-
-static void write_flag(JsonWrite *write, const char *name, gboolean holds)
-{
-    json_write_key(write, name);
-    json_write_boolean(write, holds);
-}
-
-static void write_text(JsonWrite *write, const char *name, const char *text)
-{
-    if (!text)
-        return;
-    json_write_key(write, name);
-    json_write_string(write, text);
-}
-
 /* @number: -1 for none */
 static void write_known(JsonWrite *write, const char *name, gint64 number)
 {
     if (number >= 0)
-        write_count(write, name, (guint64)number);
+        json_write_member_uint64(write, name, (guint64)number);
 }
 
 /* ---- The lanes ------------------------------------------------------------------------------- */
@@ -61,24 +41,24 @@ static void write_qemu(JsonWrite *write, const Status *status)
 {
     json_write_key(write, "qemu");
     json_write_begin_object(write);
-    write_flag(write, "connected", status->qemu_connected);
-    write_count(write, "monitors", status->n_monitors);
-    write_count(write, "monitors-connected", status->monitors_connected);
-    write_text(write, "trouble", status->qemu_trouble);
-    write_count(write, "stale-replies", status_stale_replies(status));
+    json_write_member_boolean(write, "connected", status->qemu_connected);
+    json_write_member_uint64(write, "monitors", status->n_monitors);
+    json_write_member_uint64(write, "monitors-connected", status->monitors_connected);
+    json_write_member_string(write, "trouble", status->qemu_trouble);
+    json_write_member_uint64(write, "stale-replies", status_stale_replies(status));
     json_write_end_object(write);
 }
 
 static void write_monitor(JsonWrite *write, const MonitorStats *monitor)
 {
     json_write_begin_object(write);
-    write_text(write, "state", monitor->state);
-    write_count(write, "users", monitor->users);
-    write_count(write, "commands", monitor->commands);
-    write_count(write, "out-of-band", monitor->oob);
-    write_count(write, "in-flight", monitor->in_flight);
-    write_count(write, "waiting", monitor->waiting);
-    write_count(write, "stale-replies", monitor->stale_replies);
+    json_write_member_string(write, "state", monitor->state);
+    json_write_member_uint64(write, "users", monitor->users);
+    json_write_member_uint64(write, "commands", monitor->commands);
+    json_write_member_uint64(write, "out-of-band", monitor->oob);
+    json_write_member_uint64(write, "in-flight", monitor->in_flight);
+    json_write_member_uint64(write, "waiting", monitor->waiting);
+    json_write_member_uint64(write, "stale-replies", monitor->stale_replies);
     json_write_end_object(write);
 }
 
@@ -88,20 +68,20 @@ static void write_agent(JsonWrite *write, const Status *status)
 
     json_write_key(write, "agent");
     json_write_begin_object(write);
-    write_text(write, "state", status->agent_state);
-    write_text(write, "version", status->agent_version);
-    write_count(write, "queued", agent->queued);
-    write_count(write, "commands", agent->commands);
-    write_count(write, "dropped", agent->dropped);
-    write_count(write, "unasked", agent->unasked);
-    write_count(write, "faults", agent->faults);
-    write_count(write, "oversized", agent->oversized);
-    write_count(write, "timeouts", agent->timeouts);
-    write_count(write, "syncs", agent->syncs);
-    write_count(write, "coalesced", agent->coalesced);
-    write_count(write, "cache-hits", agent->cache_hits);
-    write_count(write, "bytes-in", agent->bytes_in);
-    write_count(write, "bytes-out", agent->bytes_out);
+    json_write_member_string(write, "state", status->agent_state);
+    json_write_member_string(write, "version", status->agent_version);
+    json_write_member_uint64(write, "queued", agent->queued);
+    json_write_member_uint64(write, "commands", agent->commands);
+    json_write_member_uint64(write, "dropped", agent->dropped);
+    json_write_member_uint64(write, "unasked", agent->unasked);
+    json_write_member_uint64(write, "faults", agent->faults);
+    json_write_member_uint64(write, "oversized", agent->oversized);
+    json_write_member_uint64(write, "timeouts", agent->timeouts);
+    json_write_member_uint64(write, "syncs", agent->syncs);
+    json_write_member_uint64(write, "coalesced", agent->coalesced);
+    json_write_member_uint64(write, "cache-hits", agent->cache_hits);
+    json_write_member_uint64(write, "bytes-in", agent->bytes_in);
+    json_write_member_uint64(write, "bytes-out", agent->bytes_out);
     json_write_end_object(write);
 }
 
@@ -111,8 +91,8 @@ static void write_histogram(JsonWrite *write, const char *name, const Histogram 
 {
     json_write_key(write, name);
     json_write_begin_object(write);
-    write_count(write, "count", histogram_up_to(histogram, HISTOGRAM_BOUNDS));
-    write_count(write, "sum", histogram->sum_us);
+    json_write_member_uint64(write, "count", histogram_up_to(histogram, HISTOGRAM_BOUNDS));
+    json_write_member_uint64(write, "sum", histogram->sum_us);
     json_write_key(write, "buckets");
     json_write_begin_array(write);
     for (guint i = 0; i < HISTOGRAM_BOUNDS; i++)
@@ -124,7 +104,7 @@ static void write_histogram(JsonWrite *write, const char *name, const Histogram 
 static void write_lane(JsonWrite *write, const char *name, const Latency *latency)
 {
     json_write_begin_object(write);
-    write_text(write, "lane", name);
+    json_write_member_string(write, "lane", name);
     write_histogram(write, "taken", &latency->taken);
     write_histogram(write, "sent", &latency->sent);
     json_write_end_object(write);
@@ -154,36 +134,36 @@ static void write_latency(JsonWrite *write, const Status *status)
 
 static void write_clients(JsonWrite *write, const Status *status)
 {
-    write_count(write, "clients", status->clients);
-    write_count(write, "memory", status->memory);
-    write_count(write, "refused-clients", status->refused);
-    write_count(write, "descriptor-names", status->fd_names);
-    write_count(write, "dropped-descriptors", status->fds_dropped);
+    json_write_member_uint64(write, "clients", status->clients);
+    json_write_member_uint64(write, "memory", status->memory);
+    json_write_member_uint64(write, "refused-clients", status->refused);
+    json_write_member_uint64(write, "descriptor-names", status->fd_names);
+    json_write_member_uint64(write, "dropped-descriptors", status->fds_dropped);
     json_write_key(write, "traffic");
     json_write_begin_object(write);
-    write_count(write, "accepted", status->accepted);
-    write_count(write, "commands", status->commands);
-    write_count(write, "bytes-in", status->bytes_in);
-    write_count(write, "bytes-out", status->bytes_out);
+    json_write_member_uint64(write, "accepted", status->accepted);
+    json_write_member_uint64(write, "commands", status->commands);
+    json_write_member_uint64(write, "bytes-in", status->bytes_in);
+    json_write_member_uint64(write, "bytes-out", status->bytes_out);
     json_write_end_object(write);
 }
 
 static void write_connection(JsonWrite *write, const ConnectionStats *connection)
 {
     json_write_begin_object(write);
-    write_text(write, "peer", connection->peer);
+    json_write_member_string(write, "peer", connection->peer);
     write_known(write, "uid", connection->user);
     write_known(write, "pid", connection->process);
-    write_text(write, "protocol", connection->protocol);
-    write_text(write, "state", connection->state);
-    write_flag(write, "oob", connection->oob);
+    json_write_member_string(write, "protocol", connection->protocol);
+    json_write_member_string(write, "state", connection->state);
+    json_write_member_boolean(write, "oob", connection->oob);
     write_known(write, "monitor", connection->monitor);
-    write_count(write, "commands", connection->commands);
-    write_count(write, "bytes-in", connection->bytes_in);
-    write_count(write, "bytes-out", connection->bytes_out);
-    write_count(write, "queued", connection->queued);
-    write_flag(write, "busy", connection->busy);
-    write_count(write, "seconds", connection->seconds);
+    json_write_member_uint64(write, "commands", connection->commands);
+    json_write_member_uint64(write, "bytes-in", connection->bytes_in);
+    json_write_member_uint64(write, "bytes-out", connection->bytes_out);
+    json_write_member_uint64(write, "queued", connection->queued);
+    json_write_member_boolean(write, "busy", connection->busy);
+    json_write_member_uint64(write, "seconds", connection->seconds);
     json_write_end_object(write);
 }
 
@@ -194,7 +174,8 @@ static void write_connections(JsonWrite *write, const Status *status)
     for (guint i = 0; i < status->n_connections; i++)
         write_connection(write, &status->connections[i]);
     json_write_end_array(write);
-    write_count(write, "connections-left-out", status->clients - status->n_connections);
+    json_write_member_uint64(write, "connections-left-out",
+                             status->clients - status->n_connections);
 }
 
 void status_write(const Status *status, GString *out)
@@ -203,7 +184,7 @@ void status_write(const Status *status, GString *out)
 
     json_write_init(&write, out);
     json_write_begin_object(&write);
-    write_text(&write, "version", QGA_PROXY_VERSION);
+    json_write_member_string(&write, "version", QGA_PROXY_VERSION);
     write_qemu(&write, status);
     json_write_key(&write, "monitors");
     json_write_begin_array(&write);

@@ -69,8 +69,8 @@ static void write_values(JsonWrite *write, const char *const *members, const gui
                          guint n, const guint64 scale[2])
 {
     for (guint i = 0; i < n && members[i] != NULL; i++) {
-        json_write_key(write, members[i]);
-        json_write_uint64(write, MIN(values[i], G_MAXUINT64 / scale[0]) * scale[0] / scale[1]);
+        json_write_member_uint64(write, members[i],
+                                 MIN(values[i], G_MAXUINT64 / scale[0]) * scale[0] / scale[1]);
     }
 }
 
@@ -114,10 +114,8 @@ static void write_cpu(JsonWrite *write, Row *row)
         read_numbers(row, 1) < CPU_MEMBERS_LEAST)
         return;
     json_write_begin_object(write);
-    json_write_key(write, "type");
-    json_write_string(write, "linux");
-    json_write_key(write, "cpu");
-    json_write_uint64(write, number);
+    json_write_member_string(write, "type", "linux");
+    json_write_member_uint64(write, "cpu", number);
     write_values(write, members, row->values + 1, row->n - 1, to_milliseconds);
     json_write_end_object(write);
 }
@@ -154,12 +152,9 @@ static void write_disk(JsonWrite *write, Row *row)
         !text_read_number(row->words[1], 10, &row->values[1]))
         return;
     json_write_begin_object(write);
-    json_write_key(write, "name");
-    json_write_string(write, row->words[2]);
-    json_write_key(write, "major");
-    json_write_uint64(write, row->values[0]);
-    json_write_key(write, "minor");
-    json_write_uint64(write, row->values[1]);
+    json_write_member_string(write, "name", row->words[2]);
+    json_write_member_uint64(write, "major", row->values[0]);
+    json_write_member_uint64(write, "minor", row->values[1]);
     json_write_key(write, "stats");
     json_write_begin_object(write);
     write_values(write, is_short ? few : members, row->values + DISK_WORDS_BEFORE, n, as_is);

@@ -20,12 +20,9 @@ static void write_part(JsonWrite *write, const char *name, guint64 number, gbool
                        gboolean can_offline)
 {
     json_write_begin_object(write);
-    json_write_key(write, name);
-    json_write_uint64(write, number);
-    json_write_key(write, "online");
-    json_write_boolean(write, online);
-    json_write_key(write, "can-offline");
-    json_write_boolean(write, can_offline);
+    json_write_member_uint64(write, name, number);
+    json_write_member_boolean(write, "online", online);
+    json_write_member_boolean(write, "can-offline", can_offline);
     json_write_end_object(write);
 }
 
@@ -183,14 +180,10 @@ gboolean guest_set_memory_blocks(Commands *commands, const GuestSetMemoryBlocksA
         const char *response = set_block(commands->system, block, &failure);
 
         json_write_begin_object(write);
-        json_write_key(write, "phys-index");
-        json_write_uint64(write, block->phys_index);
-        json_write_key(write, "response");
-        json_write_string(write, response);
-        if (failure != 0) {
-            json_write_key(write, "error-code");
-            json_write_int64(write, failure);
-        }
+        json_write_member_uint64(write, "phys-index", block->phys_index);
+        json_write_member_string(write, "response", response);
+        if (failure != 0)
+            json_write_member_int64(write, "error-code", failure);
         json_write_end_object(write);
     }
     json_write_end_array(write);
@@ -213,8 +206,7 @@ gboolean guest_get_memory_block_info(Commands *commands, Call *call, GError **er
         return FALSE;
     }
     json_write_begin_object(write);
-    json_write_key(write, "size");
-    json_write_uint64(write, bytes);
+    json_write_member_uint64(write, "size", bytes);
     json_write_end_object(write);
     return TRUE;
 }

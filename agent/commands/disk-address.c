@@ -347,25 +347,9 @@ static void write_numbers(JsonWrite *write, const char *const *names, const gint
                           guint count)
 {
     json_write_begin_object(write);
-    for (guint i = 0; i < count; i++) {
-        json_write_key(write, names[i]);
-        json_write_int64(write, values[i]);
-    }
+    for (guint i = 0; i < count; i++)
+        json_write_member_int64(write, names[i], values[i]);
     json_write_end_object(write);
-}
-
-static void write_string(JsonWrite *write, const char *name, const char *text)
-{
-    if (text == NULL)
-        return;
-    json_write_key(write, name);
-    json_write_string(write, text);
-}
-
-static void write_number(JsonWrite *write, const char *name, guint number)
-{
-    json_write_key(write, name);
-    json_write_int64(write, number);
 }
 
 void disk_address_write(const DiskAddress *address, JsonWrite *write)
@@ -381,12 +365,12 @@ void disk_address_write(const DiskAddress *address, JsonWrite *write)
     json_write_begin_object(write);
     json_write_key(write, "pci-controller");
     write_numbers(write, pci_names, pci, G_N_ELEMENTS(pci));
-    write_string(write, "bus-type", address->bus_type);
-    write_number(write, "bus", address->bus);
-    write_number(write, "target", address->target);
-    write_number(write, "unit", address->unit);
-    write_string(write, "serial", address->serial);
-    write_string(write, "dev", address->node);
+    json_write_member_string(write, "bus-type", address->bus_type);
+    json_write_member_int64(write, "bus", address->bus);
+    json_write_member_int64(write, "target", address->target);
+    json_write_member_int64(write, "unit", address->unit);
+    json_write_member_string(write, "serial", address->serial);
+    json_write_member_string(write, "dev", address->node);
     if (address->has_ccw) {
         json_write_key(write, "ccw-address");
         write_numbers(write, ccw_names, ccw, G_N_ELEMENTS(ccw));

@@ -11,18 +11,6 @@
 #include "mounts.h"
 #include "sysfs.h"
 
-static void write_text(JsonWrite *write, const char *name, const char *text)
-{
-    json_write_key(write, name);
-    json_write_string(write, text);
-}
-
-static void write_bytes(JsonWrite *write, const char *name, guint64 bytes)
-{
-    json_write_key(write, name);
-    json_write_uint64(write, bytes);
-}
-
 /* ---- Filesystems ----------------------------------------------------------------------------- */
 
 /* Returns: (transfer full) (nullable): the device's place in /sys */
@@ -63,13 +51,13 @@ static void write_filesystem(System *system, JsonWrite *write, const Mount *moun
     const char *directory = measure(system, mount, &usage, &measured);
 
     json_write_begin_object(write);
-    write_text(write, "name", name);
-    write_text(write, "mountpoint", directory);
-    write_text(write, "type", mount->type);
+    json_write_member_string(write, "name", name);
+    json_write_member_string(write, "mountpoint", directory);
+    json_write_member_string(write, "type", mount->type);
     if (measured) {
-        write_bytes(write, "used-bytes", usage.used);
-        write_bytes(write, "total-bytes", usage.total);
-        write_bytes(write, "total-bytes-privileged", usage.total_privileged);
+        json_write_member_uint64(write, "used-bytes", usage.used);
+        json_write_member_uint64(write, "total-bytes", usage.total);
+        json_write_member_uint64(write, "total-bytes-privileged", usage.total_privileged);
     }
     json_write_key(write, "disk");
     json_write_begin_array(write);
@@ -127,17 +115,17 @@ static void write_smart(JsonWrite *write, const guint8 *page)
     enum { PAIRS_OFFSET = 32 };
 
     json_write_begin_object(write);
-    write_text(write, "type", "nvme");
+    json_write_member_string(write, "type", "nvme");
     for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
-        write_bytes(write, numbers[i].name,
-                    read_little_endian(page + numbers[i].offset, numbers[i].bytes));
+        json_write_member_uint64(write, numbers[i].name,
+                                 read_little_endian(page + numbers[i].offset, numbers[i].bytes));
     for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
         const guint8 *at = page + PAIRS_OFFSET + (gsize)i * 16;
         g_autofree char *low = g_strconcat(pairs[i], "-lo", NULL);
         g_autofree char *high = g_strconcat(pairs[i], "-hi", NULL);
 
-        write_bytes(write, low, read_little_endian(at, 8));
-        write_bytes(write, high, read_little_endian(at + 8, 8));
+        json_write_member_uint64(write, low, read_little_endian(at, 8));
+        json_write_member_uint64(write, high, read_little_endian(at + 8, 8));
     }
     json_write_end_object(write);
 }
@@ -185,12 +173,11 @@ static void write_disk(System *system, JsonWrite *write, const char *syspath, co
     g_autofree char *alias = sysfs_read(system, syspath, "dm/name");
 
     json_write_begin_object(write);
-    write_text(write, "name", node);
-    json_write_key(write, "partition");
-    json_write_boolean(write, FALSE);
+    json_write_member_string(write, "name", node);
+    json_write_member_boolean(write, "partition", FALSE);
     write_slaves(system, write, syspath);
     if (alias != NULL)
-        write_text(write, "alias", alias);
+        json_write_member_string(write, "alias", alias);
     if (!disk_is_virtual(syspath))
         write_address(system, write, syspath);
     json_write_end_object(write);
@@ -209,9 +196,8 @@ static void write_partitions(System *system, JsonWrite *write, const char *syspa
         if (node == NULL || !sysfs_exists(system, mark))
             continue;
         json_write_begin_object(write);
-        write_text(write, "name", node);
-        json_write_key(write, "partition");
-        json_write_boolean(write, TRUE);
+        json_write_member_string(write, "name", node);
+        json_write_member_boolean(write, "partition", TRUE);
         json_write_key(write, "dependencies");
         json_write_begin_array(write);
         write_dependency(system, write, syspath);

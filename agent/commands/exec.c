@@ -92,8 +92,7 @@ gboolean guest_exec(Commands *commands, const GuestExecArguments *args, Call *ca
         return FALSE;
     g_hash_table_insert(programs->started, key_of(process_id(process)), process);
     json_write_begin_object(write);
-    json_write_key(write, "pid");
-    json_write_int64(write, process_id(process));
+    json_write_member_int64(write, "pid", process_id(process));
     json_write_end_object(write);
     return TRUE;
 }
@@ -105,16 +104,14 @@ static void write_output(JsonWrite *write, const ProcessOutput *output, const ch
         return;
     json_write_key(write, data_key);
     json_write_base64(write, output->data->str, output->data->len);
-    json_write_key(write, truncated_key);
-    json_write_boolean(write, output->truncated);
+    json_write_member_boolean(write, truncated_key, output->truncated);
 }
 
 static void write_end(JsonWrite *write, const Process *process)
 {
     int status = process_status(process);
 
-    json_write_key(write, status >= 0 ? "exitcode" : "signal");
-    json_write_int64(write, ABS(status));
+    json_write_member_int64(write, status >= 0 ? "exitcode" : "signal", ABS(status));
     write_output(write, process_out(process), "out-data", "out-truncated");
     write_output(write, process_err(process), "err-data", "err-truncated");
 }
@@ -131,8 +128,7 @@ gboolean guest_exec_status(Commands *commands, const GuestExecStatusArguments *a
         return FALSE;
     }
     json_write_begin_object(write);
-    json_write_key(write, "exited");
-    json_write_boolean(write, process_has_ended(process));
+    json_write_member_boolean(write, "exited", process_has_ended(process));
     if (process_has_ended(process)) {
         write_end(write, process);
         g_hash_table_remove(started, key_of(args->pid));

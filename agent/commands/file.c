@@ -219,12 +219,10 @@ gboolean guest_file_read(Commands *commands, const GuestFileReadArguments *args,
     if (!read_bytes(file, (gsize)args->count, &data, &len, &eof))
         return fail("read file", error);
     json_write_begin_object(write);
-    json_write_key(write, "count");
-    json_write_int64(write, (gint64)len);
+    json_write_member_int64(write, "count", (gint64)len);
     json_write_key(write, "buf-b64");
     json_write_base64(write, data, len);
-    json_write_key(write, "eof");
-    json_write_boolean(write, eof);
+    json_write_member_boolean(write, "eof", eof);
     json_write_end_object(write);
     return TRUE;
 }
@@ -265,10 +263,8 @@ gboolean guest_file_write(Commands *commands, const GuestFileWriteArguments *arg
     if (!write_bytes(file, data, args->has_count ? (gsize)args->count : len, &written))
         return fail("write to file", error);
     json_write_begin_object(write);
-    json_write_key(write, "count");
-    json_write_int64(write, (gint64)written);
-    json_write_key(write, "eof");
-    json_write_boolean(write, FALSE);
+    json_write_member_int64(write, "count", (gint64)written);
+    json_write_member_boolean(write, "eof", FALSE);
     json_write_end_object(write);
     return TRUE;
 }
@@ -306,10 +302,8 @@ gboolean guest_file_seek(Commands *commands, const GuestFileSeekArguments *args,
     if (position < 0)
         return fail("seek file", error);
     json_write_begin_object(write);
-    json_write_key(write, "position");
-    json_write_int64(write, position);
-    json_write_key(write, "eof");
-    json_write_boolean(write, FALSE);
+    json_write_member_int64(write, "position", position);
+    json_write_member_boolean(write, "eof", FALSE);
     json_write_end_object(write);
     return TRUE;
 }

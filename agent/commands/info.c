@@ -13,12 +13,9 @@ gboolean guest_ping(Commands *commands, Call *call, GError **error)
 static void write_command(JsonWrite *write, const Policy *policy, const GuestCommand *command)
 {
     json_write_begin_object(write);
-    json_write_key(write, "enabled");
-    json_write_boolean(write, policy_permits(policy, command));
-    json_write_key(write, "name");
-    json_write_string(write, command->name);
-    json_write_key(write, "success-response");
-    json_write_boolean(write, (command->flags & GUEST_FLAG_SILENT) == 0);
+    json_write_member_boolean(write, "enabled", policy_permits(policy, command));
+    json_write_member_string(write, "name", command->name);
+    json_write_member_boolean(write, "success-response", (command->flags & GUEST_FLAG_SILENT) == 0);
     json_write_end_object(write);
 }
 
@@ -27,8 +24,7 @@ gboolean guest_info(Commands *commands, Call *call, GError **error)
     JsonWrite *write = call_result(call);
 
     json_write_begin_object(write);
-    json_write_key(write, "version");
-    json_write_string(write, QGA_PROXY_VERSION);
+    json_write_member_string(write, "version", QGA_PROXY_VERSION);
     json_write_key(write, "supported_commands");
     json_write_begin_array(write);
     for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++)

@@ -100,8 +100,7 @@ static void write_hardware_address(JsonWrite *write, const struct sockaddr *addr
     for (guint i = 0; i < MAX(len, HARDWARE_ADDRESS_LEAST); i++)
         g_snprintf(text + 3 * i, 4, "%02x:", i < len ? bytes[i] : 0u);
     text[strlen(text) - 1] = '\0';
-    json_write_key(write, "hardware-address");
-    json_write_string(write, text);
+    json_write_member_string(write, "hardware-address", text);
 }
 
 static guint count_bits(const guint8 *bytes, guint n)
@@ -128,12 +127,10 @@ static void write_address(JsonWrite *write, const struct ifaddrs *entry)
 
     inet_ntop(entry->ifa_addr->sa_family, bytes_of(entry->ifa_addr), text, sizeof text);
     json_write_begin_object(write);
-    json_write_key(write, "ip-address-type");
-    json_write_string(write, is_ipv4 ? "ipv4" : "ipv6");
-    json_write_key(write, "ip-address");
-    json_write_string(write, text);
-    json_write_key(write, "prefix");
-    json_write_int64(write, entry->ifa_netmask != NULL ? count_bits(bytes_of(entry->ifa_netmask), n)
+    json_write_member_string(write, "ip-address-type", is_ipv4 ? "ipv4" : "ipv6");
+    json_write_member_string(write, "ip-address", text);
+    json_write_member_int64(write, "prefix",
+                            entry->ifa_netmask != NULL ? count_bits(bytes_of(entry->ifa_netmask), n)
                                                        : 8 * n);
     json_write_end_object(write);
 }
@@ -148,10 +145,8 @@ static void write_statistics(JsonWrite *write, const guint64 *counters)
     json_write_key(write, "statistics");
     json_write_begin_object(write);
     for (guint way = 0; way < G_N_ELEMENTS(names); way++) {
-        for (guint i = 0; i < G_N_ELEMENTS(names[way]); i++) {
-            json_write_key(write, names[way][i]);
-            json_write_uint64(write, counters[way * COUNTERS_EACH_WAY + i]);
-        }
+        for (guint i = 0; i < G_N_ELEMENTS(names[way]); i++)
+            json_write_member_uint64(write, names[way][i], counters[way * COUNTERS_EACH_WAY + i]);
     }
     json_write_end_object(write);
 }
@@ -184,8 +179,7 @@ void network_write_interfaces(JsonWrite *write, const struct ifaddrs *list, char
         const guint64 *values = g_hash_table_lookup(by_name, interface->name);
 
         json_write_begin_object(write);
-        json_write_key(write, "name");
-        json_write_string(write, interface->name);
+        json_write_member_string(write, "name", interface->name);
         if (link != NULL)
             write_hardware_address(write, link);
         if (interface->addresses->len > 0) {
@@ -323,8 +317,7 @@ static gboolean write_route(JsonWrite *write, const RouteTable *table, char *lin
         if (!write_word(write, table->version, &table->words[i], words[i]))
             return FALSE;
     }
-    json_write_key(write, "version");
-    json_write_int64(write, table->version);
+    json_write_member_int64(write, "version", table->version);
     json_write_end_object(write);
     return TRUE;
 }

@@ -90,8 +90,7 @@ static void write_release(JsonWrite *write, char *text)
 
         if (value == NULL)
             continue;
-        json_write_key(write, release_members[i].member);
-        json_write_string(write, value);
+        json_write_member_string(write, release_members[i].member, value);
     }
 }
 
@@ -103,12 +102,9 @@ gboolean guest_get_osinfo(Commands *commands, Call *call, GError **error)
 
     json_write_begin_object(write);
     if (uname(&kernel) == 0) {
-        json_write_key(write, "kernel-release");
-        json_write_string(write, kernel.release);
-        json_write_key(write, "kernel-version");
-        json_write_string(write, kernel.version);
-        json_write_key(write, "machine");
-        json_write_string(write, kernel.machine);
+        json_write_member_string(write, "kernel-release", kernel.release);
+        json_write_member_string(write, "kernel-version", kernel.version);
+        json_write_member_string(write, "machine", kernel.machine);
     }
     if (release != NULL)
         write_release(write, release);
@@ -127,8 +123,7 @@ gboolean guest_get_host_name(Commands *commands, Call *call, GError **error)
     if (gethostname(name, sizeof name - 1) != 0)
         g_strlcpy(name, "localhost", sizeof name);
     json_write_begin_object(write);
-    json_write_key(write, "host-name");
-    json_write_string(write, name);
+    json_write_member_string(write, "host-name", name);
     json_write_end_object(write);
     return TRUE;
 }
@@ -143,12 +138,9 @@ gboolean guest_get_timezone(Commands *commands, Call *call, GError **error)
     tzset();
     localtime_r(&now, &local);
     json_write_begin_object(write);
-    if (local.tm_zone != NULL && *local.tm_zone != '\0') {
-        json_write_key(write, "zone");
-        json_write_string(write, local.tm_zone);
-    }
-    json_write_key(write, "offset");
-    json_write_int64(write, local.tm_gmtoff);
+    if (local.tm_zone != NULL && *local.tm_zone != '\0')
+        json_write_member_string(write, "zone", local.tm_zone);
+    json_write_member_int64(write, "offset", local.tm_gmtoff);
     json_write_end_object(write);
     return TRUE;
 }

@@ -41,16 +41,12 @@ static void trim_free(Trim *trim)
 static void write_result(JsonWrite *write, const Result *result)
 {
     json_write_begin_object(write);
-    json_write_key(write, "path");
-    json_write_string(write, result->path);
+    json_write_member_string(write, "path", result->path);
     if (result->error != NULL) {
-        json_write_key(write, "error");
-        json_write_string(write, result->error->message);
+        json_write_member_string(write, "error", result->error->message);
     } else {
-        json_write_key(write, "trimmed");
-        json_write_uint64(write, result->trimmed);
-        json_write_key(write, "minimum");
-        json_write_uint64(write, result->minimum);
+        json_write_member_uint64(write, "trimmed", result->trimmed);
+        json_write_member_uint64(write, "minimum", result->minimum);
     }
     json_write_end_object(write);
 }

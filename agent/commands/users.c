@@ -160,8 +160,7 @@ gboolean guest_get_users(Commands *commands, Call *call, GError **error)
         const User *user = link->data;
 
         json_write_begin_object(write);
-        json_write_key(write, "user");
-        json_write_string(write, user->name);
+        json_write_member_string(write, "user", user->name);
         json_write_key(write, "login-time");
         json_write_double(write, (double)user->since / G_USEC_PER_SEC);
         json_write_end_object(write);
