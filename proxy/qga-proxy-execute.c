@@ -31,6 +31,28 @@ static GTask *execution_free(Execution *execution)
     return task;
 }
 
+/* ---- For who asks ---------------------------------------------------------------------------- */
+
+JsonSpan execute_value(GBytes *bytes)
+{
+    return (JsonSpan){g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)};
+}
+
+GError *execute_misfit(const char *command)
+{
+    return g_error_new(QGA_PROXY_ERROR, QGA_PROXY_ERROR_REPLY,
+                       "%s returned something else than it should", command);
+}
+
+void execute_write_list(JsonWrite *write, const char *name, const char *const *texts)
+{
+    json_write_key(write, name);
+    json_write_begin_array(write);
+    for (; *texts; texts++)
+        json_write_string(write, *texts);
+    json_write_end_array(write);
+}
+
 /* ---- Answers --------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -97,7 +97,7 @@ static gboolean take(Transfer *transfer, GAsyncResult *result, GBytes **ret_byte
 
     *ret_bytes = qga_proxy_execute_finish(transfer->proxy, result, &error);
     if (*ret_bytes) {
-        *ret_value = (JsonSpan){g_bytes_get_data(*ret_bytes, NULL), g_bytes_get_size(*ret_bytes)};
+        *ret_value = execute_value(*ret_bytes);
         return TRUE;
     }
     if (transfer->error)
@@ -105,12 +105,6 @@ static gboolean take(Transfer *transfer, GAsyncResult *result, GBytes **ret_byte
     else
         transfer->error = error;
     return FALSE;
-}
-
-static void complain(Transfer *transfer, const char *command)
-{
-    g_set_error(&transfer->error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_REPLY,
-                "%s returned something else than it should", command);
 }
 
 static void on_closed(GObject *unused, GAsyncResult *result, gpointer data)
@@ -142,7 +136,7 @@ static gboolean keep_piece(Transfer *transfer, char *piece)
     if (text && *text) /* of no length, g_base64_decode_inplace() complains */
         g_base64_decode_inplace(text, &len);
     if (len > PIECE) {
-        complain(transfer, "guest-file-read");
+        transfer->error = execute_misfit("guest-file-read");
     } else if (len > transfer->max - transfer->got->len) {
         g_set_error(&transfer->error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_LIMIT,
                     "The file has more than %" G_GSIZE_FORMAT " bytes", transfer->max);
@@ -166,7 +160,7 @@ static void on_read(GObject *unused, GAsyncResult *result, gpointer data)
     }
     if (!json_read_boolean(json_read_get(value, "eof"), &over) ||
         !json_read_int64(json_read_get(value, "count"), &count)) {
-        complain(transfer, "guest-file-read");
+        transfer->error = execute_misfit("guest-file-read");
         close_file(transfer);
         return;
     }
@@ -202,7 +196,7 @@ static void on_written(GObject *unused, GAsyncResult *result, gpointer data)
         close_file(transfer);
     } else if (!json_read_int64(json_read_get(value, "count"), &count) || count <= 0 ||
                (guint64)count > g_bytes_get_size(transfer->contents) - transfer->done) {
-        complain(transfer, "guest-file-write");
+        transfer->error = execute_misfit("guest-file-write");
         close_file(transfer);
     } else {
         transfer->done += (gsize)count;
@@ -242,7 +236,7 @@ static void on_opened(GObject *unused, GAsyncResult *result, gpointer data)
     if (!take(transfer, result, &bytes, &value)) {
         finish(transfer);
     } else if (!json_read_int64(value, &transfer->handle)) {
-        complain(transfer, "guest-file-open");
+        transfer->error = execute_misfit("guest-file-open");
         finish(transfer);
     } else {
         transfer->go_on(transfer);

@@ -24,14 +24,8 @@ static GBytes *take(GAsyncResult *result, JsonSpan *ret_value, GError **error)
     GBytes *bytes = g_task_propagate_pointer(G_TASK(result), error);
 
     if (bytes)
-        *ret_value = (JsonSpan){g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)};
+        *ret_value = execute_value(bytes);
     return bytes;
-}
-
-static void complain(const char *command, GError **error)
-{
-    g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_REPLY,
-                "%s returned something else than it should", command);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -81,7 +75,7 @@ GBytes *qga_proxy_get_info_finish(QgaProxy *self, GAsyncResult *result, char **r
         return NULL;
     version = json_read_string(json_read_get(value, "version"));
     if (!version) {
-        complain("guest-info", error);
+        g_propagate_error(error, execute_misfit("guest-info"));
         return NULL;
     }
     if (ret_version)
@@ -127,7 +121,7 @@ static gint64 take_count(GAsyncResult *result, const char *command, GError **err
         return -1;
     if (json_read_int64(value, &count) && count >= 0)
         return count;
-    complain(command, error);
+    g_propagate_error(error, execute_misfit(command));
     return -1;
 }
 
@@ -138,11 +132,7 @@ static char *write_mountpoints(const char *const *mountpoints)
 
     json_write_init(&write, text);
     json_write_begin_object(&write);
-    json_write_key(&write, "mountpoints");
-    json_write_begin_array(&write);
-    for (; *mountpoints; mountpoints++)
-        json_write_string(&write, *mountpoints);
-    json_write_end_array(&write);
+    execute_write_list(&write, "mountpoints", mountpoints);
     json_write_end_object(&write);
     return g_string_free(text, FALSE);
 }
@@ -213,7 +203,7 @@ gboolean qga_proxy_get_frozen_finish(QgaProxy *self, GAsyncResult *result, gbool
         return FALSE;
     frozen = json_read_is(value, "frozen");
     if (!frozen && !json_read_is(value, "thawed")) {
-        complain("guest-fsfreeze-status", error);
+        g_propagate_error(error, execute_misfit("guest-fsfreeze-status"));
         return FALSE;
     }
     if (ret_frozen)

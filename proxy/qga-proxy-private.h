@@ -100,6 +100,15 @@ void border_answered(gpointer owner, const Asker *asker, const char *command, co
 void execute_start(GTask *task, const char *command, const char *arguments, guint seconds,
                    QgaProxyExecuteFlags flags);
 
+/* What it ends with, to be read. */
+JsonSpan execute_value(GBytes *bytes);
+
+/* Returns: (transfer full): what @command was answered is of another kind than it should be */
+GError *execute_misfit(const char *command);
+
+/* Writes a member: a list of strings. @texts: terminated by NULL */
+void execute_write_list(JsonWrite *write, const char *name, const char *const *texts);
+
 #define return_if_elsewhere(self)                       \
     G_STMT_START                                        \
     {                                                   \

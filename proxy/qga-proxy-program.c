@@ -91,8 +91,7 @@ static void take_status(GTask *task, JsonSpan status)
     gboolean exited;
 
     if (!json_read_boolean(json_read_get(status, "exited"), &exited)) {
-        g_task_return_new_error(task, QGA_PROXY_ERROR, QGA_PROXY_ERROR_REPLY,
-                                "guest-exec-status returned something else than it should");
+        g_task_return_error(task, execute_misfit("guest-exec-status"));
     } else if (exited) {
         g_task_return_pointer(task, read_end(status), end_free);
     } else if (run->until_us > 0 && g_get_monotonic_time() >= run->until_us) {
@@ -113,7 +112,7 @@ static void on_status(GObject *source, GAsyncResult *result, gpointer data)
     g_autoptr(GBytes) bytes = qga_proxy_execute_finish(QGA_PROXY(source), result, &error);
 
     if (bytes) {
-        take_status(task, (JsonSpan){g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)});
+        take_status(task, execute_value(bytes));
         return;
     }
     g_task_return_error(task, error);
@@ -165,23 +164,13 @@ static void on_started(GObject *source, GAsyncResult *result, gpointer data)
         g_object_unref(task);
         return;
     }
-    value = (JsonSpan){g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)};
+    value = execute_value(bytes);
     if (json_read_int64(json_read_get(value, "pid"), &run->pid)) {
         wait_on(task);
         return;
     }
-    g_task_return_new_error(task, QGA_PROXY_ERROR, QGA_PROXY_ERROR_REPLY,
-                            "guest-exec returned something else than it should");
+    g_task_return_error(task, execute_misfit("guest-exec"));
     g_object_unref(task);
-}
-
-static void write_list(JsonWrite *write, const char *name, const char *const *texts)
-{
-    json_write_key(write, name);
-    json_write_begin_array(write);
-    for (; *texts; texts++)
-        json_write_string(write, *texts);
-    json_write_end_array(write);
 }
 
 static char *write_arguments(const char *const *arguments, const char *const *environment,
@@ -194,9 +183,9 @@ static char *write_arguments(const char *const *arguments, const char *const *en
     json_write_begin_object(&write);
     json_write_member_string(&write, "path", arguments[0]);
     if (arguments[1])
-        write_list(&write, "arg", arguments + 1);
+        execute_write_list(&write, "arg", arguments + 1);
     if (environment)
-        write_list(&write, "env", environment);
+        execute_write_list(&write, "env", environment);
     if (input) {
         json_write_key(&write, "input-data");
         json_write_base64(&write, g_bytes_get_data(input, NULL), g_bytes_get_size(input));
