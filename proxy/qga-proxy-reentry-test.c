@@ -429,6 +429,48 @@ static void test_handed_over(Embed *embed, gconstpointer unused)
     g_main_context_push_thread_default(embed->context);
 }
 
+static void count_call(GObject *unused, GAsyncResult *unused_result, gpointer calls)
+{
+    ++*(guint *)calls;
+}
+
+/* The program runs the context no more. A proxy that goes leaves nothing behind, not even the
+ * context that it had to itself; but one that owes an answer waits for the context, and is gone
+ * when that was run. */
+static void test_context_given_up(Embed *embed, gconstpointer unused)
+{
+    for (guint asked = 0; asked < 2; asked++) {
+        guint descriptors = sockets_open_descriptors();
+        g_autoptr(GMainContext) context = g_main_context_new();
+        g_autoptr(GError) error = NULL;
+        QgaProxy *proxy;
+        guint calls = 0;
+
+        g_main_context_push_thread_default(context);
+        proxy = qga_proxy_new(embed->monitor_address, embed->channel_address, &error);
+        g_assert_no_error(error);
+        g_assert_true(qga_proxy_add_listener(proxy, embed->socket_address, &error));
+        qga_proxy_start(proxy);
+        if (asked)
+            qga_proxy_execute_async(proxy, "query-name", NULL, 0, QGA_PROXY_EXECUTE_NONE, NULL,
+                                    count_call, &calls);
+        g_main_context_pop_thread_default(context);
+        if (!asked)
+            g_clear_pointer(&context, g_main_context_unref);
+
+        g_object_add_weak_pointer(G_OBJECT(proxy), (gpointer *)&proxy);
+        qga_proxy_stop(proxy);
+        g_object_unref(proxy);
+        g_assert_cmpuint(calls, ==, 0);
+        while (asked && g_main_context_iteration(context, FALSE))
+            ;
+        g_assert_cmpuint(calls, ==, asked);
+        g_assert_null(proxy);
+        g_clear_pointer(&context, g_main_context_unref);
+        g_assert_cmpuint(sockets_open_descriptors(), ==, descriptors);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -448,5 +490,6 @@ int main(int argc, char **argv)
     ADD("thread", embed_set_up_met, test_thread);
     ADD("dropped-elsewhere", embed_set_up_met, test_dropped_elsewhere);
     ADD("handed-over", embed_set_up, test_handed_over);
+    ADD("context-given-up", embed_set_up, test_context_given_up);
     return g_test_run();
 }

@@ -377,6 +377,9 @@ QGA_PROXY_API void qga_proxy_start(QgaProxy *self);
  *
  * Called from within a #QgaProxyGateFunc or a #QgaProxyConnectionFunc, it takes effect at the next
  * turn of the main loop, and no function is called any more until then.
+ *
+ * Where the main context is not run any more, connections are closed all the same; but who waits
+ * for qga_proxy_execute_async() hears of it only when it is, and so long it keeps the proxy.
  */
 QGA_PROXY_API void qga_proxy_stop(QgaProxy *self);
 
