@@ -18,13 +18,18 @@ class CountResults(unittest.TestCase):
         self.directory = Path(directory.name)
 
     def check(self, expected, *paths):
+        """Returns the lines before the total."""
         done = subprocess.run([sys.executable, COUNT_RESULTS, *paths], stdout=subprocess.PIPE, text=True, check=False)
-        self.assertEqual(done.stdout, expected + "\n")
+        *told, total = done.stdout.splitlines()
+        self.assertEqual(total, expected)
         self.assertEqual(done.returncode, 0 if " 0 failed" in expected else 1)
+        self.assertEqual(bool(told), " 0 failed" not in expected, told)
+        return told
 
     def meson(self, *tests):
         path = self.directory / "testlog.json"
-        path.write_text("".join(json.dumps({"stdout": out, "result": result}) + "\n" for result, out in tests))
+        lines = (json.dumps({"name": "unit", "stdout": out, "result": result}) + "\n" for result, out in tests)
+        path.write_text("".join(lines))
         return path
 
     def log(self, text):
@@ -53,6 +58,16 @@ class CountResults(unittest.TestCase):
         self.check("0 passed, 1 failed, 0 skipped", self.directory / "missing.log")
         self.check("0 passed, 1 failed, 0 skipped", self.log(""))
         self.check("0 passed, 1 failed, 0 skipped", self.log("1 passed, 0 failed, 0 skipped\nTraceback\n"))
+
+    def test_failures_are_told_before_the_total(self):
+        explanation = ["Traceback", *map(str, range(99))]
+        text = "\n".join(["ok   a.b (0.1 s)", "FAIL c.d (1 s)", *explanation, "ok   e.f (0.1 s)", "more"])
+        told = self.check("2 passed, 2 failed, 0 skipped",
+                          self.log(text + "\n1 passed, 1 failed, 0 skipped\n"),
+                          self.meson(("ERROR", "1..2\nok 1 /a\n# noise\nnot ok 2 /b - why\n")))
+        self.assertEqual(told[:3], ["FAIL c.d (1 s)", "Traceback", "0"])
+        self.assertEqual(told[-2:], ["FAIL unit: ERROR", "not ok 2 /b - why"])
+        self.assertLess(len(told), 50)
 
     def test_what_ran_nothing_failed(self):
         self.check("0 passed, 1 failed, 0 skipped", self.meson())
