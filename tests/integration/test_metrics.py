@@ -208,6 +208,9 @@ class Metrics(Case, BehindBare):
         self.port, self.path = free_port(), str(self.qemu.directory / "metrics.sock")
         self.life = self.enterContext(contextlib.ExitStack())
         self.proxy = self.start("--metrics", f"tcp:localhost:{self.port}", "--qmp", f"unix:{self.qemu.monitors[0]}")
+        # A client is put on a monitor that is ready.
+        self.proxy.wait_status("both monitors", lambda status: all(monitor["state"] == "ready"
+                                                                   for monitor in status["monitors"]))
         self.client = self.life.enter_context(self.proxy.client())
         self.proxy.wait_status("the looks whether it listens to have gone", lambda status: status["clients"] == 1,
                                client=self.client)
