@@ -27,6 +27,7 @@
 
 #include "agent/endpoint.h"
 #include "common/qmp-error.h"
+#include "common/retry.h"
 
 /* A device that went away may be back at once (a driver is loaded again) or never. */
 enum { RETRY_FIRST_MS = 100, RETRY_LAST_MS = 5000 };

@@ -360,7 +360,7 @@ class Devices(Program):
         listener.listen()
         return {file: "not a character device", fifo: "not a character device",
                 self.socket: "not a character device", self.directory: "Is a directory",
-                Path("/dev/null"): "(Operation not permitted|Inappropriate ioctl for device)"}
+                Path("/dev/null"): "(Operation not permitted|Inappropriate ioctl for device|Not a tty)"}
 
     def test_what_is_no_device_is_refused(self):
         """At once, by its name, and before a byte of it is read or written."""

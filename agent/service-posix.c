@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/qmp-error.h"
+#include "common/retry.h"
 
 /* Both belong to the process, like what they are about. */
 static int ready_pipe = -1;

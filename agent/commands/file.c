@@ -20,6 +20,7 @@
 #include "base64.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
+#include "common/retry.h"
 
 /* Everything that the longest path can be is repeated in an error, and no more. */
 #define ERROR_PATH "%.4096s"

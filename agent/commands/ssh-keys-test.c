@@ -131,12 +131,12 @@ static void test_bad_keys(Bench *bench, gconstpointer data)
 
 static void test_linked_file(Bench *bench, gconstpointer data)
 {
+    g_autofree char *what = g_strdup_printf("/.ssh/authorized_keys': %s", g_strerror(ELOOP));
+
     bench_write(bench, "/secret", "of somebody else\n");
     bench_link(bench, KEYS, "/secret");
-    check_refused(bench, GET, "failed to read '",
-                  "/.ssh/authorized_keys': Too many levels of symbolic links");
-    check_refused(bench, ADD_KEYS("\"k\""), "failed to read '",
-                  "/.ssh/authorized_keys': Too many levels of symbolic links");
+    check_refused(bench, GET, "failed to read '", what);
+    check_refused(bench, ADD_KEYS("\"k\""), "failed to read '", what);
     /* Nothing is read here: the new file takes the link's place. */
     done(bench, RESET("\"k\""));
     check_file(bench, "/secret", "of somebody else\n");

@@ -19,6 +19,7 @@
 #include "agent/dispatch.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
+#include "common/retry.h"
 #include "identity-linux.h"
 
 #define DIRECTORY_NAME ".ssh"

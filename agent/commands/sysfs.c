@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/limits.h"
+#include "common/retry.h"
 
 static char *real_path(const System *system, const char *path, const char *name)
 {

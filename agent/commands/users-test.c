@@ -7,6 +7,17 @@
 #include <utmpx.h>
 
 #include "agent/bench.h"
+#include "agent/commands/utmp.h"
+
+#ifdef __GLIBC__ /* whose programs write the file */
+G_STATIC_ASSERT(UTMP_USER_PROCESS == USER_PROCESS);
+G_STATIC_ASSERT(sizeof(UtmpRecord) == sizeof(struct utmpx));
+G_STATIC_ASSERT(sizeof(((UtmpRecord *)NULL)->user) == sizeof(((struct utmpx *)NULL)->ut_user));
+G_STATIC_ASSERT(G_STRUCT_OFFSET(UtmpRecord, type) == G_STRUCT_OFFSET(struct utmpx, ut_type));
+G_STATIC_ASSERT(G_STRUCT_OFFSET(UtmpRecord, user) == G_STRUCT_OFFSET(struct utmpx, ut_user));
+G_STATIC_ASSERT(G_STRUCT_OFFSET(UtmpRecord, seconds) == G_STRUCT_OFFSET(struct utmpx, ut_tv));
+G_STATIC_ASSERT(sizeof(UtmpNumber) == sizeof(((struct utmpx *)NULL)->ut_tv.tv_sec));
+#endif
 
 #define USERS             "{\"execute\": \"guest-get-users\"}"
 #define USER(name, since) "{\"user\": \"" name "\", \"login-time\": " since "}"
@@ -25,11 +36,9 @@ static void tear_down(Bench *bench, gconstpointer data)
 static void add(GByteArray *utmp, short type, const char *user, guint32 seconds,
                 gint32 microseconds)
 {
-    struct utmpx entry = {.ut_type = type};
+    UtmpRecord entry = {.type = type, .seconds = seconds, .microseconds = (guint32)microseconds};
 
-    strncpy(entry.ut_user, user, sizeof entry.ut_user);
-    memcpy(&entry.ut_tv.tv_sec, &seconds, sizeof seconds);
-    entry.ut_tv.tv_usec = microseconds;
+    memcpy(entry.user, user, MIN(strlen(user), sizeof entry.user));
     g_byte_array_append(utmp, (const guint8 *)&entry, sizeof entry);
 }
 

@@ -8,10 +8,10 @@
  */
 
 #include <string.h>
-#include <utmpx.h>
 
 #include "agent/dispatch.h"
 #include "text-file.h"
+#include "utmp.h"
 
 typedef struct {
     char *name;
@@ -43,26 +43,18 @@ static void add_user(GHashTable *users, char *name, guint64 since)
 
 /* ---- utmp ------------------------------------------------------------------------------------ */
 
-/* Seconds of 32 bits, taken without a sign, last until 2106. */
-static guint64 time_of(const struct utmpx *entry)
-{
-    guint64 seconds = sizeof entry->ut_tv.tv_sec == sizeof(guint32) ? (guint32)entry->ut_tv.tv_sec
-                                                                    : (guint64)entry->ut_tv.tv_sec;
-
-    return seconds * G_USEC_PER_SEC + (guint32)entry->ut_tv.tv_usec % G_USEC_PER_SEC;
-}
-
 static void read_utmp(const System *system, GHashTable *users)
 {
     gsize len = 0;
     g_autofree char *text = text_file_read(system, "/var/run/utmp", &len, NULL);
-    struct utmpx entry;
+    UtmpRecord entry;
 
     for (gsize at = 0; text != NULL && len - at >= sizeof entry; at += sizeof entry) {
         memcpy(&entry, text + at, sizeof entry);
-        if (entry.ut_type != USER_PROCESS || entry.ut_user[0] == '\0')
+        if (entry.type != UTMP_USER_PROCESS || entry.user[0] == '\0')
             continue;
-        add_user(users, g_strndup(entry.ut_user, sizeof entry.ut_user), time_of(&entry));
+        add_user(users, g_strndup(entry.user, sizeof entry.user),
+                 (guint64)entry.seconds * G_USEC_PER_SEC + entry.microseconds % G_USEC_PER_SEC);
     }
 }
 
