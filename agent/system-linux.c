@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/nvme_ioctl.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 
 #include "agent/clock.h"
 #include "agent/log.h"
+#include "agent/passwd.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
 
@@ -142,23 +142,6 @@ static gboolean read_nvme_smart(System *system, const char *node,
     return ok;
 }
 
-/* Names may come from a directory service: it is asked as getpwnam() asks. */
-static gboolean find_user(System *system, const char *name, SystemUser *ret)
-{
-    const struct passwd *found;
-
-    errno = 0;
-    found = getpwnam(name);
-    if (found == NULL) {
-        if (errno == ENOENT ||
-            errno == ESRCH) /* what some of those services say of unknown names */
-            errno = 0;
-        return FALSE;
-    }
-    *ret = (SystemUser){found->pw_uid, found->pw_gid, g_strdup(found->pw_dir)};
-    return TRUE;
-}
-
 typedef struct {
     SystemDone done;
     gpointer user;
@@ -258,7 +241,7 @@ System *system_get(void)
         .measure = measure,
         .trim = trim,
         .read_nvme_smart = read_nvme_smart,
-        .find_user = find_user,
+        .find_user = passwd_find,
         .find_tool = find_tool,
         .read_file = read_file,
         .write_file = write_file,
