@@ -128,14 +128,25 @@ gboolean guest_get_host_name(Commands *commands, Call *call, GError **error)
     return TRUE;
 }
 
-/* tzset() looks at /etc/localtime again, which GLib would not. */
+/* tzset() looks at /etc/localtime again, which GLib would not, nor would musl, but for a zone of
+ * another name in between. */
+static void find_zone(void)
+{
+    if (g_getenv("TZ") == NULL) {
+        g_setenv("TZ", "UTC0", TRUE);
+        tzset();
+        g_unsetenv("TZ");
+    }
+    tzset();
+}
+
 gboolean guest_get_timezone(Commands *commands, Call *call, GError **error)
 {
     JsonWrite *write = call_result(call);
     time_t now = time(NULL);
     struct tm local = {0};
 
-    tzset();
+    find_zone();
     localtime_r(&now, &local);
     json_write_begin_object(write);
     if (local.tm_zone != NULL && *local.tm_zone != '\0')

@@ -12,9 +12,11 @@ HOOK = r"""printf '#!/bin/sh\necho $1 >> /run/hook.log\nsleep 1000 &\n' > /run/h
 class Idle:
     """Subclasses say on which channel."""
 
+    program = "qga-agent"
+
     @classmethod
     def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(method=cls.method, agent_options=["-v", "-l/run/agent.log"]))
+        cls.guest = cls.enterClassContext(Guest(cls.program, cls.method, ["-v", "-l/run/agent.log"]))
 
     def connect(self):
         agent = self.enterContext(self.guest.connect_agent(self.method))
@@ -81,10 +83,12 @@ class Freeze(unittest.TestCase):
     """Freezes that nobody thaws. The hook leaves a process behind that holds its output open for good. The log is
     verbose, and on a filesystem that is frozen: whoever wrote to it meanwhile would never come back."""
 
+    program = "qga-agent"
+
     @classmethod
     def setUpClass(cls):
         options = ["--freeze-timeout=10", "-F/run/hook", "-v", "-l/mnt/ext4/agent.log"]
-        cls.guest = cls.enterClassContext(Guest(agent_options=options))
+        cls.guest = cls.enterClassContext(Guest(cls.program, agent_options=options))
         cls.guest.shell(HOOK)
 
     def setUp(self):

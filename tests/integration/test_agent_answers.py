@@ -45,13 +45,14 @@ def zone(name, offset):
 
 
 class Pair:
-    """Subclasses say what the kernel is told."""
+    """Subclasses say what the kernel is told, and which agent is ours."""
 
+    program = "qga-agent"
     kernel_arguments = []
 
     @classmethod
     def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(kernel_arguments=cls.kernel_arguments))
+        cls.guest = cls.enterClassContext(Guest(cls.program, kernel_arguments=cls.kernel_arguments))
         cls.guest.spawn("/lib/guest/agent isa-serial qemu-ga")
         cls.ours = cls.enterClassContext(cls.guest.connect_agent())
         cls.stock = cls.enterClassContext(cls.guest.connect_agent("isa-serial"))

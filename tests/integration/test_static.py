@@ -15,8 +15,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import AgentChannel, Image, program
-from harness.agent import AgentError
+import test_agent
+import test_agent_answers
+from harness import AgentChannel, AgentError, Image, program
 
 GLIBC = "static/glibc/agent/qga-agent"
 MUSL = "static/musl/agent/qga-agent"
@@ -224,3 +225,20 @@ class Link(Agent, unittest.TestCase):
         self.assertLess(stripped.stat().st_size, 1.5 * MIB)
 
 
+
+
+# In a guest, where there is a real system to ask and to freeze.
+
+
+class OldAnswers(test_agent_answers.System):
+    """It answers as Debian's qemu-ga does."""
+
+    program = "/lib/guest/old-agent"
+
+
+class OldFreeze(test_agent.Freeze):
+    program = "/lib/guest/old-agent"
+
+
+class OldIdle(test_agent.IdleVirtioSerial):
+    program = "/lib/guest/old-agent"

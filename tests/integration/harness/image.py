@@ -12,6 +12,14 @@ BUILD = Path(os.environ.get("QGA_BUILD") or SOURCE / "build").resolve()
 
 AGENT = "agent/qga-agent"
 
+# What a guest gets of a build directory, by the name that it has there; what was not built is left out.
+PROGRAMS = {
+    "qga-agent": AGENT,
+    "qga-agent-static": "static/musl/agent/qga-agent",
+    "old-kernel": "tests/tools/old-kernel",
+    "vsock-relay": "tests/tools/vsock-relay",
+}
+
 
 def program(name):
     """A program that this project builds, such as "proxy/daemon/qga-proxyd"."""
@@ -37,8 +45,9 @@ class Image:
         """Brings it up to date, once in a process."""
         directory = BUILD / "guest"
         command = [SOURCE / "tests/guest/build", "--stock", "--out", directory]
-        if (BUILD / AGENT).is_file():
-            command += ["--agent", BUILD / AGENT]
+        for name, path in PROGRAMS.items():
+            if (BUILD / path).is_file():
+                command += ["--agent", f"{name}={BUILD / path}"]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
         return cls(directory)
 
