@@ -17,6 +17,7 @@ from pathlib import Path
 
 import test_agent
 import test_agent_answers
+import test_vsock
 from harness import AgentChannel, AgentError, Image, program
 
 GLIBC = "static/glibc/agent/qga-agent"
@@ -242,3 +243,7 @@ class OldFreeze(test_agent.Freeze):
 
 class OldIdle(test_agent.IdleVirtioSerial):
     program = "/lib/guest/old-agent"
+
+
+class Vsock(test_vsock.Vsock):
+    program = "qga-agent-static"
