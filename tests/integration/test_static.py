@@ -241,9 +241,5 @@ class OldFreeze(test_agent.Freeze):
     program = "/lib/guest/old-agent"
 
 
-class OldIdle(test_agent.IdleVirtioSerial):
-    program = "/lib/guest/old-agent"
-
-
 class Vsock(test_vsock.Vsock):
     program = "qga-agent-static"
