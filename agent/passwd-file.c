@@ -62,8 +62,9 @@ gboolean passwd_find(System *system, const char *name, SystemUser *ret)
     return found;
 }
 
-/* ---- What GLib would call: the agent asks it for nobody's home or name ------------------------
- */
+/* ---- What GLib would call: the agent asks it for nobody's home or name ----------------------- */
+
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's are its own */
 
 int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
                struct passwd **ret)
@@ -83,3 +84,5 @@ struct passwd *getpwuid(uid_t uid)
     errno = 0;
     return NULL;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

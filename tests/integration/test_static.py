@@ -11,6 +11,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -194,16 +195,17 @@ class OldKernel(Agent, unittest.TestCase):
     """The filter does filter."""
 
     def run_python(self, kernel, code):
-        done = subprocess.run([program(OLD_KERNEL), kernel, "/usr/bin/python3", "-c", code], stdin=subprocess.DEVNULL,
+        done = subprocess.run([program(OLD_KERNEL), kernel, sys.executable, "-c", code], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
     def test_3_2(self):
         self.assertIn("Function not implemented", self.run_python("3.2", "import os; os.pidfd_open(1)"))
+        self.assertIn("alive", self.run_python("3.2", "print('alive')"))
 
     def test_2_6_32(self):
-        """Debian's glibc does not get as far as main()."""
-        self.assertRegex(self.run_python("2.6.32", "print('alive')"), "cannot stat shared object: Invalid argument")
+        """Debian's glibc does not get as far as main(): it cannot even ask how long its own file is."""
+        self.assertNotIn("alive", self.run_python("2.6.32", "print('alive')"))
 
 
 class Link(Agent, unittest.TestCase):
