@@ -70,12 +70,16 @@ static gboolean fake_thaw(System *system, const char *directory, dev_t device)
     return TRUE;
 }
 
-static void fake_run(System *system, const char *const *argv, SystemDone done, gpointer user)
+/* What a program reads is noted, or there would be no telling that it is right. */
+static void fake_run(System *system, const SystemProgram *program, SystemDone done, gpointer user)
 {
     Bench *bench = bench_of(system);
-    g_autofree char *line = g_strjoinv(" ", (char **)(gpointer)argv);
+    g_autofree char *line = g_strjoinv(" ", (char **)(gpointer)program->argv);
+    g_autofree char *input = g_strndup(program->input, program->input_len);
     SystemExit result = {.status = bench->status, .output = bench->output};
 
+    if (input != NULL)
+        note(bench, "feed %s", g_strchomp(input));
     note(bench, "run %s", line);
     if (bench->hold) {
         bench->done = done;
@@ -84,17 +88,9 @@ static void fake_run(System *system, const char *const *argv, SystemDone done, g
     }
     if (bench->failing != NULL && g_str_has_suffix(line, bench->failing))
         result.status = 1;
+    if (result.status != 0)
+        result.error = bench->program_error;
     done(user, &result);
-}
-
-/* What a program reads is noted, or there would be no telling that it is right. */
-static void fake_feed(System *system, const char *const *argv, const char *input, gsize len,
-                      SystemDone done, gpointer user)
-{
-    g_autofree char *text = g_strndup(input, len);
-
-    note(bench_of(system), "feed %s", g_strchomp(text));
-    fake_run(system, argv, done, user);
 }
 
 static gboolean fake_measure(System *system, const char *directory, dev_t device, SystemUsage *ret)
@@ -234,7 +230,6 @@ void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
                 .freeze = fake_freeze,
                 .thaw = fake_thaw,
                 .run = fake_run,
-                .feed = fake_feed,
                 .measure = fake_measure,
                 .trim = fake_trim,
                 .read_nvme_smart = fake_read_nvme_smart,

@@ -27,9 +27,10 @@ typedef struct {
     int status;           /* of every program */
     const char *output;
     const char
-        *failing;  /* (nullable): the one program, by its name, that ends with status 1 instead */
-    gboolean hold; /* programs run until bench_end_program() */
-    GError *clock_error;     /* (nullable): why it cannot be set */
+        *failing; /* (nullable): the one program, by its name, that ends with status 1 instead */
+    const GError *program_error; /* (nullable): why those that fail never came to their end */
+    gboolean hold;               /* programs run until bench_end_program() */
+    GError *clock_error;         /* (nullable): why it cannot be set */
     struct tm *rtc;          /* (nullable): what the hardware clock tells; NULL: there is none */
     const char *untrimmable; /* (nullable): a directory whose trim fails */
     const char *user;        /* (nullable): the one user that there is; its home is directory */

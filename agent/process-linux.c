@@ -53,6 +53,7 @@ struct Process {
     Reader out;
     Reader err;
     Writer in;
+    gboolean leads; /* a process group */
     void (*on_end)(Process *process, gpointer user);
     gpointer user;
 };
@@ -416,6 +417,7 @@ Process *process_spawn(const ProcessSpec *spec, GError **error)
         .out = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},
         .err = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},
         .in = {.fd = -1},
+        .leads = spec->new_session,
         .on_end = spec->ended,
         .user = spec->user,
     };
@@ -433,6 +435,13 @@ Process *process_spawn(const ProcessSpec *spec, GError **error)
     start_io(process, spec);
     g_ptr_array_add(children, process);
     return process;
+}
+
+/* The id is its own until it is reaped, and that is after it has ended. */
+void process_kill(Process *process)
+{
+    if (!process->ended)
+        kill(process->leads ? -process->pid : process->pid, SIGKILL);
 }
 
 /* Programs that ended, and are wanted by nobody, but left others behind that hold their pipes. */

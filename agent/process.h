@@ -47,6 +47,10 @@ typedef struct {
  */
 Process *process_spawn(const ProcessSpec *spec, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The child and all in its process group, if it leads one (new_session). Its end is still to come.
+ */
+void process_kill(Process *process);
+
 /* Waits for nothing: a child that still runs goes on, and is reaped when it ends. */
 void process_free(Process *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)

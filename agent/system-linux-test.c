@@ -5,18 +5,21 @@
 #include "agent/system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/commands/mounts.h"
 #include "common/limits.h"
 
 typedef struct {
     gboolean done;
-    gboolean started;
     int status;
     char *output;
+    char *error; /* (nullable) */
 } Outcome;
 
 static void on_done(gpointer user, const SystemExit *result)
@@ -24,24 +27,30 @@ static void on_done(gpointer user, const SystemExit *result)
     Outcome *outcome = user;
 
     g_assert_false(outcome->done);
-    *outcome = (Outcome){TRUE, result->error == NULL, result->status, g_strdup(result->output)};
+    *outcome = (Outcome){TRUE, result->status, g_strdup(result->output),
+                         g_strdup(result->error != NULL ? result->error->message : NULL)};
 }
 
-static Outcome run(const char *const *argv)
+static Outcome run(const SystemProgram *program)
 {
     Outcome outcome = {FALSE};
 
-    system_get()->run(system_get(), argv, on_done, &outcome);
+    system_get()->run(system_get(), program, on_done, &outcome);
     while (!outcome.done)
         g_main_context_iteration(NULL, TRUE);
     return outcome;
 }
 
-#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+#define ARGV(...)         \
+    (const char *const[]) \
+    {                     \
+        __VA_ARGS__, NULL \
+    }
+#define RUN(...) run(&(SystemProgram){.argv = ARGV(__VA_ARGS__), .timeout_ms = 600000})
 
 static void check(Outcome outcome, int status, const char *output)
 {
-    g_assert_true(outcome.started);
+    g_assert_cmpstr(outcome.error, ==, NULL);
     g_assert_cmpint(outcome.status, ==, status);
     g_assert_cmpstr(outcome.output, ==, output);
     g_free(outcome.output);
@@ -56,7 +65,8 @@ static void test_run(void)
     check(RUN("sh", "-c", "kill -15 $$"), -15, "");
     check(RUN("cat"), 0, ""); /* standard input is empty */
     missing = RUN("/nonexistent/program");
-    g_assert_false(missing.started);
+    g_assert_nonnull(missing.error);
+    g_free(missing.error);
     g_free(missing.output);
 }
 
@@ -76,13 +86,45 @@ static void test_run_output_is_cut(void)
 
 static void test_feed(void)
 {
-    static const char *const cat[] = {"cat", NULL};
-    Outcome outcome = {FALSE};
+    check(run(&(SystemProgram){.argv = ARGV("cat"), .input = "in\0put", .input_len = 6}), 0, "in");
+}
 
-    system_get()->feed(system_get(), cat, "in\0put", 6, on_done, &outcome);
-    while (!outcome.done)
+/* Nothing is known of how far it came. */
+static void test_time_up(void)
+{
+    Outcome outcome = run(&(SystemProgram){.argv = ARGV("sleep", "1000"), .timeout_ms = 1});
+
+    g_assert_cmpstr(outcome.error, ==, "killed, since it had not ended after 0.001 s");
+    g_assert_cmpstr(outcome.output, ==, "");
+    g_free(outcome.error);
+    g_free(outcome.output);
+}
+
+/* What it has started is killed too. That holds one end of a FIFO, and the other tells when. */
+static void test_kill(void)
+{
+    g_autofree char *directory = g_dir_make_tmp("qga-XXXXXX", NULL);
+    g_autofree char *fifo = g_build_filename(directory, "fifo", NULL);
+    g_autofree char *script = g_strdup_printf("sleep 1000 3>%s & wait", fifo);
+    ProcessSpec spec = {.argv = ARGV("sh", "-c", script), .new_session = TRUE};
+    GPollFD end = {.events = G_IO_IN};
+    g_autoptr(Process) process = NULL;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    process = process_spawn(&spec, &error);
+    g_assert_no_error(error);
+    end.fd = open(fifo, O_RDONLY); /* once there is a writer */
+    g_assert_cmpint(end.fd, >=, 0);
+    process_kill(process);
+    g_assert_cmpint(g_poll(&end, 1, -1), ==, 1);
+    while (!process_has_ended(process))
         g_main_context_iteration(NULL, TRUE);
-    check(outcome, 0, "in");
+    g_assert_cmpint(process_status(process), ==, -SIGKILL);
+    process_kill(process); /* is nothing now */
+    close(end.fd);
+    g_remove(fifo);
+    g_rmdir(directory);
 }
 
 static void test_measure(void)
@@ -170,6 +212,8 @@ int main(int argc, char **argv)
     g_test_add_func("/system/run-with-background-child", test_run_with_background_child);
     g_test_add_func("/system/run-output-is-cut", test_run_output_is_cut);
     g_test_add_func("/system/feed", test_feed);
+    g_test_add_func("/system/time-up", test_time_up);
+    g_test_add_func("/system/kill", test_kill);
     g_test_add_func("/system/measure", test_measure);
     g_test_add_func("/system/find-user", test_find_user);
     g_test_add_func("/system/no-smart", test_no_smart);

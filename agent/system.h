@@ -22,9 +22,19 @@ typedef enum {
     SYSTEM_FREEZE_FAILED,  /* *error is set */
 } SystemFreeze;
 
+/* A helper program. */
+typedef struct {
+    const char *const *argv;
+    const char *input; /* (nullable): what it reads on its standard input; copied */
+    gsize input_len;
+    /* After that long it is killed, with all in its process group, and is over. 0: never. Not
+     * counted is the time that the guest sleeps. */
+    guint timeout_ms;
+} SystemProgram;
+
 /* How a helper program fared. */
 typedef struct {
-    const GError *error; /* (nullable): it was not started */
+    const GError *error; /* (nullable): it was not started, or its time was up */
     int status;          /* as process_status() */
     const char *output;  /* what it said, cut */
 } SystemExit;
@@ -67,10 +77,7 @@ struct System {
     /* Returns: whether it was frozen */
     gboolean (*thaw)(System *system, const char *directory, dev_t device);
     /* Starts a program; @done is called once, maybe at once. */
-    void (*run)(System *system, const char *const *argv, SystemDone done, gpointer user);
-    /* The same, with something on the program's standard input, which is copied. */
-    void (*feed)(System *system, const char *const *argv, const char *input, gsize len,
-                 SystemDone done, gpointer user);
+    void (*run)(System *system, const SystemProgram *program, SystemDone done, gpointer user);
     /* @device: as above. Returns: FALSE where the filesystem does not show there */
     gboolean (*measure)(System *system, const char *directory, dev_t device, SystemUsage *ret);
     /**

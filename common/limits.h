@@ -145,10 +145,10 @@
 #define LIMIT_AGENT_COMMANDS 512
 
 /* How long one sync is waited for before the next, in milliseconds: doubled from the first to the
- * last. An emulated guest answers in under 5 ms when its agent runs. A port that tells when it opens
- * is probed then, without waiting; of a serial line nobody tells, so that the last is how late an
- * agent is found there: within a second of its start. What nobody reads piles up no further than the
- * socket's buffer. */
+ * last. An emulated guest answers in under 5 ms when its agent runs. A port that tells when it
+ * opens is probed then, without waiting; of a serial line nobody tells, so that the last is how
+ * late an agent is found there: within a second of its start. What nobody reads piles up no further
+ * than the socket's buffer. */
 #define LIMIT_SYNC_FIRST_MS 250
 #define LIMIT_SYNC_LAST_MS  800
 
@@ -226,6 +226,11 @@
 
 /* Output of a hook or helper program that is kept for an error's text. */
 #define LIMIT_HELPER_OUTPUT (4u * 1024)
+
+/* Milliseconds that a helper program is given: chpasswd waits up to 15 s for the lock of the
+ * password file. Half of what the proxy gives a slow command, so that its host still hears why it
+ * failed. Enforced by agent/system-linux.c. */
+#define LIMIT_HELPER_MS 30000
 
 /* A file of the kernel or of the administrator that a command reads whole: /proc/net/route of
  * 100000 routes, os-release, utmp. Past it the command fails, rather than take the guest's memory.

@@ -171,7 +171,7 @@ static void run_hook(Freezer *freezer, const char *argument, SystemDone done)
     const char *const argv[] = {freezer->hook, argument, NULL};
 
     if (freezer->hook != NULL)
-        system->run(system, argv, done, freezer);
+        system->run(system, &(SystemProgram){.argv = argv}, done, freezer);
     else
         done(freezer, &(SystemExit){.output = ""});
 }

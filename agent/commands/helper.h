@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* helper: what the host is told of a program that the agent had something done by. */
+/* helper: a program that the agent has something done by, and what the host is told of it. */
 
 #pragma once
 
 #include "agent/system.h"
+
+/* System.run(), for as long as a helper may take. */
+void helper_run(System *system, const char *const *argv, SystemDone done, gpointer user);
 
 /**
  * helper_check:

@@ -54,6 +54,8 @@ static void test_refused(Bench *bench, gconstpointer data)
 
 static void test_fails(Bench *bench, gconstpointer data)
 {
+    g_autoptr(GError) killed = g_error_new(G_SPAWN_ERROR, 0, "killed");
+
     bench->status = 3;
     bench_check_error(bench, SET("root", "YQ==", false),
                       "child process has failed to set user password, exit status 3");
@@ -66,6 +68,13 @@ static void test_fails(Bench *bench, gconstpointer data)
                       "child process has failed to set user password: no such user");
     bench_check_log(bench, "feed root:a, run chpasswd, feed root:a, run chpasswd, "
                            "feed root:a, run chpasswd");
+    bench->program_error = killed;
+    bench_check_error(bench, SET("root", "YQ==", false),
+                      "child process has failed to set user password: killed: no such user");
+    bench->output = "";
+    bench_check_error(bench, SET("root", "YQ==", false),
+                      "child process has failed to set user password: killed");
+    g_free(bench_take_log(bench));
     bench->tools = "";
     bench_check_error(bench, SET("root", "YQ==", false), "cannot find 'chpasswd' program in PATH");
 }

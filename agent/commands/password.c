@@ -12,6 +12,7 @@
 
 #include "agent/dispatch.h"
 #include "base64.h"
+#include "common/limits.h"
 #include "common/qmp-error.h"
 #include "helper.h"
 
@@ -52,7 +53,14 @@ static void run_chpasswd(System *system, const char *tool, const char *username,
     line[name_len] = ':';
     memcpy(line + name_len + 1, password, len);
     line[line_len - 1] = '\n';
-    system->feed(system, argv, line, line_len, on_end, call);
+    system->run(system,
+                &(SystemProgram){
+                    .argv = argv,
+                    .input = line,
+                    .input_len = line_len,
+                    .timeout_ms = LIMIT_HELPER_MS,
+                },
+                on_end, call);
     explicit_bzero(line, line_len);
 }
 

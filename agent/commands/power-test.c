@@ -109,6 +109,7 @@ static void test_suspend_unit_is_unknown(Bench *bench, gconstpointer data)
 static void test_suspend_fails(Bench *bench, gconstpointer data)
 {
     static const char unsupported[] = "the requested suspend mode is not supported by the guest";
+    g_autoptr(GError) killed = g_error_new(G_SPAWN_ERROR, 0, "killed");
 
     bench_check_error(bench, SUSPEND("ram"), unsupported);
     bench->power_state = "mem disk";
@@ -123,6 +124,13 @@ static void test_suspend_fails(Bench *bench, gconstpointer data)
     bench_check_error(bench, SUSPEND("ram"),
                       "the helper program 'systemctl' returned an unexpected"
                       " exit status code (3)");
+    bench->status = 0;
+    bench->failing = "suspend";
+    bench->output = "";
+    bench->program_error = killed;
+    bench_check_error(bench, SUSPEND("ram"), unsupported); /* it could not even be asked */
+    bench->failing = "systemctl suspend";
+    bench_check_error(bench, SUSPEND("ram"), "the helper program 'systemctl' failed: killed");
 }
 
 int main(int argc, char **argv)

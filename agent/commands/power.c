@@ -49,14 +49,14 @@ gboolean guest_shutdown(Commands *commands, const GuestShutdownArguments *args, 
     call_defer(call);
     tool = system->find_tool(system, modes[i].tool);
     if (tool != NULL) {
-        system->run(system, (const char *const[]){tool, NULL}, on_shutdown_end, call);
+        helper_run(system, (const char *const[]){tool, NULL}, on_shutdown_end, call);
         return TRUE;
     }
     shutdown = system->find_tool(system, "shutdown");
-    system->run(system,
-                (const char *const[]){shutdown != NULL ? shutdown : "/sbin/shutdown", "-h",
-                                      modes[i].option, "+0", "hypervisor initiated shutdown", NULL},
-                on_shutdown_end, call);
+    helper_run(system,
+               (const char *const[]){shutdown != NULL ? shutdown : "/sbin/shutdown", "-h",
+                                     modes[i].option, "+0", "hypervisor initiated shutdown", NULL},
+               on_shutdown_end, call);
     return TRUE;
 }
 
@@ -170,9 +170,13 @@ static gboolean tool_succeeded(Suspend *suspend, const SystemExit *result)
     if (result->error == NULL && result->status == 0)
         return TRUE;
     g_clear_error(&suspend->failure);
-    qmp_error_set(&suspend->failure,
-                  "the helper program '%s' returned an unexpected exit status code (%d)",
-                  suspend->tool, result->status);
+    if (result->error != NULL)
+        qmp_error_set(&suspend->failure, "the helper program '%s' failed: %s", suspend->tool,
+                      result->error->message);
+    else
+        qmp_error_set(&suspend->failure,
+                      "the helper program '%s' returned an unexpected exit status code (%d)",
+                      suspend->tool, result->status);
     return FALSE;
 }
 
@@ -225,7 +229,7 @@ static void suspend_next(Suspend *suspend, SuspendStep step)
     }
     argv[0] = suspend->tool;
     suspend->step = step;
-    suspend->system->run(suspend->system, argv, on_suspend_step, suspend);
+    helper_run(suspend->system, argv, on_suspend_step, suspend);
 }
 
 static gboolean suspend_begin(Commands *commands, const SuspendMode *mode, Call *call)

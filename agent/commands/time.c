@@ -85,7 +85,7 @@ gboolean guest_set_time(Commands *commands, const GuestSetTimeArguments *args, C
     if (hwclock == NULL)
         return args->has_time ? clock_to_rtc(system, seconds, error) : rtc_to_clock(system, error);
     call_defer(call);
-    system->run(system, (const char *const[]){hwclock, args->has_time ? "-w" : "-s", NULL},
-                on_hwclock_end, call);
+    helper_run(system, (const char *const[]){hwclock, args->has_time ? "-w" : "-s", NULL},
+               on_hwclock_end, call);
     return TRUE;
 }
