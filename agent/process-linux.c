@@ -70,6 +70,7 @@ static void reader_close(Reader *reader)
     if (reader->fd >= 0)
         close(reader->fd);
     reader->fd = -1;
+    reader->output.open = FALSE;
 }
 
 static void reader_take(Reader *reader, const char *data, gsize len)
@@ -392,6 +393,8 @@ static int spawn_along_path(Process *process, const ProcessSpec *spec, const Chi
 
 static void start_io(Process *process, const ProcessSpec *spec)
 {
+    process->out.output.open = process->out.fd >= 0;
+    process->err.output.open = process->err.fd >= 0;
     if (process->out.fd >= 0)
         process->out.source =
             g_unix_fd_add(process->out.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_out, process);

@@ -17,6 +17,8 @@ typedef struct Process Process;
 typedef struct {
     GString *data; /* what was captured */
     gboolean truncated;
+    gboolean open; /* who holds it may say more: the program or, once that has ended, another that
+                      it left behind */
 } ProcessOutput;
 
 typedef enum {
@@ -61,6 +63,6 @@ gboolean process_has_ended(const Process *process);
 /* Once it has ended: its exit status or, negative, the signal that killed it. */
 int process_status(const Process *process);
 
-/* Complete once it has ended. */
+/* Complete, once it has ended, as far as it is its own. */
 const ProcessOutput *process_out(const Process *process);
 const ProcessOutput *process_err(const Process *process);

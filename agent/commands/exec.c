@@ -100,11 +100,12 @@ gboolean guest_exec(Commands *commands, const GuestExecArguments *args, Call *ca
 static void write_output(JsonWrite *write, const ProcessOutput *output, const char *data_key,
                          const char *truncated_key)
 {
-    if (output->data->len == 0)
-        return;
-    json_write_key(write, data_key);
-    json_write_base64(write, output->data->str, output->data->len);
-    json_write_member_boolean(write, truncated_key, output->truncated);
+    if (output->data->len > 0) {
+        json_write_key(write, data_key);
+        json_write_base64(write, output->data->str, output->data->len);
+    }
+    if (output->data->len > 0 || output->open)
+        json_write_member_boolean(write, truncated_key, output->truncated || output->open);
 }
 
 static void write_end(JsonWrite *write, const Process *process)
