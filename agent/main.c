@@ -34,6 +34,7 @@ static void on_quit(gpointer user)
     g_main_loop_quit(user);
 }
 
+/* Called by the main loop, so that one which comes sooner is minded then. */
 static void on_stop(gpointer user)
 {
     Program *program = user;
@@ -106,6 +107,8 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(Agent) agent = NULL;
 
+    program->loop = loop;
+    service_watch_signals(on_stop, program); /* before all that takes time: see on_stop() */
     if (!state_is_marked_frozen(program->state) && !claim_files(program, error))
         return FALSE;
     agent = agent_new(&(AgentOptions){
@@ -116,9 +119,7 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
         .thawed = on_thawed,
         .user = program,
     });
-    program->loop = loop;
     program->agent = agent;
-    service_watch_signals(on_stop, program);
     g_debug("qga-agent " QGA_PROXY_VERSION " starts");
     if (!agent_open(agent, address, error))
         return FALSE;
