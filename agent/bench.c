@@ -82,6 +82,7 @@ static void fake_run(System *system, const SystemProgram *program, SystemDone do
         note(bench, "feed %s", g_strchomp(input));
     note(bench, "run %s", line);
     if (bench->hold) {
+        g_assert_null(bench->done);
         bench->done = done;
         bench->done_user = user;
         return;
