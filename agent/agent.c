@@ -142,7 +142,23 @@ static void on_ready(gpointer user)
     advance(agent);
 }
 
-static const ChannelCallbacks channel_callbacks = {on_opened, on_ready};
+/* A call that is under way goes on, and so will what was sent behind it, unanswered. */
+static void on_left(gpointer user)
+{
+    Agent *agent = user;
+    GError *error = NULL;
+
+    g_debug("the host has left");
+    while (!agent->stream.ended) {
+        if (!stream_fill(&agent->stream, &error)) {
+            disconnect_for(agent, error);
+            return;
+        }
+    }
+    on_ready(agent);
+}
+
+static const ChannelCallbacks channel_callbacks = {on_opened, on_ready, on_left};
 
 static void on_reply(gpointer user, GBytes *reply)
 {

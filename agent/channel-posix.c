@@ -8,7 +8,9 @@
  * is remembered here (can_read, can_write) until a call says EAGAIN.
  *
  * Connections, by kind:
- *   virtio-serial  from the host's opening the port to its closing it; the descriptor stays open
+ *   virtio-serial  from the host's opening the port to its closing it; the descriptor stays open.
+ *                  The end is told also while the agent is busy, or the next host would be taken
+ *                  for the former one
  *   isa-serial     as long as the device works: nothing tells whether anybody is on the other side
  *   unix, vsock    one client; others wait in the backlog
  *
@@ -51,7 +53,7 @@ typedef enum {
 
 struct Channel {
     ChannelMethod method;
-    char *path; /* (nullable) */
+    char *path; /* or a name, for errors */
     gboolean retry;
     const ChannelCallbacks *callbacks;
     gpointer user;
@@ -64,6 +66,8 @@ struct Channel {
     ChannelState state;
     gboolean met;    /* somebody is on the other side of the connection, as its reading has shown */
     gboolean failed; /* the connection ends since a call failed */
+    gboolean left;   /* the host has, of a port; what it had sent may still be read */
+    gboolean told;   /* that */
     gboolean can_read;
     gboolean can_write;
     gboolean want_read;
@@ -81,6 +85,11 @@ typedef struct {
 static gboolean is_listening(const Channel *channel)
 {
     return channel->listener >= 0;
+}
+
+static gboolean is_port(const Channel *channel)
+{
+    return channel->method == CHANNEL_VIRTIO_SERIAL && !channel->is_terminal;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -136,8 +145,7 @@ static gboolean open_listener(Channel *channel, int inherited, GError **error)
         channel->listener = endpoint_listen_vsock(channel->path);
     }
     if (channel->listener < 0 || !watch(channel, channel->listener, EPOLLIN)) {
-        qmp_error_set(error, "error listening on %s: %s",
-                      channel->path != NULL ? channel->path : "socket", g_strerror(errno));
+        qmp_error_set(error, "error listening on %s: %s", channel->path, g_strerror(errno));
         return FALSE;
     }
     return TRUE;
@@ -186,8 +194,7 @@ static void schedule_retry(Channel *channel)
 static gssize fail_call(Channel *channel, const char *what, GError **error)
 {
     channel->failed = TRUE;
-    qmp_error_set(error, "%s channel %s: %s", what,
-                  channel->path != NULL ? channel->path : "socket", g_strerror(errno));
+    qmp_error_set(error, "%s channel %s: %s", what, channel->path, g_strerror(errno));
     return STREAM_IO_FAILED;
 }
 
@@ -198,11 +205,20 @@ static void meet(Channel *channel)
     channel->met = TRUE;
 }
 
+static gboolean is_hung_up(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
+}
+
 static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
 {
     Channel *channel = io;
-    gssize got = TEMP_FAILURE_RETRY(read(channel->fd, buffer, size));
+    gssize got = 0;
 
+    if (!channel->left || is_hung_up(channel->fd)) /* or it is the next host's */
+        got = TEMP_FAILURE_RETRY(read(channel->fd, buffer, size));
     if (got == 0)
         return 0;
     if (got < 0 && errno != EAGAIN)
@@ -214,13 +230,6 @@ static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
     }
     channel->can_read = FALSE;
     return STREAM_IO_AGAIN;
-}
-
-static gboolean is_hung_up(int fd)
-{
-    struct pollfd look = {.fd = fd};
-
-    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
 }
 
 /*
@@ -239,6 +248,8 @@ static gssize io_write(gpointer io, const QueuePiece *pieces, guint n_pieces, GE
         vectors[i] = (struct iovec){(void *)(guintptr)pieces[i].data, pieces[i].len};
         total += (gssize)pieces[i].len;
     }
+    if (channel->left)
+        return total;
     done = TEMP_FAILURE_RETRY(writev(channel->fd, vectors, (int)n));
     if (done >= 0)
         return done;
@@ -268,14 +279,19 @@ static void close_fd(Channel *channel)
 static void io_close(gpointer io)
 {
     Channel *channel = io;
+    gboolean had_left = channel->left;
 
     channel->want_read = channel->want_write = FALSE;
     if (channel->met)
         g_debug("the connection ends");
     channel->met = FALSE;
+    channel->left = channel->told = FALSE;
     /* The end of a terminal, which may stand for the port, is final: it must be opened again. */
-    if (channel->method == CHANNEL_VIRTIO_SERIAL && !channel->failed && !channel->is_terminal) {
-        channel->state = STATE_AWAY; /* until the next edge, which may be due already */
+    if (is_port(channel) && !channel->failed) {
+        /* Until the next edge, which may be due already, or was seen while the agent was busy. */
+        channel->state = STATE_AWAY;
+        if (had_left && !is_hung_up(channel->fd))
+            await_opening(channel);
         return;
     }
     channel->state = STATE_CLOSED;
@@ -297,7 +313,7 @@ const StreamIo channel_io = {io_read, io_write, io_want, io_close};
 
 static gboolean is_due(const Channel *channel)
 {
-    return channel->state == STATE_OPENING ||
+    return channel->state == STATE_OPENING || (channel->left && !channel->told) ||
            (channel->state == STATE_OPEN && ((channel->want_read && channel->can_read) ||
                                              (channel->want_write && channel->can_write)));
 }
@@ -324,6 +340,7 @@ static void take_event(Channel *channel, const struct epoll_event *event)
         return;
     channel->can_read |= hung_up || (event->events & EPOLLIN) != 0;
     channel->can_write |= hung_up || (event->events & EPOLLOUT) != 0;
+    channel->left |= hung_up && channel->state == STATE_OPEN && is_port(channel);
     if (channel->state != STATE_AWAY)
         return;
     if (!hung_up)
@@ -356,6 +373,9 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer 
     if (channel->state == STATE_OPENING) {
         channel->state = STATE_OPEN;
         channel->callbacks->opened(channel->user);
+    } else if (channel->left && !channel->told) {
+        channel->told = TRUE;
+        channel->callbacks->left(channel->user);
     } else if (is_due(channel)) {
         channel->callbacks->ready(channel->user);
     }
@@ -399,7 +419,7 @@ Channel *channel_new(const ChannelAddress *address, const ChannelCallbacks *call
 
     *channel = (Channel){
         .method = address->method,
-        .path = g_strdup(address->path),
+        .path = g_strdup(address->path != NULL ? address->path : "socket"),
         .retry = address->retry,
         .callbacks = callbacks,
         .user = user,

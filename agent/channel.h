@@ -32,6 +32,9 @@ typedef struct {
     void (*opened)(gpointer user);
     /* The stream can be read, or written, and has asked for it. */
     void (*ready)(gpointer user);
+    /* The host has, whatever the stream has asked for: what it had sent is to be read at once, to
+     * the end, before the next one sends. */
+    void (*left)(gpointer user);
 } ChannelCallbacks;
 
 typedef struct Channel Channel;

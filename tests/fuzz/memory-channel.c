@@ -81,7 +81,8 @@ void memory_channel_connect(void)
 void memory_channel_disconnect(void)
 {
     the_channel->io.input_end = TRUE;
-    the_channel->io.room = G_MAXSSIZE; /* as a port does: see channel-posix.c */
+    the_channel->io.room = G_MAXSSIZE; /* a port that is closed takes everything */
+    the_channel->callbacks->left(the_channel->user);
     memory_channel_turn();
 }
 

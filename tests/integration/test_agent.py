@@ -1,82 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The agent in a real guest, beyond what every agent does: it sleeps when idle, and a freeze always ends."""
+"""The agent in a real guest, beyond what every agent does: a freeze always ends."""
 
 import unittest
 
-from harness import Guest, TimedOut
+from harness import Guest
 from harness.agent import AgentError
 
 HOOK = r"""printf '#!/bin/sh\necho $1 >> /run/hook.log\nsleep 1000 &\n' > /run/hook; chmod +x /run/hook"""
-
-
-class Idle:
-    """Subclasses say on which channel."""
-
-    program = "qga-agent"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.guest = cls.enterClassContext(Guest(cls.program, cls.method, ["-v", "-l/run/agent.log"]))
-
-    def connect(self):
-        agent = self.enterContext(self.guest.connect_agent(self.method))
-        agent.sync()
-        return agent
-
-    def wake_ups(self):
-        pid = self.guest.shell(f"cat {self.guest.agent_pid_file(self.method)}")
-        return int(self.guest.shell(f"awk '/ctxt_switches/ {{ n += $2 }} END {{ print n }}' /proc/{pid}/status"))
-
-    def test_sleeps(self):
-        """Nothing wakes it while nobody asks, whether a host is there, or has gone: a closed port polls ready."""
-        agent = self.connect()
-        for change in (lambda: None), agent.close:
-            change()
-            self.guest.shell("sleep 1")  # what the change itself costs is over by then
-            before = self.wake_ups()
-            self.guest.shell("sleep 2")
-            self.assertLessEqual(self.wake_ups() - before, 1)
-
-    def test_half_a_request_is_forgotten(self):
-        for _ in range(3):
-            agent = self.connect()
-            self.assertEqual(agent.execute("guest-ping"), {})
-            agent.send(b'{"execute": "guest-pi')
-            agent.close()
-
-
-class IdleVirtioSerial(Idle, unittest.TestCase):
-    method = "virtio-serial"
-
-    def close(self, agent):
-        """Closes the port and waits until the agent knows."""
-        self.guest.shell("> /run/agent.log")
-        agent.close()
-        self.guest.wait_until("grep -q 'connection ends' /run/agent.log")
-
-    def test_first_request_is_answered(self):
-        """Nobody has to ask twice, though a host's first bytes may be there before the news that it has come."""
-        for number in range(10):
-            with self.guest.connect_agent() as agent:
-                agent.send_command("guest-sync-delimited", {"id": number})
-                self.assertEqual(agent.read_line(30), b'\xff{"return": %d}' % number)
-                self.close(agent)
-
-    def test_unread_replies_are_not_for_the_next_host(self):
-        """They go with the host that did not read them, which the agent notices though it waits to be read."""
-        agent = self.connect()
-        request = b'{"execute": "guest-info", "id": "%s"}' % (4000 * b"x")  # the longer, the fewer fit into the port
-        with self.assertRaises(TimedOut):
-            agent.send(request * 10000, timeout=5)
-        self.guest.wait_until("n=$(wc -l < /run/agent.log); sleep 1; [ $n = $(wc -l < /run/agent.log) ]")
-        self.close(agent)
-        with self.guest.connect_agent() as agent:
-            agent.send_command("guest-sync-delimited", {"id": 5})
-            self.assertEqual(agent.read_line(30), b'\xff{"return": 5}')
-
-
-class IdleIsaSerial(Idle, unittest.TestCase):
-    method = "isa-serial"
 
 
 class Freeze(unittest.TestCase):
