@@ -6,11 +6,8 @@ import base64
 import json
 import unittest
 
+from agent_process import AgentProcess
 from harness import Guest, TimedOut
-
-LOG = "/run/agent.log"
-
-PATHS = {"virtio-serial": "/dev/virtio-ports/org.qemu.guest_agent.0", "isa-serial": "/dev/ttyS1"}
 
 # In hwclock's place: guest-set-time is a command that is under way until the gate is opened.
 SLOW = r"""rm /sbin/hwclock; mkfifo /run/gate
@@ -28,19 +25,9 @@ class Channel:
         cls.guest.shell(SLOW)
 
     def setUp(self):
-        self.start()
-
-    def start(self):
-        self.guest.shell(f"> {LOG}")
-        self.process = self.guest.spawn(f"exec qga-agent -m {self.method} -p {PATHS[self.method]} -t /run -v -l {LOG}")
-        self.addCleanup(self.end)
-        self.guest.wait_until(f"[ -s /run/control/{self.process.number}.session ] && grep -q starts {LOG}")
-        self.pid = self.guest.shell(f"cat /run/control/{self.process.number}.session")
-
-    def end(self):
-        if not self.process.done():
-            self.guest.shell(f"kill -KILL {self.pid}; rm -f /run/began")
-            self.process.wait()
+        self.process = AgentProcess(self.guest, method=self.method)
+        self.addCleanup(self.guest.shell, "rm -f /run/began")
+        self.addCleanup(self.process.kill)
 
     def connect(self):
         return self.enterContext(self.guest.connect_agent(self.method))
@@ -57,14 +44,11 @@ class Channel:
             self.assertEqual(agent.execute("guest-ping"), {})
         self.assertFalse(self.process.done())
 
-    def wait_log(self, words):
-        self.guest.wait_until(f"grep -q '{words}' {LOG}")
-
     def close(self, agent):
         """The host leaves, and the agent knows."""
-        self.guest.shell(f"> {LOG}")
+        self.process.forget_log()
         agent.close()
-        self.wait_log("the host has left\\|the connection ends")
+        self.process.wait_log("the host has left\\|the connection ends")
 
     def begin_slow(self, agent, rest=b""):
         """A command that is under way until finish_slow(), and what is behind it in the channel."""
@@ -74,23 +58,17 @@ class Channel:
     def finish_slow(self):
         self.guest.shell("rm /run/began; echo > /run/gate")
 
-    def check_asleep(self):
-        """For two seconds nothing wakes it, once what led to here is over."""
-        count = f"grep ctxt_switches /proc/{self.pid}/status"
-        self.guest.wait_until(f'before=$({count}); sleep 2; [ "$before" = "$({count})" ]', 60)
-
     def check_terminated(self):
-        self.guest.shell(f"kill -TERM {self.pid}")
-        self.assertEqual(self.process.wait(), (0, ""))
+        self.assertEqual(self.process.terminate(), 0)
 
     # Idle
 
     def test_sleeps(self):
         """Nothing wakes it while nobody asks, whether a host is there, or has gone: a closed port polls ready."""
         agent = self.meet()
-        self.check_asleep()
+        self.process.wait_asleep()
         agent.close()
-        self.check_asleep()
+        self.process.wait_asleep()
         self.check_same()
 
     # Noise
@@ -162,7 +140,7 @@ class VirtioSerial(Channel, unittest.TestCase):
         second.send_command("guest-ping", id=2)
         self.finish_slow()
         self.assertEqual(second.read_message(30), {"return": {}, "id": 2})
-        self.check_asleep()
+        self.process.wait_asleep()
 
     def test_what_was_asked_is_done(self):
         """Also what was still in the channel when the host left, and though another has come meanwhile."""
@@ -184,7 +162,7 @@ class VirtioSerial(Channel, unittest.TestCase):
         request = b'{"execute": "guest-info", "id": "%s"}' % (4000 * b"x")  # the longer, the fewer fit into the port
         with self.assertRaises(TimedOut):
             agent.send(request * 10000, timeout=5)
-        self.check_asleep()
+        self.process.wait_asleep()
         self.close(agent)
         second = self.connect()
         second.send_command("guest-sync-delimited", {"id": 5})
@@ -200,7 +178,7 @@ class VirtioSerial(Channel, unittest.TestCase):
         agent = self.meet()
         self.ask_bulk(agent)
         agent.send_command("guest-ping", id=3)
-        self.check_asleep()
+        self.process.wait_asleep()
         reply = json.loads(agent.read_until(b"\n", 120))["return"]
         self.assertEqual((reply["count"], reply["eof"]), (BULK, False))
         self.assertEqual(base64.b64decode(reply["buf-b64"]), bytes(BULK))
@@ -209,13 +187,13 @@ class VirtioSerial(Channel, unittest.TestCase):
     def test_terminated_while_nobody_reads(self):
         agent = self.meet()
         self.ask_bulk(agent)
-        self.check_asleep()
+        self.process.wait_asleep()
         self.check_terminated()
 
     def test_left_while_nobody_reads(self):
         agent = self.meet()
         self.ask_bulk(agent)
-        self.check_asleep()
+        self.process.wait_asleep()
         self.close(agent)
         self.check_same()
 
@@ -266,7 +244,7 @@ class IsaSerial(Channel, unittest.TestCase):
 
     def hang_up(self):
         """What was opened of the line reads as ended. Done by a leader of a session whose terminal it is, on its end."""
-        self.guest.shell(f"setsid -c sh -c : < {PATHS[self.method]}")
+        self.guest.shell(f"setsid -c sh -c : < /dev/ttyS1")
 
     def test_half_a_request_is_forgotten(self):
         """Nothing tells of a host on a line; but any host begins with 0xFF."""
@@ -290,4 +268,4 @@ class IsaSerial(Channel, unittest.TestCase):
                 agent.sync()
                 self.assertEqual(agent.execute("guest-ping"), {})
         self.assertFalse(self.process.done())
-        self.check_asleep()
+        self.process.wait_asleep()

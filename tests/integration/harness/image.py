@@ -17,6 +17,7 @@ PROGRAMS = {
     "qga-agent": AGENT,
     "qga-agent-static": "static/musl/agent/qga-agent",
     "old-kernel": "tests/tools/old-kernel",
+    "unix-client": "tests/tools/unix-client",
     "vsock-relay": "tests/tools/vsock-relay",
 }
 
