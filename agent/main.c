@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <syslog.h>
 
 #include "agent/agent.h"
 #include "agent/config.h"
@@ -172,7 +171,6 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     service_secure_standard_streams();
-    openlog("qga-agent", LOG_PID, LOG_DAEMON);
     if (config_init(&config, argc, argv, &error) && act(&config, argv[0], &error))
         return EXIT_SUCCESS;
     g_printerr("%s\n", error->message);

@@ -4,7 +4,7 @@
  * cage: keeps what is fuzzed from the machine that it runs on.
  *
  * Wraps, by the linker, the calls that take a path from a command: each leads below one directory.
- * And syslog(3), which says nothing.
+ * And log_account(), which says nothing.
  */
 
 #pragma once

@@ -168,6 +168,16 @@ class VirtioSerial(Channel, unittest.TestCase):
         second.send_command("guest-sync-delimited", {"id": 5})
         self.assertEqual(second.read_line(30), b'\xff{"return": 5}')
 
+    def test_helper_that_hangs(self):
+        """It is killed, which the host hears, and the next command is answered."""
+        agent = self.meet()
+        self.begin_slow(agent)
+        reply = json.loads(agent.read_line(60))
+        self.assertEqual(reply["id"], "slow")
+        self.assertRegex(reply["error"]["desc"], "failed to set hardware clock .*: killed, since it had not ended after 30 s")
+        self.guest.wait_until("! pidof hwclock")
+        self.assertEqual(agent.execute("guest-ping"), {})
+
     def ask_bulk(self, agent):
         """64 MiB of reply."""
         handle = agent.execute("guest-file-open", {"path": "/dev/zero"})

@@ -262,6 +262,21 @@ class Defects(unittest.TestCase):
             self.assertEqual(found, dict.fromkeys(("ping", "argument", "password"), not ours))
             self.assertIn("guest-exec called", self.guest.shell(f"cat {SYSLOG}"))
 
+    def test_syslog_that_does_not_read(self):
+        """Ours does not wait for it."""
+        syslogd = self.guest.shell("pidof syslogd")
+        self.guest.shell(f"kill -STOP {syslogd}")
+        self.addCleanup(self.guest.shell, f"kill -CONT {syslogd}")
+        for _, ours in self.each():
+            with self.connect() as host:
+                for number in range(50):
+                    host.send_command("guest-exec", {"path": "/nowhere"}, id=number)
+                if not ours:
+                    with self.assertRaises(TimedOut):
+                        [host.read_message(5) for _ in range(50)]
+                    continue
+                self.assertEqual([host.read_message(30)["id"] for _ in range(50)], list(range(50)))
+
     # M. Half a request of one client is continued by the next.
 
     def test_half_a_request(self):
