@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -136,6 +137,18 @@ class Life(Program):
             process = self.start()
             self.connect().sock.sendall(b'{"execute": ')
             process.send_signal(number)
+            self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_signal_while_it_starts(self):
+        """It is minded when that is over. Until then a FIFO holds it up that nobody has opened yet."""
+        fifo = self.directory / "fifo"
+        os.mkfifo(fifo)
+        process = self.start("-l", fifo)
+        status = Path(f"/proc/{process.pid}/status")
+        wait_for(lambda: int(re.search(r"SigBlk:\s*(\w+)", status.read_text())[1], 16) >> signal.SIGTERM - 1 & 1,
+                 "the signal to be minded")
+        process.terminate()
+        with open(fifo, "rb"):
             self.assertEqual(process.wait(TIMEOUT), 0)
 
     def test_signal_while_peer_does_not_listen(self):
