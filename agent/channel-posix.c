@@ -284,8 +284,7 @@ static void io_close(gpointer io)
     channel->want_read = channel->want_write = FALSE;
     if (channel->met)
         g_debug("the connection ends");
-    channel->met = FALSE;
-    channel->left = channel->told = FALSE;
+    channel->met = channel->left = channel->told = FALSE;
     /* The end of a terminal, which may stand for the port, is final: it must be opened again. */
     if (is_port(channel) && !channel->failed) {
         /* Until the next edge, which may be due already, or was seen while the agent was busy. */

@@ -266,6 +266,16 @@ static void play(Run *run, const char *bytes, gsize len)
 static void furnish(Bench *bench, guint8 kind)
 {
     static struct tm rtc = {.tm_year = 100, .tm_mday = 1};
+    static const struct {
+        const char *path, *text;
+    } files[] = {
+        {"files/f", "0123456789"},
+        {"proc/net/route", "Iface\neth0 0 0100000A 3 0 0 7 0 0 0 0\n"},
+        {"proc/loadavg", "0.5 0.25 0.1 1/1 1\n"},
+        {"proc/stat", "cpu 1 2\ncpu0 1 2 3 4 5 6 7 8 9 10\n"},
+        {"sys/devices/system/cpu/cpu1/online", "1\n"},
+        {"etc/os-release", "ID='x y'\n"},
+    };
 
     bench->mounts = MOUNTS;
     bench->output = "";
@@ -277,12 +287,8 @@ static void furnish(Bench *bench, guint8 kind)
     bench->refusing = (kind & 16) != 0 ? "/mnt/a" : NULL;
     bench->power_state = "mem disk";
     bench->power_disk = "[platform] suspend";
-    bench_write(bench, "files/f", "0123456789");
-    bench_write(bench, "proc/net/route", "Iface\neth0 0 0100000A 3 0 0 7 0 0 0 0\n");
-    bench_write(bench, "proc/loadavg", "0.5 0.25 0.1 1/1 1\n");
-    bench_write(bench, "proc/stat", "cpu 1 2\ncpu0 1 2 3 4 5 6 7 8 9 10\n");
-    bench_write(bench, "sys/devices/system/cpu/cpu1/online", "1\n");
-    bench_write(bench, "etc/os-release", "ID='x y'\n");
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+        bench_write(bench, files[i].path, files[i].text);
     g_hash_table_add(bench->policy.blocked, g_strdup("guest-network-get-interfaces"));
 }
 

@@ -31,6 +31,16 @@ void memory_process_end(void)
     g_clear_pointer(&processes, g_ptr_array_unref);
 }
 
+gboolean process_has_ended(const Process *process)
+{
+    return process->ended;
+}
+
+int process_status(const Process *process)
+{
+    return process->status;
+}
+
 void memory_process_end_all(int status)
 {
     for (guint i = 0; i < processes->len; i++) {
@@ -51,6 +61,16 @@ static void say(Process *process, ProcessOutput *output, const char *text, gsize
 
     output->truncated |= len > room;
     g_string_append_len(output->data, text, (gssize)MIN(len, room));
+}
+
+const ProcessOutput *process_err(const Process *process)
+{
+    return &process->err;
+}
+
+const ProcessOutput *process_out(const Process *process)
+{
+    return &process->out;
 }
 
 /* One that begins with "no" is not to be found. */
@@ -79,6 +99,12 @@ Process *process_spawn(const ProcessSpec *spec, GError **error)
     return process;
 }
 
+gint64 process_id(const Process *process)
+{
+    return process->id;
+}
+
+/* Nobody here has a time limit: System.run() is not real either. */
 void process_kill(Process *process)
 {
 }
@@ -91,29 +117,4 @@ void process_free(Process *process)
     g_string_free(process->out.data, TRUE);
     g_string_free(process->err.data, TRUE);
     g_free(process);
-}
-
-gint64 process_id(const Process *process)
-{
-    return process->id;
-}
-
-gboolean process_has_ended(const Process *process)
-{
-    return process->ended;
-}
-
-int process_status(const Process *process)
-{
-    return process->status;
-}
-
-const ProcessOutput *process_out(const Process *process)
-{
-    return &process->out;
-}
-
-const ProcessOutput *process_err(const Process *process)
-{
-    return &process->err;
 }
