@@ -48,7 +48,7 @@ class AgentProcess:
     def wait_log(self, words):
         self.guest.wait_until(f"grep -q '{words}' {self.log}")
 
-    def wait_asleep(self, seconds=2, timeout=60):
+    def wait_asleep(self, seconds=2, timeout=120):
         """Until nothing has woken it for so long."""
         count = f"grep ctxt_switches /proc/{self.pid}/status"
         self.guest.wait_until(f'before=$({count}); sleep {seconds}; [ "$before" = "$({count})" ]', timeout)

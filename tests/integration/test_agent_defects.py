@@ -17,8 +17,8 @@ PROGRAMS = (OURS, THEIRS)
 
 SECRET = "hunter2"
 
-# Ticks of a processor, of which there are 100 in a second.
-SPINNING = 100
+# Ticks of a processor in two seconds, of which there are 200 if the machine has nothing else to do.
+SPINNING = 20
 
 PING = '{"execute": "guest-ping"}'
 PONG = '{"return": {}}\n'
@@ -118,7 +118,7 @@ class Defects(unittest.TestCase):
 
     def say(self, text, leave=False):
         """What is answered to a client on a unix socket in the guest."""
-        return self.guest.run(f"printf '%s' '{text}' | timeout 5 unix-client /run/agent.sock {'leave' if leave else ''}")
+        return self.guest.run(f"printf '%s' '{text}' | timeout 20 unix-client /run/agent.sock {'leave' if leave else ''}")
 
     def test_client_that_leaves(self):
         for agent, ours in self.each("unix-listen", path="/run/agent.sock"):
@@ -162,8 +162,11 @@ class Defects(unittest.TestCase):
                 host.execute("guest-exec", {
                     "path": "sh", "arg": ["-c", "usleep 500000; head -c 400000 /dev/zero; : > /run/printed"],
                     "capture-output": True})
-            self.guest.shell("sleep 3")
-            self.assertEqual(self.guest.run("[ -e /run/printed ]")[0], 0 if ours else 1)
+            if ours:
+                self.guest.wait_until("[ -e /run/printed ]")
+                continue
+            self.guest.shell("sleep 3")  # it takes 8
+            self.guest.shell("! [ -e /run/printed ]")
 
     # I. What was read of a pipe before it ran dry is lost.
 
@@ -296,7 +299,7 @@ class Defects(unittest.TestCase):
                 self.guest.shell("sleep 1")
             with self.guest.connect_agent() as host:
                 host.send_command("guest-ping")
-                reply = host.read_message(10)
+                reply = host.read_message(30)
                 self.assertEqual("return" in reply, ours, reply)
 
     # N. Words.
