@@ -12,6 +12,9 @@ from harness.agent import AgentError
 SECOND = 10**9
 TIME = 1_700_000_000 * SECOND
 
+# Seconds by which a clock that was set may have gone on when it is looked at.
+LATER = 60
+
 # Commands that the stock agent of Debian 12 is too old for.
 NEWER = {"guest-get-load", "guest-network-get-route"}
 WITHOUT_ARGUMENTS = {
@@ -307,15 +310,22 @@ class Time(Pair, unittest.TestCase):
     def clock(self):
         return int(self.shell("date +%s"))
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # qemu-ga looks for hwclock once, with its first command, which is not to be one of a test that has hidden it.
+        cls.stock.execute("guest-set-time", {"time": TIME})
+
     def setUp(self):
         self.addCleanup(self.ours.execute, "guest-set-time", {"time": TIME})
 
     def check_set(self, seconds, hardware_too=True):
-        """Both clocks show what they were set to, at most as much later as this look at them takes."""
-        self.assertTrue(seconds <= self.clock() <= seconds + 5)
+        """Both clocks show what they were set to, or as much later as setting and looking takes on a busy machine. The
+        times that they are set to are much further apart."""
+        self.assertTrue(seconds <= self.clock() <= seconds + LATER)
         if hardware_too:
             now = int(self.shell("cat /sys/class/rtc/rtc0/since_epoch"))
-            self.assertTrue(seconds - 1 <= now <= seconds + 5, now)
+            self.assertTrue(seconds - 1 <= now <= seconds + LATER, now)
 
     def test_get(self):
         before, stock, after = (agent.execute("guest-get-time") for agent in (self.ours, self.stock, self.ours))
@@ -327,7 +337,7 @@ class Time(Pair, unittest.TestCase):
 
     def test_set(self):
         for agent in self.ours, self.stock:
-            for time in 1000 * SECOND, (3155760000 - 10) * SECOND + 999999999, TIME + 5:
+            for time in 1000 * SECOND, (3155760000 - 100) * SECOND + 999999999, TIME + 5:
                 self.assertEqual(agent.execute("guest-set-time", {"time": time}), {})
                 self.check_set(time // SECOND)
 
