@@ -137,6 +137,19 @@ static void test_old_spelling(void)
     check_dump(line, DEFAULTS_HEAD DEFAULT_PATH DEFAULTS_TAIL "block-rpcs=a,x\nallow-rpcs=\n");
 }
 
+/* Names and classes may stand together, and blanks between them. */
+static void test_classes(void)
+{
+    static const char dumped[] = DEFAULTS_HEAD DEFAULT_PATH DEFAULTS_TAIL
+        "block-rpcs=@exec,guest-shutdown\nallow-rpcs=@audit,@exec\n";
+    g_autofree char *line = g_strconcat("-c ", config_path, NULL);
+
+    write_config("[general]\nblock-rpcs = @exec, guest-shutdown\nallow-rpcs=@audit ,@exec,\n");
+    check_dump(line, dumped);
+    write_config(dumped);
+    check_dump(line, dumped);
+}
+
 static void test_hook(void)
 {
     g_auto(Config) without = {0};
@@ -165,6 +178,8 @@ static void test_actions(void)
         {"-b help", CONFIG_LIST_COMMANDS},
         {"-b ?", CONFIG_LIST_COMMANDS},
         {"-a help", CONFIG_LIST_COMMANDS},
+        {"-b @help", CONFIG_LIST_CLASSES},
+        {"-a @?", CONFIG_LIST_CLASSES},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -187,7 +202,11 @@ static void test_errors(void)
     check_error("-m vsock-listen", "must specify a path for this channel");
     check_error("--freeze-timeout=soon", "'soon' is no value for freeze-timeout");
     check_error("--freeze-timeout=99999999", "is no value");
+    check_error("-b a,@b", "block-rpcs: there is no class '@b'");
+    check_error("--blacklist=@b", "blacklist: there is no class '@b'");
     check_error("-c /nonexistent", "/nonexistent");
+    write_config("[general]\nallow-rpcs=guest-ping, @Exec\n");
+    check_error(line, "allow-rpcs: there is no class '@Exec'");
     write_config("[general]\nverbose=perhaps\n");
     check_error(line, "verbose");
     write_config("daemon=true\n");
@@ -213,6 +232,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/file", test_file);
     g_test_add_func("/config/command-line-over-file", test_command_line_over_file);
     g_test_add_func("/config/old-spelling", test_old_spelling);
+    g_test_add_func("/config/classes", test_classes);
     g_test_add_func("/config/hook", test_hook);
     g_test_add_func("/config/actions", test_actions);
     g_test_add_func("/config/errors", test_errors);

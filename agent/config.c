@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "agent/policy.h"
 #include "common/qmp-error.h"
 
 #define GROUP        "general"
@@ -61,9 +62,9 @@ static const Option options[] = {
     {"retry-path", "retry-path", OPTION_FLAG, 'r', FIELD(retry_path), 0, NULL,
      "try to open the path again, whatever is wrong with it"},
     {"block-rpcs", "block-rpcs", OPTION_LIST, 'b', FIELD(blocked), 0, "LIST",
-     "refuse these commands, separated by commas; \"help\" lists all"},
+     "refuse these commands and @classes; \"help\" and \"@help\" list them"},
     {"allow-rpcs", "allow-rpcs", OPTION_LIST, 'a', FIELD(allowed), 0, "LIST",
-     "refuse all commands but these"},
+     "refuse all commands and @classes but these"},
     {"freeze-timeout", "freeze-timeout", OPTION_NUMBER, 0, FIELD(freeze_timeout), 0, "SECONDS",
      "thaw when no host has done so for that long; 0: never (600)"},
     /* What block-rpcs was called before QEMU 8; to ignore it would let run what somebody has
@@ -88,14 +89,21 @@ static void set_string(char **field, const char *value)
     *field = g_strdup(value);
 }
 
-static void add_names(GPtrArray *names, const char *list)
+static gboolean add_words(const Option *option, GPtrArray *words, const char *list, GError **error)
 {
-    g_auto(GStrv) words = g_strsplit(list, ",", -1);
+    g_auto(GStrv) parts = g_strsplit(list, ",", -1);
 
-    for (guint i = 0; words[i] != NULL; i++) {
-        if (*words[i] != '\0')
-            g_ptr_array_add(names, g_strdup(words[i]));
+    for (guint i = 0; parts[i] != NULL; i++) {
+        /* Behind a comma a blank is natural, and must not unblock what it stands before. */
+        if (*g_strstrip(parts[i]) == '\0')
+            continue;
+        if (!policy_check_word(parts[i], error)) {
+            g_prefix_error(error, "%s: ", option->name);
+            return FALSE;
+        }
+        g_ptr_array_add(words, g_strdup(parts[i]));
     }
+    return TRUE;
 }
 
 static gboolean set_number(const Option *option, gint64 *field, const char *value, GError **error)
@@ -131,10 +139,10 @@ static gboolean load_key(Config *config, GKeyFile *file, const Option *option, G
         return FALSE;
     }
     if (option->kind == OPTION_LIST)
-        add_names(*(GPtrArray **)field_of(config, option), value);
-    else if (option->kind == OPTION_NUMBER)
+        return add_words(option, *(GPtrArray **)field_of(config, option), value, error);
+    if (option->kind == OPTION_NUMBER)
         return set_number(option, field_of(config, option), value, error);
-    else if (option->kind != OPTION_FLAG)
+    if (option->kind != OPTION_FLAG)
         set_string(field_of(config, option), value);
     return TRUE;
 }
@@ -247,8 +255,10 @@ static gboolean apply(Config *config, const Given *given, GError **error)
     case OPTION_LIST:
         if (strcmp(given->value, "help") == 0 || strcmp(given->value, "?") == 0)
             config->action = CONFIG_LIST_COMMANDS;
+        else if (strcmp(given->value, "@help") == 0 || strcmp(given->value, "@?") == 0)
+            config->action = CONFIG_LIST_CLASSES;
         else
-            add_names(*(GPtrArray **)field, given->value);
+            return add_words(option, *(GPtrArray **)field, given->value, error);
         break;
     case OPTION_ACTION: config->action = option->action; break;
     }
@@ -331,12 +341,12 @@ gboolean config_channel(const Config *config, ChannelAddress *ret, GError **erro
     return FALSE;
 }
 
-static char *join_names(const GPtrArray *names)
+static char *join_words(const GPtrArray *words)
 {
     GString *list = g_string_new(NULL);
 
-    for (guint i = 0; i < names->len; i++)
-        g_string_append_printf(list, "%s%s", i > 0 ? "," : "", (const char *)names->pdata[i]);
+    for (guint i = 0; i < words->len; i++)
+        g_string_append_printf(list, "%s%s", i > 0 ? "," : "", (const char *)words->pdata[i]);
     return g_string_free(list, FALSE);
 }
 
@@ -348,7 +358,7 @@ static void dump_option(const Config *config, const Option *option, GKeyFile *fi
     switch (option->kind) {
     case OPTION_FLAG: g_key_file_set_boolean(file, GROUP, option->key, *(gboolean *)field); break;
     case OPTION_LIST:
-        list = join_names(*(GPtrArray **)field);
+        list = join_words(*(GPtrArray **)field);
         g_key_file_set_string(file, GROUP, option->key, list);
         break;
     case OPTION_NUMBER: /* an addition: whoever compares with qemu-ga sees it only if it is used */

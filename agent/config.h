@@ -4,7 +4,8 @@
  * config: what the agent was told, on the command line and in its configuration file.
  *
  * Owns names, defaults and precedence, which are qemu-ga's: the file first, the command line over
- * it, lists of both together. Adds one: freeze-timeout.
+ * it, lists of both together. Adds one, freeze-timeout, and classes
+ * of commands to the lists of those that are blocked and allowed.
  */
 
 #pragma once
@@ -20,6 +21,7 @@ typedef enum {
     CONFIG_HELP,
     CONFIG_VERSION,
     CONFIG_LIST_COMMANDS,
+    CONFIG_LIST_CLASSES,
 } ConfigAction;
 
 typedef struct {
@@ -34,7 +36,7 @@ typedef struct {
     gboolean verbose;
     gboolean daemonize;
     gboolean retry_path;
-    GPtrArray *blocked;
+    GPtrArray *blocked; /* names and classes, see policy.h */
     GPtrArray *allowed;
     gint64 freeze_timeout; /* seconds; 0: none */
 } Config;

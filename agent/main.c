@@ -28,6 +28,22 @@ static void list_commands(void)
         printf("%s\n", guest_schema_commands[i].name);
 }
 
+/* Apart from the list of commands, which scripts make a list of names of. */
+static void list_classes(void)
+{
+    for (guint i = 0; i < GUEST_PRIVILEGES; i++) {
+        printf("@%s:", guest_privilege_names[i]);
+        for (guint j = 0; j < GUEST_SCHEMA_COMMANDS; j++) {
+            const GuestCommand *command = &guest_schema_commands[j];
+
+            if ((command->privileges & (1u << i)) != 0 &&
+                command->privileges != GUEST_PRIVILEGE_ALL)
+                printf(" %s", command->name);
+        }
+        printf("\n");
+    }
+}
+
 static void on_quit(gpointer user)
 {
     g_main_loop_quit(user);
@@ -160,6 +176,7 @@ static gboolean act(const Config *config, const char *program, GError **error)
     case CONFIG_HELP: config_print_help(program, stdout); return TRUE;
     case CONFIG_VERSION: printf("QEMU Guest Agent " QGA_PROXY_VERSION "\n"); return TRUE;
     case CONFIG_LIST_COMMANDS: list_commands(); return TRUE;
+    case CONFIG_LIST_CLASSES: list_classes(); return TRUE;
     case CONFIG_RUN: return run_configured(config, error);
     }
     g_assert_not_reached();

@@ -128,7 +128,46 @@ class Options(Program):
         refused = self.connect().ask("guest-exec", path="true")["error"]
         self.assertEqual(refused, {
             "class": "CommandNotFound",
-            "desc": "Command guest-exec has been disabled: the command is not allowed"})
+            "desc": "Command guest-exec has been disabled: the command is not allowed: block-rpcs names it"})
+
+    def test_classes(self):
+        """The mode decides whether an open reads or writes; no refused one has touched the file."""
+        precious = self.directory / "precious"
+        precious.write_text("precious")
+        self.start("-b", "@exec,@file-write")
+        client = self.connect()
+        for name, arguments in (("guest-exec", {"path": "true"}),
+                                ("guest-file-open", {"path": str(precious), "mode": "w"}),
+                                ("guest-file-open", {"path": str(precious), "mode": "r+"})):
+            refused = client.ask(name, **arguments)["error"]
+            self.assertEqual(refused["class"], "CommandNotFound")
+            self.assertIn(f"{name} has been disabled: the command is not allowed: block-rpcs has @", refused["desc"])
+        handle = client.ask("guest-file-open", path=str(precious))["return"]
+        self.assertEqual(client.ask("guest-file-read", handle=handle)["return"]["buf-b64"], "cHJlY2lvdXM=")
+        enabled = {command["name"] for command in client.ask("guest-info")["return"]["supported_commands"]
+                   if command["enabled"]}
+        self.assertTrue({"guest-file-open", "guest-shutdown"} <= enabled)
+        self.assertFalse({"guest-exec", "guest-exec-status", "guest-file-write"} & enabled)
+
+    def test_unknown_class_is_refused_at_start(self):
+        config = self.directory / "config"
+        config.write_text("[general]\nallow-rpcs=@audit,@nonsense\n")
+        for arguments, place in ((["-b", "guest-exec,@nonsense"], "block-rpcs: "),
+                                 (["-c", config], f"{config}: allow-rpcs: ")):
+            done = self.run_agent(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(f"{place}there is no class '@nonsense' of commands; there are @audit, ", done.stderr)
+
+    def test_lists_of_commands_and_classes(self):
+        """Scripts make a list to block of the one, in which a class would block more than its name says."""
+        names = self.run_agent("-b?").stdout.split("\n")[:-1]
+        self.assertNotIn("@", "".join(names))
+        classes = dict(line.split(":") for line in self.run_agent("-b@help").stdout.splitlines())
+        self.assertEqual(list(classes), ["@audit", "@file-read", "@file-write", "@fs", "@exec", "@power", "@user",
+                                         "@config"])
+        self.assertEqual(classes["@exec"].split(), ["guest-exec", "guest-exec-status"])
+        everywhere = {"guest-sync", "guest-sync-delimited", "guest-ping", "guest-info"}
+        self.assertEqual(set(" ".join(classes.values()).split()), set(names) - everywhere)
 
 
 class Life(Program):

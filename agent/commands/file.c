@@ -130,6 +130,19 @@ static int open_or_create(const char *path, int flags)
     return fd;
 }
 
+/* The mode decides what the file is opened for, and so which class of commands this is one of. */
+static gboolean check_use(const Policy *policy, int flags, GError **error)
+{
+    const int access = flags & O_ACCMODE;
+    guint privileges = 0;
+
+    if (access != O_WRONLY)
+        privileges |= GUEST_PRIVILEGE_FILE_READ;
+    if (access != O_RDONLY)
+        privileges |= GUEST_PRIVILEGE_FILE_WRITE;
+    return policy_check_use(policy, guest_schema_find("guest-file-open"), privileges, error);
+}
+
 gboolean guest_file_open(Commands *commands, const GuestFileOpenArguments *args, Call *call,
                          GError **error)
 {
@@ -138,7 +151,7 @@ gboolean guest_file_open(Commands *commands, const GuestFileOpenArguments *args,
     File *file;
     int flags, fd;
 
-    if (!read_mode(args->mode, &flags, error))
+    if (!read_mode(args->mode, &flags, error) || !check_use(commands->policy, flags, error))
         return FALSE;
     if (g_hash_table_size(files->open) >= LIMIT_FILE_HANDLES) {
         qmp_error_set(error, "too many open files: there may be %d", LIMIT_FILE_HANDLES);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks schema.json and writes what is derived from it.
 
-  PREFIX-schema.h, .c     the table of commands: time class and flags (proxy, agent, CLI)
+  PREFIX-schema.h, .c     the table of commands: time class, flags, privileges (proxy, agent, CLI)
   PREFIX-commands.h, .c   argument structs, their descriptions for fields.h, the agent's handlers
   PREFIX-arguments.h, .c  the structs and their descriptions alone, for a program with its own way
   PREFIX-commands.md      the manual page of every command
@@ -16,7 +16,7 @@ import re
 import sys
 
 from introspection import command_entries, event_entries
-from schema import CLASSES, FLAGS, SCALARS, Schema, SchemaError
+from schema import CLASSES, FLAGS, PRIVILEGES, SCALARS, Schema, SchemaError
 
 BANNER = "/* Generated from {source} by generate.py. */\n\n"
 
@@ -41,6 +41,16 @@ def flag_name(flag):
     return constant("guest_flag", flag)
 
 
+def privilege_name(privilege):
+    return constant("guest_privilege", privilege)
+
+
+def privileges_mask(privileges):
+    if privileges == list(PRIVILEGES):
+        return "GUEST_PRIVILEGE_ALL"
+    return " | ".join(map(privilege_name, privileges)) or "0"
+
+
 def emit_schema_h(schema, prefix):
     lines = ["#pragma once\n", "#include <glib.h>\n", "G_BEGIN_DECLS\n",
              "/* How long a command may take: see LIMIT_SECONDS_* in limits.h. */",
@@ -49,9 +59,17 @@ def emit_schema_h(schema, prefix):
     lines += ["} GuestClass;\n", "typedef enum {"]
     lines += [f"    {flag_name(flag)} = 1 << {i}, /* {text} */"
               for i, (flag, text) in enumerate(FLAGS.items())]
-    lines += ["} GuestFlags;\n",
+    lines += ["} GuestFlags;\n", "/* What a command lets a host do. */", "typedef enum {"]
+    lines += [f"    {privilege_name(privilege)} = 1 << {i}, /* {text} */"
+              for i, (privilege, text) in enumerate(PRIVILEGES.items())]
+    lines += [f"    GUEST_PRIVILEGE_ALL = (1 << {len(PRIVILEGES)}) - 1,", "} GuestPrivileges;\n",
+              f"#define GUEST_PRIVILEGES {len(PRIVILEGES)}\n",
+              "/* Bit by bit, from the lowest. */",
+              "extern const char *const guest_privilege_names[GUEST_PRIVILEGES];\n",
               "typedef struct {", "    const char *name;", "    GuestClass time_class;",
-              "    guint flags; /* GuestFlags */", "} GuestCommand;\n",
+              "    guint flags;      /* GuestFlags */",
+              "    guint privileges; /* GuestPrivileges; of several, any one will do */",
+              "} GuestCommand;\n",
               f"#define GUEST_SCHEMA_COMMANDS {len(schema.commands)}\n",
               "/* Sorted by name. */",
               "extern const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS];\n",
@@ -66,7 +84,8 @@ def emit_table(head, commands):
     lines = [head + " = {"]
     for command in commands:
         flags = " | ".join(flag_name(flag) for flag in command.flags) or "0"
-        lines.append(f'    {{"{command.name}", {class_name(command.time_class)}, {flags}}},')
+        privileges = privileges_mask(command.privileges)
+        lines.append(f'    {{"{command.name}", {class_name(command.time_class)}, {flags}, {privileges}}},')
     return lines + ["};\n"]
 
 
@@ -77,6 +96,9 @@ def emit_find(table, size):
 
 def emit_schema_c(schema, prefix):
     lines = [f'#include "{prefix}-schema.h"\n', "#include <stdlib.h>", "#include <string.h>\n"]
+    lines.append("const char *const guest_privilege_names[GUEST_PRIVILEGES] = {")
+    lines += [f"    {c_string(privilege)}," for privilege in PRIVILEGES]
+    lines.append("};\n")
     lines += emit_table("const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS]",
                         schema.commands)
     lines += emit_table("static const GuestCommand foreign[]", schema.foreign)
@@ -268,6 +290,8 @@ def emit_manual(schema, prefix):
         elif "silent" not in command.flags:
             lines += ["Returns: an empty object.", ""]
         notes = [f"Since {command.since}", f"time class {command.time_class}"]
+        if command.privileges and command.privileges != list(PRIVILEGES):
+            notes.append("privilege " + " or ".join(f"@{name}" for name in command.privileges))
         lines += ["; ".join(notes + [FLAGS[flag] for flag in command.flags]) + ".", ""]
     if schema.events:
         lines += ["## Events", ""]

@@ -7,7 +7,7 @@ import json
 import unittest
 
 from introspection import command_entries
-from schema import Schema, SchemaError
+from schema import PRIVILEGES, Schema, SchemaError
 
 
 def valid():
@@ -26,6 +26,7 @@ def valid():
                     "parts": {"type": ["GuestPart"], "doc": "Of what."},
                 },
                 "class": "quick",
+                "privileges": ["config"],
                 "doc": ["Sets", "it."],
             },
         },
@@ -45,6 +46,12 @@ class SchemaErrors(unittest.TestCase):
         self.assertEqual([described.name for described in schema.argument_types],
                          ["GuestMode", "GuestChoice", "GuestPart"])
         self.assertEqual(schema.commands[0].doc, "Sets it.")
+        self.assertEqual(schema.commands[0].privileges, ["config"])
+
+    def test_all_privileges(self):
+        root = valid()
+        root["commands"]["guest-set"]["privileges"] = "all"
+        self.assertEqual(Schema(json.dumps(root)).commands[0].privileges, list(PRIVILEGES))
 
     def test_text(self):
         for text, words in [("{", "line 1: "),
@@ -65,6 +72,10 @@ class SchemaErrors(unittest.TestCase):
 
         self.expect("commands.guest-set.class: must be one of", command(**{"class": "fast"}))
         self.expect("commands.guest-set.flags: 'loud' is none of", command(flags=["loud"]))
+        self.expect("commands.guest-set.privileges: 'root' is none of", command(privileges=["root"]))
+        self.expect("commands.guest-set.privileges: is empty", command(privileges=[]))
+        self.expect("commands.guest-set.privileges: must be a list", command(privileges="config"))
+        self.expect("lacks 'privileges'", lambda root: root["commands"]["guest-set"].pop("privileges"))
         self.expect("commands.guest-set.since: must be a version", command(since=1.0))
         self.expect("commands.guest-set.doc: must be sentences", command(doc="no stop"))
         self.expect("has a member 'retruns' that means nothing", command(retruns="int"))

@@ -5,6 +5,10 @@ The names of its commands begin with its `prefix`, those of its types with the s
 guest- and Guest, qga-proxy- and QgaProxy. Events are called GUEST_SOMETHING. `elsewhere` is what is to be known of commands that other agents have and
 ours has not: their class and flags.
 
+Two notions of class, kept apart: a command's `class` says how long it may take, its `privileges` what it can do to
+the guest, by which the guest's administrator blocks and allows (agent/policy.h). Of several privileges any one will
+do; "all" is what no host can do without, and goes with each.
+
 A type is named by a word, or by a list of one word for a list of that type. `base64` is a string
 that the agent does not copy. `doc` is one string or several that are joined by spaces.
 """
@@ -33,6 +37,16 @@ SCALARS = {
 }
 RETURNED_ONLY = {"number"}  # no argument is one yet, so that fields.h does not read any
 CLASSES = ["quick", "slow", "freeze", "thaw", "shutdown"]
+PRIVILEGES = {  # privilege: what it lets a host do
+    "audit": "look at the guest, without changing it",
+    "file-read": "read files",
+    "file-write": "write files",
+    "fs": "freeze, thaw and trim filesystems",
+    "exec": "run programs",
+    "power": "shut down and suspend",
+    "user": "passwords and keys of users",
+    "config": "clock, processors, memory",
+}
 FLAGS = {  # flag: what it means
     "frozen": "served while filesystems are frozen",
     "silent": "success is not answered, failure is",
@@ -152,6 +166,18 @@ def class_and_flags_of(place, entry):
     return entry["class"], flags
 
 
+def privileges_of(place, entry):
+    privileges = entry.get("privileges", [])
+    if privileges == "all":
+        return list(PRIVILEGES)
+    if not isinstance(privileges, list):
+        raise SchemaError(f"{place}.privileges", "must be a list, or \"all\"")
+    for privilege in privileges:
+        if privilege not in PRIVILEGES:
+            raise SchemaError(f"{place}.privileges", f"'{privilege}' is none of {', '.join(PRIVILEGES)}")
+    return privileges
+
+
 class Foreign:
     """A command of other agents."""
 
@@ -161,17 +187,24 @@ class Foreign:
         check_keys(place, entry, ["class"], ["flags"])
         self.name = name
         self.time_class, self.flags = class_and_flags_of(place, entry)
+        self.privileges = []
 
 
 class Command:
     def __init__(self, prefix, name, entry):
         place = f"commands.{name}"
         check_command_name(place, prefix, name)
-        check_keys(place, entry, ["since", "class", "doc"], ["arguments", "returns", "flags"])
+        required, optional = ["since", "class", "doc"], ["arguments", "returns", "flags"]
+        if prefix == "guest":  # no administrator of a guest rules over the proxy's own
+            required.append("privileges")
+        check_keys(place, entry, required, optional)
         self.name, self.place = name, place
         self.c_name = name.replace("-", "_")
         self.since = since_of(place, entry)
         self.time_class, self.flags = class_and_flags_of(place, entry)
+        self.privileges = privileges_of(place, entry)
+        if prefix == "guest" and not self.privileges:
+            raise SchemaError(f"{place}.privileges", "is empty: nobody could allow it by class")
         self.doc = doc_text(place, entry["doc"])
         self.arguments = members_of(f"{place}.arguments", entry.get("arguments", {}))
         self.struct = capitals(name) + "Arguments"
