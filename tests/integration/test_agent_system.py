@@ -482,6 +482,48 @@ class Keys(Both, unittest.TestCase):
                 self.add(agent, "ssh-rsa A a")
             self.assertEqual(self.guest.shell("ls -A /home/u/other"), "")
 
+    def test_other_kinds_of_file_are_refused(self):
+        """Nothing is read of what else may have the name, nor is it waited for; a second name for a file of root's
+        is one, too."""
+        kinds = {f"ln /home/secret {self.file}": "Permission denied|Operation not permitted",
+                 f"mkfifo {self.file}; chown 1000:1000 {self.file}": "Operation not permitted",
+                 f"mkdir {self.file}; chown 1000:1000 {self.file}": "Operation not permitted",
+                 f"mknod {self.file} c 1 5; chown 1000:1000 {self.file}": "Operation not permitted",
+                 f"echo mine > {self.file}; chown 1000:1000 {self.file}; ln {self.file} /home/u/other":
+                     "Operation not permitted"}
+        for make, words in kinds.items():
+            with self.subTest(make):
+                self.clear()
+                self.guest.shell("echo of root > /home/secret; chmod 600 /home/secret")
+                self.guest.shell(f"mkdir -p /home/u/.ssh; chown 1000:1000 /home/u/.ssh; {make}")
+                for ask in self.keys, lambda agent: self.add(agent, "ssh-rsa A a"):
+                    with self.assertRaisesRegex(AgentError, f"failed to read '{self.file}': ({words})"):
+                        ask(self.ours)
+                self.assertEqual(self.guest.shell("cat /home/secret; stat -c %u /home/secret"), "of root\n0")
+
+    def test_swapped_directory(self):
+        """While .ssh is a directory and a link by turns, what is added goes into the directory or nowhere."""
+        self.guest.shell("mkdir -p /run/rooted; echo of root > /run/rooted/authorized_keys; rm -f /run/enough")
+        swapping = self.guest.spawn(
+            "cd /home/u; until [ -e /run/enough ]; do "
+            "rm -rf .ssh; ln -s /run/rooted .ssh; rm -rf .ssh; mkdir .ssh; chown 1000:1000 .ssh; done")
+        outcomes = {"added": 0, "refused": 0}
+        deadline = Deadline(120)
+        try:
+            while min(outcomes.values()) < 20:
+                self.assertGreater(deadline.left(), 0, f"one outcome of the race is missing: {outcomes}")
+                try:
+                    self.add(self.ours, f"ssh-rsa {outcomes['added']} a")
+                    outcomes["added"] += 1
+                except AgentError as error:
+                    self.assertRegex(str(error), "Not a directory|No such file or directory|File exists|not permitted")
+                    outcomes["refused"] += 1
+        finally:
+            self.guest.shell("touch /run/enough")
+            swapping.wait()
+        self.assertEqual(self.guest.shell("ls -A /run/rooted; cat /run/rooted/authorized_keys"),
+                         "authorized_keys\nof root")
+
     def test_rights_of_the_user(self):
         """Ours makes nothing where the user could not."""
         for name, agent in self.each():
