@@ -45,7 +45,8 @@ class Guest:
 
     Whatever waits for the guest, here or on a connection that was made here, ends with GuestError when its kernel
     panics. A guest that has ended can boot() again from the disks that it left, which is how a hibernated one resumes.
-    With a source, which is another Guest, it does not boot but waits for that to migrate to it: see target().
+    With a source, which is another Guest, it does not boot but waits for that to migrate to it: see target(). With
+    systemd, that is the first process, and there is no agent before a test installs one.
     """
 
     alive = []
@@ -54,13 +55,14 @@ class Guest:
     port = "agent0"
 
     def __init__(self, agent="qga-agent", method="virtio-serial", agent_options=(), memory=256, qemu_arguments=(),
-                 kernel_arguments=(), source=None):
+                 kernel_arguments=(), source=None, systemd=False):
         self.agent = agent
-        self.method = method
+        self.method = "none" if systemd else method
+        self.systemd = systemd
         self.agent_options = list(agent_options)
         self.memory = memory
         self.qemu_arguments = list(qemu_arguments)
-        self.kernel_arguments = list(kernel_arguments)
+        self.kernel_arguments = list(kernel_arguments) + (["rdinit=/lib/guest/init-systemd"] if systemd else [])
         self.source = source
         self.process = None
         self.exit_status = None
@@ -68,7 +70,7 @@ class Guest:
     # Life
 
     def __enter__(self):
-        self.image = Image.built()
+        self.image = Image.built(self.systemd)
         self.directory = Path(tempfile.mkdtemp(prefix="qga-"))
         try:
             self.qmp_path = str(self.directory / "qmp.sock")
@@ -77,7 +79,7 @@ class Guest:
             self.control = Control()
             if self.source is None:
                 self.disks = {name: self._disk(name) for name in Image.DISKS}
-                self.boot()
+                self.boot(4 * BOOT_TIMEOUT if self.systemd else BOOT_TIMEOUT)
             else:
                 self.disks = self.source.disks
                 self.qemu_arguments += ["-incoming", f"unix:{self.directory}/migration.sock"]

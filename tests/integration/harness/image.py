@@ -35,22 +35,22 @@ class Image:
 
     DISKS = ("ext4", "xfs", "swap")
 
-    def __init__(self, directory):
+    def __init__(self, directory, systemd):
         self.directory = directory
         self.kernel = directory / "vmlinuz"
-        self.initrd = directory / "initrd"
+        self.initrd = directory / ("initrd-systemd" if systemd else "initrd")
 
     @classmethod
     @functools.cache
-    def built(cls):
+    def built(cls, systemd=False):
         """Brings it up to date, once in a process."""
         directory = BUILD / "guest"
-        command = [SOURCE / "tests/guest/build", "--stock", "--out", directory]
+        command = [SOURCE / "tests/guest/build", "--stock", "--out", directory, *(["--systemd"] if systemd else [])]
         for name, path in PROGRAMS.items():
             if (BUILD / path).is_file():
                 command += ["--agent", f"{name}={BUILD / path}"]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        return cls(directory)
+        return cls(directory, systemd)
 
     def disk(self, name):
         return self.directory / f"{name}.img"
