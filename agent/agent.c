@@ -4,7 +4,6 @@
 
 #include "agent/commands/exec.h"
 #include "agent/commands/file.h"
-#include "agent/commands/freeze.h"
 #include "agent/dispatch.h"
 #include "common/limits.h"
 #include "common/message.h"
@@ -193,8 +192,7 @@ Agent *agent_new(const AgentOptions *options)
     };
     agent->commands.thawed = options->thawed;
     agent->commands.thawed_user = options->user;
-    agent->commands.freezer =
-        freezer_new(&agent->commands, options->hook, options->freeze_timeout_ms);
+    agent->commands.freezer = freezer_new(&agent->commands, &options->freezer);
     dispatch_init(&agent->dispatch, &agent->commands, &dispatch_callbacks, agent);
     return agent;
 }

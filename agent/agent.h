@@ -11,14 +11,14 @@
 #pragma once
 
 #include "agent/channel.h"
+#include "agent/commands/freeze.h"
 #include "agent/policy.h"
 #include "agent/state.h"
 
 typedef struct Agent Agent;
 
 typedef struct {
-    const char *hook; /* (nullable) */
-    guint freeze_timeout_ms;
+    FreezerOptions freezer;
     Policy *policy;                /* must outlive the agent */
     State *state;                  /* must outlive the agent */
     void (*thawed)(gpointer user); /* files can be written again */

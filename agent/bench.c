@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/commands/exec.h"
 #include "agent/commands/file.h"
-#include "agent/commands/freeze.h"
 #include "common/json-scan.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
@@ -23,6 +25,7 @@ static void note(Bench *bench, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static void note(Bench *bench, const char *format, ...)
 {
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&bench->lock);
     va_list args;
 
     if (bench->log->len > 0)
@@ -43,31 +46,151 @@ static char *fake_read_mounts(System *system, GError **error)
     return g_strdup(bench->mounts);
 }
 
-static SystemFreeze fake_freeze(System *system, const char *directory, dev_t device, GError **error)
+/* Descriptors count from here: whoever takes one for a real one is found out. */
+enum { FIRST_DESCRIPTOR = 100000 };
+
+static const char *directory_of(Bench *bench, int fd)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&bench->lock);
+
+    g_assert_cmpint(fd - FIRST_DESCRIPTOR, <, bench->opened->len);
+    g_assert_nonnull(bench->opened->pdata[fd - FIRST_DESCRIPTOR]);
+    return bench->opened->pdata[fd - FIRST_DESCRIPTOR];
+}
+
+static SystemOpen fake_open_mount(System *system, const char *directory, dev_t device, int *ret_fd)
+{
+    Bench *bench = bench_of(system);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&bench->lock);
+
+    if (g_strcmp0(directory, bench->hidden) == 0)
+        return SYSTEM_OPEN_HIDDEN;
+    if (g_strcmp0(directory, bench->unopenable) == 0) {
+        errno = EACCES;
+        return SYSTEM_OPEN_FAILED;
+    }
+    *ret_fd = FIRST_DESCRIPTOR + (int)bench->opened->len;
+    g_ptr_array_add(bench->opened, g_strdup(directory));
+    return SYSTEM_OPEN_DONE;
+}
+
+static void fake_close_mount(System *system, int fd)
 {
     Bench *bench = bench_of(system);
 
-    if (g_strcmp0(directory, bench->hidden) == 0)
-        return SYSTEM_FREEZE_HIDDEN;
-    note(bench, "freeze %s", directory);
+    directory_of(bench, fd);
+    g_clear_pointer(&bench->opened->pdata[fd - FIRST_DESCRIPTOR], g_free);
+}
+
+static void fake_sync(System *system, int fd)
+{
+    Bench *bench = bench_of(system);
+
+    if (bench->tells_syncs)
+        note(bench, "sync %s", directory_of(bench, fd));
+}
+
+static void wait_for_company(Bench *bench)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&bench->lock);
+
+    bench->freezing++;
+    g_cond_broadcast(&bench->changed);
+    while (bench->freezing < bench->together)
+        g_cond_wait(&bench->changed, &bench->lock);
+}
+
+static void wait_for_thaw(Bench *bench)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&bench->lock);
+    guint frozen = g_hash_table_size(bench->frozen);
+
+    while (g_hash_table_size(bench->frozen) >= frozen)
+        g_cond_wait(&bench->changed, &bench->lock);
+}
+
+static SystemFreeze fake_freeze(System *system, int fd)
+{
+    Bench *bench = bench_of(system);
+    const char *directory = directory_of(bench, fd);
+    g_autofree char *expedited = NULL;
+    gboolean busy;
+
+    g_mutex_lock(&bench->lock);
+    busy = g_hash_table_contains(bench->frozen, directory);
+    g_mutex_unlock(&bench->lock);
+    if (busy)
+        return SYSTEM_FREEZE_BUSY;
+    expedited = bench_read(bench, "/sys/kernel/rcu_expedited");
+    note(bench, "freeze %s%s", directory, g_strcmp0(expedited, "1") == 0 ? " at once" : "");
     if (g_strcmp0(directory, bench->refusing) == 0) {
-        qmp_error_set(error, "failed to freeze %s: Input/output error", directory);
+        errno = EIO;
         return SYSTEM_FREEZE_FAILED;
     }
     if (g_strcmp0(directory, bench->skipping) == 0)
-        return SYSTEM_FREEZE_SKIPPED;
+        return SYSTEM_FREEZE_UNABLE;
+    wait_for_company(bench);
+    if (g_strcmp0(directory, bench->stuck) == 0)
+        wait_for_thaw(bench);
+    g_mutex_lock(&bench->lock);
     g_hash_table_add(bench->frozen, g_strdup(directory));
+    g_mutex_unlock(&bench->lock);
     return SYSTEM_FREEZE_DONE;
 }
 
-static gboolean fake_thaw(System *system, const char *directory, dev_t device)
+static gboolean fake_thaw(System *system, int fd)
+{
+    Bench *bench = bench_of(system);
+    const char *directory = directory_of(bench, fd);
+    gboolean found;
+
+    g_mutex_lock(&bench->lock);
+    found = g_hash_table_remove(bench->frozen, directory);
+    g_cond_broadcast(&bench->changed);
+    g_mutex_unlock(&bench->lock);
+    if (found)
+        note(bench, "thaw %s", directory);
+    errno = EINVAL;
+    return found;
+}
+
+static gboolean fake_trim(System *system, int fd, guint64 *minimum, guint64 *ret_trimmed)
 {
     Bench *bench = bench_of(system);
 
-    if (!g_hash_table_remove(bench->frozen, directory))
+    if (g_strcmp0(directory_of(bench, fd), bench->untrimmable) == 0) {
+        errno = EOPNOTSUPP;
         return FALSE;
-    note(bench, "thaw %s", directory);
+    }
+    *minimum = MAX(*minimum, 512);
+    *ret_trimmed = 8192;
     return TRUE;
+}
+
+/* By the longest directory of the table that @path is in, the last where there are several. */
+static gboolean fake_locate(System *system, const char *path, SystemPlace *ret)
+{
+    g_auto(GStrv) lines = g_strsplit(bench_of(system)->mounts, "\n", -1);
+    gsize longest = 0;
+
+    for (guint i = 0; lines[i] != NULL; i++) {
+        g_auto(GStrv) fields = g_strsplit(lines[i], " ", -1);
+        const char *directory;
+        gsize len;
+        guint number_major, number_minor;
+
+        if (g_strv_length(fields) < 5)
+            continue;
+        directory = fields[4];
+        len = g_str_equal(directory, "/") ? 1 : strlen(directory) + 1;
+        if (len < longest || !g_str_has_prefix(path, directory) ||
+            (len > 1 && path[len - 1] != '/' && path[len - 1] != '\0'))
+            continue;
+        g_assert_cmpint(sscanf(fields[2], "%u:%u", &number_major, &number_minor), ==, 2);
+        *ret = (SystemPlace){makedev(number_major, number_minor), atoi(fields[0])};
+        longest = len;
+    }
+    return longest > 0 && strstr(path, "nowhere") == NULL;
 }
 
 /* What a program reads is noted, or there would be no telling that it is right. */
@@ -76,8 +199,16 @@ static void fake_run(System *system, const SystemProgram *program, SystemDone do
     Bench *bench = bench_of(system);
     g_autofree char *line = g_strjoinv(" ", (char **)(gpointer)program->argv);
     g_autofree char *input = g_strndup(program->input, program->input_len);
-    SystemExit result = {.status = bench->status, .output = bench->output};
+    g_autoptr(GError) error = NULL;
+    SystemExit result = {
+        .status = bench->status,
+        .overdue = bench->overdue,
+        .output = bench->output,
+    };
 
+    if (bench->overdue)
+        qmp_error_set(&error, "killed, since it had not ended");
+    result.error = error;
     if (input != NULL)
         note(bench, "feed %s", g_strchomp(input));
     note(bench, "run %s", line);
@@ -100,23 +231,6 @@ static gboolean fake_measure(System *system, const char *directory, dev_t device
         return FALSE;
     *ret = (SystemUsage){1000, 3000, 4000};
     return TRUE;
-}
-
-/* On a thread of its own: nothing is noted. */
-static SystemTrim fake_trim(System *system, const char *directory, dev_t device, guint64 *minimum,
-                            guint64 *ret_trimmed, GError **error)
-{
-    Bench *bench = bench_of(system);
-
-    if (g_strcmp0(directory, bench->hidden) == 0)
-        return SYSTEM_TRIM_HIDDEN;
-    if (g_strcmp0(directory, bench->untrimmable) == 0) {
-        qmp_error_set(error, "trim not supported");
-        return SYSTEM_TRIM_FAILED;
-    }
-    *minimum = MAX(*minimum, 512);
-    *ret_trimmed = 8192;
-    return SYSTEM_TRIM_DONE;
 }
 
 static gboolean fake_read_nvme_smart(System *system, const char *node,
@@ -219,7 +333,7 @@ static void on_idle(gpointer user)
 
 static const DispatchCallbacks callbacks = {on_reply, on_idle};
 
-void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
+void bench_init(Bench *bench, const char *hook)
 {
     g_autoptr(GPtrArray) none = g_ptr_array_new();
     GError *error = NULL;
@@ -228,11 +342,15 @@ void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
         .system =
             {
                 .read_mounts = fake_read_mounts,
+                .open_mount = fake_open_mount,
+                .close_mount = fake_close_mount,
+                .sync = fake_sync,
                 .freeze = fake_freeze,
                 .thaw = fake_thaw,
+                .trim = fake_trim,
+                .locate = fake_locate,
                 .run = fake_run,
                 .measure = fake_measure,
-                .trim = fake_trim,
                 .read_nvme_smart = fake_read_nvme_smart,
                 .find_user = fake_find_user,
                 .find_tool = fake_find_tool,
@@ -250,7 +368,10 @@ void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
         .replies = g_string_new(NULL),
         .log = g_string_new(NULL),
         .frozen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+        .opened = g_ptr_array_new_with_free_func(g_free),
     };
+    g_mutex_init(&bench->lock);
+    g_cond_init(&bench->changed);
     bench->directory = g_dir_make_tmp("qga-XXXXXX", &error);
     g_assert_no_error(error);
     bench->system.root = bench->directory;
@@ -263,8 +384,15 @@ void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms)
         .files = files_new(),
         .programs = programs_new(),
     };
-    bench->commands.freezer = freezer_new(&bench->commands, hook, freeze_timeout_ms);
+    bench->commands.freezer = freezer_new(&bench->commands, &(FreezerOptions){.hook = hook});
     dispatch_init(&bench->dispatch, &bench->commands, &callbacks, bench);
+}
+
+void bench_set_freezer(Bench *bench, const FreezerOptions *options)
+{
+    freezer_free(bench->commands.freezer);
+    bench->policy.frozen = FALSE;
+    bench->commands.freezer = freezer_new(&bench->commands, options);
 }
 
 static void remove_directory(const char *path)
@@ -296,6 +424,11 @@ void bench_clear(Bench *bench)
     g_free(bench->directory);
     g_clear_error(&bench->clock_error);
     g_hash_table_unref(bench->frozen);
+    for (guint i = 0; i < bench->opened->len; i++)
+        g_assert_null(bench->opened->pdata[i]);
+    g_ptr_array_unref(bench->opened);
+    g_mutex_clear(&bench->lock);
+    g_cond_clear(&bench->changed);
     g_string_free(bench->replies, TRUE);
     g_string_free(bench->log, TRUE);
 }
@@ -335,6 +468,8 @@ void bench_write(Bench *bench, const char *path, const char *text)
 char *bench_ask(Bench *bench, const char *request)
 {
     dispatch_request(&bench->dispatch, (JsonSpan){request, strlen(request)});
+    while (dispatch_is_busy(&bench->dispatch) && bench->done == NULL)
+        g_main_context_iteration(NULL, TRUE);
     return take(bench->replies);
 }
 
@@ -405,19 +540,6 @@ char *bench_read(Bench *bench, const char *path)
     return text;
 }
 
-void bench_check_later(Bench *bench, const char *request, const char *reply)
-{
-    g_autofree char *early = bench_ask(bench, request);
-    g_autofree char *found = NULL;
-    g_autofree char *line = g_strconcat(reply, "\n", NULL);
-
-    g_assert_cmpstr(early, ==, "");
-    while (bench->replies->len == 0)
-        g_main_context_iteration(NULL, TRUE);
-    found = take(bench->replies);
-    g_assert_cmpstr(found, ==, line);
-}
-
 char *bench_take_log(Bench *bench)
 {
     return take(bench->log);
@@ -428,6 +550,12 @@ void bench_check_log(Bench *bench, const char *expected)
     g_autofree char *log = bench_take_log(bench);
 
     g_assert_cmpstr(log, ==, expected);
+}
+
+void bench_wait_program(Bench *bench)
+{
+    while (bench->done == NULL)
+        g_main_context_iteration(NULL, TRUE);
 }
 
 void bench_end_program(Bench *bench, int status, const char *output)

@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include "agent/commands/freeze.h"
 #include "agent/dispatch.h"
 
 typedef struct {
@@ -19,12 +20,17 @@ typedef struct {
     GString *replies;
 
     /* What the system says when it is asked. */
-    const char *mounts;   /* mountinfo; NULL: cannot be read */
-    const char *refusing; /* (nullable): a directory whose freeze fails */
-    const char *skipping; /* (nullable): one that cannot be frozen */
-    const char *hidden;   /* (nullable): one where another filesystem stands now */
-    const char *tools;    /* names of those that there are, with a blank behind each */
-    int status;           /* of every program */
+    const char *mounts;     /* mountinfo; NULL: cannot be read */
+    const char *refusing;   /* (nullable): a directory whose freeze fails */
+    const char *skipping;   /* (nullable): one that cannot be frozen */
+    const char *hidden;     /* (nullable): one where another filesystem stands now */
+    const char *unopenable; /* (nullable): one that cannot be opened */
+    const char *stuck;      /* (nullable): one whose freeze takes until another is thawed */
+    guint together;         /* so many are being frozen at once before one of them is */
+    const char *tools;      /* names of those that there are, with a blank behind each */
+    gboolean tells_syncs;   /* they are logged */
+    int status;             /* of every program */
+    gboolean overdue;       /* they were killed */
     const char *output;
     const char
         *failing; /* (nullable): the one program, by its name, that ends with status 1 instead */
@@ -40,13 +46,17 @@ typedef struct {
 
     /*< private >*/
     GHashTable *frozen; /* directories */
+    GPtrArray *opened;  /* (nullable) char *: directories, by descriptor; NULL: closed again */
     GString *log;
+    guint freezing;
+    GMutex lock; /* of these four */
+    GCond changed;
     SystemDone done;
     gpointer done_user;
 } Bench;
 
 /* @hook: (nullable) */
-void bench_init(Bench *bench, const char *hook, guint freeze_timeout_ms);
+void bench_init(Bench *bench, const char *hook);
 void bench_clear(Bench *bench);
 
 /* Writes @text to @path below the directory, which is the root of /sys, /proc, /etc and
@@ -54,10 +64,14 @@ void bench_clear(Bench *bench);
 void bench_write(Bench *bench, const char *path, const char *text);
 void bench_write_bytes(Bench *bench, const char *path, const char *data, gsize len);
 
+/* In place of the freezer that there is. */
+void bench_set_freezer(Bench *bench, const FreezerOptions *options);
+
 /**
  * bench_ask:
  *
- * Returns: (transfer full): all that was answered, up to the end of the call if it is not held
+ * Returns: (transfer full): all that was answered, up to the end of the call; or until a program is
+ *   held
  */
 char *bench_ask(Bench *bench, const char *request);
 
@@ -85,9 +99,8 @@ void bench_check_log(Bench *bench, const char *expected);
 void bench_link(Bench *bench, const char *path, const char *target);
 char *bench_read(Bench *bench, const char *path);
 
-/* Asks what is answered later, and waits until it is. */
-void bench_check_later(Bench *bench, const char *request, const char *reply);
-
+/* Runs the main loop until a program is held. */
+void bench_wait_program(Bench *bench);
 void bench_end_program(Bench *bench, int status, const char *output);
 
 /* Runs the main loop until *@flag. */

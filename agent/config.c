@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/policy.h"
+#include "common/limits.h"
 #include "common/qmp-error.h"
 
 #define GROUP        "general"
@@ -38,9 +39,16 @@ typedef struct {
     ConfigAction action;
     const char *argument; /* for the help */
     const char *help;
+    gboolean is_addition; /* to qemu-ga's: whoever compares both sees it only where it is used */
 } Option;
 
 #define FIELD(field) offsetof(Config, field)
+
+/* Of numbers. */
+static const Config defaults = {
+    .freeze_timeout = DEFAULT_FREEZE_TIMEOUT,
+    .hook_timeout = LIMIT_HOOK_SECONDS,
+};
 
 /* Keys in the order in which they are dumped. */
 static const Option options[] = {
@@ -66,7 +74,16 @@ static const Option options[] = {
     {"allow-rpcs", "allow-rpcs", OPTION_LIST, 'a', FIELD(allowed), 0, "LIST",
      "refuse all commands and @classes but these"},
     {"freeze-timeout", "freeze-timeout", OPTION_NUMBER, 0, FIELD(freeze_timeout), 0, "SECONDS",
-     "thaw when no host has done so for that long; 0: never (600)"},
+     "thaw when no host has done so for that long; 0: never (600)", TRUE},
+    {"freeze-exclude", "freeze-exclude", OPTION_LIST, 0, FIELD(freeze_exclude), 0, "LIST",
+     "never freeze filesystems with such a mount point, device or type", TRUE},
+    {"freeze-skip-unopenable", "freeze-skip-unopenable", OPTION_FLAG, 0,
+     FIELD(freeze_skip_unopenable), 0, NULL,
+     "leave a filesystem out that cannot be opened, and freeze the others", TRUE},
+    {"freeze-no-expedite", "freeze-no-expedite", OPTION_FLAG, 0, FIELD(freeze_no_expedite), 0, NULL,
+     "leave /sys/kernel/rcu_expedited alone, and freeze more slowly", TRUE},
+    {"fsfreeze-hook-timeout", "fsfreeze-hook-timeout", OPTION_NUMBER, 0, FIELD(hook_timeout), 0,
+     "SECONDS", "kill a hook that takes longer; 0: never (300)", TRUE},
     /* What block-rpcs was called before QEMU 8; to ignore it would let run what somebody has
        forbidden. */
     {"blacklist", "blacklist", OPTION_LIST, 0, FIELD(blocked), 0, NULL, NULL},
@@ -269,14 +286,13 @@ gboolean config_init(Config *ret, int argc, char **argv, GError **error)
 {
     g_autoptr(GArray) given = NULL;
 
-    *ret = (Config){
-        .method = g_strdup("virtio-serial"),
-        .pidfile = g_strdup(DEFAULT_DIR "/qemu-ga.pid"),
-        .statedir = g_strdup(DEFAULT_DIR),
-        .blocked = g_ptr_array_new_with_free_func(g_free),
-        .allowed = g_ptr_array_new_with_free_func(g_free),
-        .freeze_timeout = DEFAULT_FREEZE_TIMEOUT,
-    };
+    *ret = defaults;
+    ret->method = g_strdup("virtio-serial");
+    ret->pidfile = g_strdup(DEFAULT_DIR "/qemu-ga.pid");
+    ret->statedir = g_strdup(DEFAULT_DIR);
+    ret->blocked = g_ptr_array_new_with_free_func(g_free);
+    ret->allowed = g_ptr_array_new_with_free_func(g_free);
+    ret->freeze_exclude = g_ptr_array_new_with_free_func(g_free);
     given = read_command_line(argc, argv, error);
     if (given == NULL)
         return FALSE;
@@ -306,6 +322,7 @@ void config_clear(Config *config)
     g_clear_pointer(&config->statedir, g_free);
     g_clear_pointer(&config->blocked, g_ptr_array_unref);
     g_clear_pointer(&config->allowed, g_ptr_array_unref);
+    g_clear_pointer(&config->freeze_exclude, g_ptr_array_unref);
 }
 
 /* ---- Use ------------------------------------------------------------------------------------- */
@@ -361,14 +378,24 @@ static void dump_option(const Config *config, const Option *option, GKeyFile *fi
         list = join_words(*(GPtrArray **)field);
         g_key_file_set_string(file, GROUP, option->key, list);
         break;
-    case OPTION_NUMBER: /* an addition: whoever compares with qemu-ga sees it only if it is used */
-        if (*(gint64 *)field != DEFAULT_FREEZE_TIMEOUT)
-            g_key_file_set_int64(file, GROUP, option->key, *(gint64 *)field);
-        break;
+    case OPTION_NUMBER: g_key_file_set_int64(file, GROUP, option->key, *(gint64 *)field); break;
     default:
         if (*(char **)field != NULL)
             g_key_file_set_string(file, GROUP, option->key, *(char **)field);
         break;
+    }
+}
+
+/* Whether it says what it says where nobody has said anything. */
+static gboolean is_default(const Config *config, const Option *option)
+{
+    gpointer field = field_of(config, option);
+
+    switch (option->kind) {
+    case OPTION_FLAG: return !*(gboolean *)field;
+    case OPTION_LIST: return (*(GPtrArray **)field)->len == 0;
+    case OPTION_NUMBER: return *(gint64 *)field == *(gint64 *)field_of(&defaults, option);
+    default: return *(char **)field == NULL;
     }
 }
 
@@ -381,7 +408,8 @@ void config_dump(const Config *config, FILE *out)
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
         const Option *option = &options[i];
 
-        if (option->key == NULL || option->help == NULL)
+        if (option->key == NULL || option->help == NULL ||
+            (option->is_addition && is_default(config, option)))
             continue;
         dump_option(config, option, file);
         if (option->offset == FIELD(path) && config->path == NULL &&

@@ -4,8 +4,8 @@
  * config: what the agent was told, on the command line and in its configuration file.
  *
  * Owns names, defaults and precedence, which are qemu-ga's: the file first, the command line over
- * it, lists of both together. Adds one, freeze-timeout, and classes
- * of commands to the lists of those that are blocked and allowed.
+ * it, lists of both together. Adds those that begin with freeze- and fsfreeze-hook-, and classes of
+ * commands to the lists of those that are blocked and allowed.
  */
 
 #pragma once
@@ -39,6 +39,10 @@ typedef struct {
     GPtrArray *blocked; /* names and classes, see policy.h */
     GPtrArray *allowed;
     gint64 freeze_timeout; /* seconds; 0: none */
+    gint64 hook_timeout;   /* seconds; 0: none */
+    GPtrArray *freeze_exclude;
+    gboolean freeze_skip_unopenable;
+    gboolean freeze_no_expedite;
 } Config;
 
 /**

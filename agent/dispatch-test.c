@@ -13,7 +13,7 @@ static void test_envelope(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
+    bench_init(&bench, NULL);
     bench_check(&bench, "{\"execute\": \"guest-ping\"}", "{\"return\": {}}");
     bench_check(&bench, "{'execute': 'guest-ping', 'id':\n[1,{'a':null}]}",
                 "{\"return\": {}, \"id\": [1, {\"a\": null}]}");
@@ -34,7 +34,7 @@ static void test_sync(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
+    bench_init(&bench, NULL);
     bench_check(&bench, "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 1234}}",
                 "{\"return\": 1234}");
     bench_check(&bench,
@@ -51,7 +51,7 @@ static void test_info(void)
     Bench bench;
     g_autofree char *info = NULL;
 
-    bench_init(&bench, NULL, 0);
+    bench_init(&bench, NULL);
     bench.policy.frozen = TRUE;
     info = bench_ask(&bench, "{\"execute\": \"guest-info\"}");
     g_assert_true(g_str_has_prefix(info, "{\"return\": {\"version\": \"" QGA_PROXY_VERSION
@@ -67,7 +67,7 @@ static void test_policy_before_arguments(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
+    bench_init(&bench, NULL);
     bench.policy.frozen = TRUE;
     bench_check(&bench, "{\"execute\": \"guest-file-open\"}",
                 NOT_FOUND("", "Command guest-file-open has been disabled: the agent is in frozen "
@@ -79,7 +79,7 @@ static void test_silent(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
+    bench_init(&bench, NULL);
     bench.tools = "poweroff ";
     bench_check(&bench, "{\"execute\": \"guest-shutdown\", \"id\": 1}", "");
     bench_check_log(&bench, "run poweroff");
@@ -91,7 +91,7 @@ static void test_deferred(void)
     Bench bench;
     g_autofree char *reply = NULL;
 
-    bench_init(&bench, "/hook", 0);
+    bench_init(&bench, "/hook");
     bench.hold = TRUE;
     bench_check(&bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
     g_assert_true(dispatch_is_busy(&bench.dispatch));
@@ -105,7 +105,7 @@ static void test_orphaned(void)
 {
     Bench bench;
 
-    bench_init(&bench, "/hook", 0);
+    bench_init(&bench, "/hook");
     bench.hold = TRUE;
     bench_check(&bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
     dispatch_orphan(&bench.dispatch);

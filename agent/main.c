@@ -115,11 +115,27 @@ static char *find_pidfile(const Config *config)
                                                : g_build_filename(directory, config->pidfile, NULL);
 }
 
+/* @excluded: becomes the list's, with a NULL behind it */
+static FreezerOptions freezer_options(const Config *config, GPtrArray *excluded)
+{
+    g_ptr_array_extend(excluded, config->freeze_exclude, NULL, NULL);
+    g_ptr_array_add(excluded, NULL);
+    return (FreezerOptions){
+        .hook = config->hook,
+        .hook_limit_ms = (guint)config->hook_timeout * 1000,
+        .timeout_ms = (guint)config->freeze_timeout * 1000,
+        .excluded = (char **)excluded->pdata,
+        .skip_unopenable = config->freeze_skip_unopenable,
+        .expedite = !config->freeze_no_expedite,
+    };
+}
+
 /* From here on paths count from where the agent runs. */
 static gboolean run(Program *program, const ChannelAddress *address, GError **error)
 {
     const Config *config = program->config;
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(GPtrArray) excluded = g_ptr_array_new();
     g_autoptr(Agent) agent = NULL;
 
     program->loop = loop;
@@ -127,8 +143,7 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
     if (!state_is_marked_frozen(program->state) && !claim_files(program, error))
         return FALSE;
     agent = agent_new(&(AgentOptions){
-        .hook = config->hook,
-        .freeze_timeout_ms = (guint)config->freeze_timeout * 1000,
+        .freezer = freezer_options(config, excluded),
         .policy = program->policy,
         .state = program->state,
         .thawed = on_thawed,

@@ -104,7 +104,7 @@ static void test_unwritable(Fixture *fixture, gconstpointer data)
     g_assert_false(state_check(&state, NULL));
     g_assert_false(state_next_handle(&state, &handle, &error));
     g_assert_true(g_str_has_prefix(error->message, "failed to commit persistent state to disk"));
-    g_assert_false(state_mark_frozen(&state, NULL));
+    g_assert_false(state_mark_frozen(state.mark, FALSE, NULL));
     state_clear(&state);
 }
 
@@ -113,11 +113,11 @@ static void test_mark(Fixture *fixture, gconstpointer data)
     GError *error = NULL;
 
     g_assert_false(state_is_marked_frozen(&fixture->state));
-    g_assert_true(state_mark_frozen(&fixture->state, &error));
+    g_assert_true(state_mark_frozen(fixture->state.mark, FALSE, &error));
     restart(fixture);
     g_assert_true(state_is_marked_frozen(&fixture->state));
-    state_unmark_frozen(&fixture->state);
-    state_unmark_frozen(&fixture->state);
+    g_assert_true(state_unmark_frozen(fixture->state.mark, NULL));
+    g_assert_true(state_unmark_frozen(fixture->state.mark, NULL));
     g_assert_false(state_is_marked_frozen(&fixture->state));
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/qmp-error.h"
@@ -54,11 +55,6 @@ static gboolean reserve(State *state, gint64 reserved, GError **error)
     return TRUE;
 }
 
-gboolean state_check(State *state, GError **error)
-{
-    return reserve(state, state->reserved, error);
-}
-
 gboolean state_next_handle(State *state, gint64 *ret_handle, GError **error)
 {
     g_autoptr(GError) reason = NULL;
@@ -73,25 +69,81 @@ gboolean state_next_handle(State *state, gint64 *ret_handle, GError **error)
     return TRUE;
 }
 
-gboolean state_mark_frozen(const State *state, GError **error)
-{
-    int fd = open(state->mark, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
+/* ---- Mark ------------------------------------------------------------------------------------ */
 
-    if (fd < 0) {
-        qmp_error_set(error, "failed to create '%s': %s", state->mark, g_strerror(errno));
-        return FALSE;
-    }
-    close(fd);
-    return TRUE;
+#define MARK_BOOT      "boot="
+#define MARK_EXPEDITED "rcu_expedited\n"
+
+/* Returns: (transfer full): a line that is another one after each boot; empty where the kernel does
+ * not tell */
+static char *boot_line(void)
+{
+    g_autofree char *id = NULL;
+
+    if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
+        return g_strdup("");
+    return g_strdup_printf(MARK_BOOT "%s\n", g_strchomp(id));
 }
 
-void state_unmark_frozen(const State *state)
+/* Nothing waits for it to be on its disk: a crash that could lose it would thaw all. */
+gboolean state_mark_frozen(const char *mark, gboolean expedited, GError **error)
 {
-    if (g_unlink(state->mark) != 0 && errno != ENOENT)
-        g_warning("cannot remove '%s': %s", state->mark, g_strerror(errno));
+    int fd = open(mark, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    g_autofree char *boot = boot_line();
+    g_autofree char *text = g_strconcat(boot, expedited ? MARK_EXPEDITED : "", NULL);
+    gsize len = strlen(text);
+    gboolean ok = fd >= 0 && write(fd, text, len) == (gssize)len;
+
+    if (!ok) {
+        qmp_error_set(error, "failed to create '%s': %s", mark, g_strerror(errno));
+        if (fd >= 0)
+            g_unlink(mark);
+    }
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+gboolean state_unmark_frozen(const char *mark, GError **error)
+{
+    if (g_unlink(mark) == 0 || errno == ENOENT)
+        return TRUE;
+    qmp_error_set(error, "cannot remove '%s': %s", mark, g_strerror(errno));
+    return FALSE;
+}
+
+/* Returns: (transfer full) (nullable): what it tells; NULL where there is none, or an old one */
+static char *read_mark(const char *mark)
+{
+    g_autofree char *boot = boot_line();
+    g_autofree char *text = NULL;
+
+    if (!g_file_test(mark, G_FILE_TEST_EXISTS))
+        return NULL;
+    if (!g_file_get_contents(mark, &text, NULL, NULL))
+        return g_strdup("");
+    if (g_str_has_prefix(text, MARK_BOOT) && !g_str_has_prefix(text, boot))
+        return NULL;
+    return g_steal_pointer(&text);
 }
 
 gboolean state_is_marked_frozen(const State *state)
 {
-    return g_file_test(state->mark, G_FILE_TEST_EXISTS);
+    g_autofree char *text = read_mark(state->mark);
+
+    return text != NULL;
+}
+
+gboolean state_is_marked_expedited(const State *state)
+{
+    g_autofree char *text = read_mark(state->mark);
+
+    return text != NULL && g_str_has_suffix(text, MARK_EXPEDITED);
+}
+
+gboolean state_check(State *state, GError **error)
+{
+    if (!reserve(state, state->reserved, error))
+        return FALSE;
+    return state_is_marked_frozen(state) || state_unmark_frozen(state->mark, error);
 }

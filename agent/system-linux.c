@@ -30,12 +30,6 @@ static char *read_mounts(System *system, GError **error)
     return text;
 }
 
-/* O_NONBLOCK: a bind mount's root may be a FIFO. */
-static int open_mount(const char *directory)
-{
-    return open(directory, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-}
-
 static gboolean is_hidden(int fd, dev_t device)
 {
     struct stat at;
@@ -43,39 +37,78 @@ static gboolean is_hidden(int fd, dev_t device)
     return device != 0 && fstat(fd, &at) == 0 && at.st_dev != device;
 }
 
-static SystemFreeze freeze(System *system, const char *directory, dev_t device, GError **error)
+static SystemOpen open_mount(System *system, const char *directory, dev_t device, int *ret_fd)
 {
-    int fd = open_mount(directory);
-    SystemFreeze result = SYSTEM_FREEZE_DONE;
-
-    if (fd < 0) {
-        qmp_error_set(error, "failed to open %s: %s", directory, g_strerror(errno));
-        return SYSTEM_FREEZE_FAILED;
-    }
-    if (is_hidden(fd, device)) {
-        result = SYSTEM_FREEZE_HIDDEN;
-    } else if (ioctl(fd, FIFREEZE, 0) != 0) {
-        if (errno == EOPNOTSUPP || errno == EBUSY) {
-            result = SYSTEM_FREEZE_SKIPPED;
-        } else {
-            qmp_error_set(error, "failed to freeze %s: %s", directory, g_strerror(errno));
-            result = SYSTEM_FREEZE_FAILED;
-        }
-    }
-    close(fd);
-    return result;
-}
-
-static gboolean thaw(System *system, const char *directory, dev_t device)
-{
-    int fd = open_mount(directory);
-    gboolean thawed;
+    /* O_NONBLOCK: a bind mount's root may be a FIFO. */
+    int fd = open(directory, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0)
-        return FALSE;
-    thawed = !is_hidden(fd, device) && ioctl(fd, FITHAW, 0) == 0;
+        return SYSTEM_OPEN_FAILED;
+    if (is_hidden(fd, device)) {
+        close(fd);
+        return SYSTEM_OPEN_HIDDEN;
+    }
+    *ret_fd = fd;
+    return SYSTEM_OPEN_DONE;
+}
+
+static void close_mount(System *system, int fd)
+{
     close(fd);
-    return thawed;
+}
+
+/* What it cannot write, a freeze will tell. */
+static void sync_mount(System *system, int fd)
+{
+    if (syncfs(fd) != 0)
+        g_debug("syncfs: %s", g_strerror(errno));
+}
+
+static SystemFreeze freeze(System *system, int fd)
+{
+    if (ioctl(fd, FIFREEZE, 0) == 0)
+        return SYSTEM_FREEZE_DONE;
+    switch (errno) {
+    case EBUSY: return SYSTEM_FREEZE_BUSY;
+    case EOPNOTSUPP: return SYSTEM_FREEZE_UNABLE;
+    default: return SYSTEM_FREEZE_FAILED;
+    }
+}
+
+static gboolean thaw(System *system, int fd)
+{
+    return ioctl(fd, FITHAW, 0) == 0;
+}
+
+static gboolean trim(System *system, int fd, guint64 *minimum, guint64 *ret_trimmed)
+{
+    struct fstrim_range range = {.len = G_MAXUINT64, .minlen = *minimum};
+
+    if (ioctl(fd, FITRIM, &range) != 0)
+        return FALSE;
+    *minimum = range.minlen;
+    *ret_trimmed = range.len;
+    return TRUE;
+}
+
+/* The number of the mount comes with a file's handle, whose size is asked for: Linux 2.6.39. */
+static int find_mount(const char *path)
+{
+    struct file_handle handle = {.handle_bytes = 0};
+    int mount = -1;
+
+    name_to_handle_at(AT_FDCWD, path, &handle, &mount, AT_SYMLINK_FOLLOW);
+    return mount;
+}
+
+static gboolean locate(System *system, const char *path, SystemPlace *ret)
+{
+    struct stat at;
+
+    if (stat(path, &at) != 0)
+        return FALSE;
+    *ret = (SystemPlace){at.st_dev, find_mount(path)};
+    return TRUE;
 }
 
 /* By its path: what it takes to open it is more than is needed, and O_PATH is no help before Linux
@@ -92,32 +125,6 @@ static gboolean measure(System *system, const char *directory, dev_t device, Sys
     ret->total = ret->used + (guint64)found.f_frsize * found.f_bavail;
     ret->total_privileged = (guint64)found.f_frsize * found.f_blocks;
     return TRUE;
-}
-
-static SystemTrim trim(System *system, const char *directory, dev_t device, guint64 *minimum,
-                       guint64 *ret_trimmed, GError **error)
-{
-    struct fstrim_range range = {.len = G_MAXUINT64, .minlen = *minimum};
-    int fd = open_mount(directory);
-    SystemTrim result = SYSTEM_TRIM_DONE;
-
-    if (fd < 0) {
-        qmp_error_set(error, "failed to open: %s", g_strerror(errno));
-        return SYSTEM_TRIM_FAILED;
-    }
-    if (is_hidden(fd, device)) {
-        result = SYSTEM_TRIM_HIDDEN;
-    } else if (ioctl(fd, FITRIM, &range) != 0) {
-        result = SYSTEM_TRIM_FAILED;
-        if (errno == ENOTTY || errno == EOPNOTSUPP)
-            qmp_error_set(error, "trim not supported");
-        else
-            qmp_error_set(error, "failed to trim: %s", g_strerror(errno));
-    }
-    *minimum = range.minlen;
-    *ret_trimmed = range.len;
-    close(fd);
-    return result;
 }
 
 static gboolean read_nvme_smart(System *system, const char *node,
@@ -148,12 +155,16 @@ typedef struct {
     guint timeout_ms;
     SystemDone done;
     gpointer user;
+    Process *process;
+    guint timer;
+    guint blows; /* that it was dealt since its time was up */
 } Run;
 
 static void finish_run(Run *run, const GError *error)
 {
     SystemExit result = {
         .error = error,
+        .overdue = error != NULL,
         .status = process_status(run->process),
         .output = process_out(run->process)->data->str,
     };
@@ -254,11 +265,15 @@ System *system_get(void)
     static System system = {
         .root = "",
         .read_mounts = read_mounts,
+        .open_mount = open_mount,
+        .close_mount = close_mount,
+        .sync = sync_mount,
         .freeze = freeze,
         .thaw = thaw,
+        .trim = trim,
+        .locate = locate,
         .run = run_program,
         .measure = measure,
-        .trim = trim,
         .read_nvme_smart = read_nvme_smart,
         .find_user = passwd_find,
         .find_tool = find_tool,

@@ -16,10 +16,16 @@
 #include "agent/state.h"
 
 typedef enum {
+    SYSTEM_OPEN_DONE,
+    SYSTEM_OPEN_HIDDEN, /* another filesystem stands where this one was mounted */
+    SYSTEM_OPEN_FAILED, /* errno tells why */
+} SystemOpen;
+
+typedef enum {
     SYSTEM_FREEZE_DONE,
-    SYSTEM_FREEZE_SKIPPED, /* cannot be frozen, or somebody else froze it */
-    SYSTEM_FREEZE_HIDDEN,  /* another filesystem stands where this one was mounted */
-    SYSTEM_FREEZE_FAILED,  /* *error is set */
+    SYSTEM_FREEZE_BUSY,   /* it is frozen already */
+    SYSTEM_FREEZE_UNABLE, /* of this kind none can be */
+    SYSTEM_FREEZE_FAILED, /* errno tells why */
 } SystemFreeze;
 
 /* A helper program. */
@@ -32,10 +38,17 @@ typedef struct {
     guint timeout_ms;
 } SystemProgram;
 
+/* Where a file is. */
+typedef struct {
+    dev_t device; /* as stat() says */
+    int mount;    /* its number in the table of mounts; -1 where nobody tells */
+} SystemPlace;
+
 /* How a helper program fared. */
 typedef struct {
     const GError *error; /* (nullable): it was not started, or its time was up */
     int status;          /* as process_status() */
+    gboolean overdue;    /* its time was up: it was started, and killed */
     const char *output;  /* what it said, cut */
 } SystemExit;
 
@@ -47,12 +60,6 @@ typedef struct {
     guint64 total;            /* used, and free for everybody */
     guint64 total_privileged; /* and free for root alone */
 } SystemUsage;
-
-typedef enum {
-    SYSTEM_TRIM_DONE,
-    SYSTEM_TRIM_HIDDEN, /* another filesystem stands where this one was mounted */
-    SYSTEM_TRIM_FAILED, /* *error is set */
-} SystemTrim;
 
 /* One of the guest's users. */
 typedef struct {
@@ -72,20 +79,27 @@ struct System {
     /* Returns: (transfer full): the text of the kernel's table of mounts, as in proc(5), mountinfo
      */
     char *(*read_mounts)(System *system, GError **error);
-    /* @device: what must be there; 0 for any */
-    SystemFreeze (*freeze)(System *system, const char *directory, dev_t device, GError **error);
-    /* Returns: whether it was frozen */
-    gboolean (*thaw)(System *system, const char *directory, dev_t device);
+    /**
+     * A mounted filesystem, by a directory that shows it. This one and those that take its @ret_fd
+     * may be called on any thread: the kernel takes its time, up to minutes.
+     * @device: what must be there; 0 for any
+     */
+    SystemOpen (*open_mount)(System *system, const char *directory, dev_t device, int *ret_fd);
+    void (*close_mount)(System *system, int fd);
+    /* Writes out what is dirty. */
+    void (*sync)(System *system, int fd);
+    SystemFreeze (*freeze)(System *system, int fd);
+    /* Returns: FALSE with errno, EINVAL where it was not frozen */
+    gboolean (*thaw)(System *system, int fd);
+    /* @minimum: the smallest free extent that counts, in bytes; on success what was made of it.
+     * Returns: FALSE with errno */
+    gboolean (*trim)(System *system, int fd, guint64 *minimum, guint64 *ret_trimmed);
+    /* May be called on any thread. Returns: FALSE where there is no @path */
+    gboolean (*locate)(System *system, const char *path, SystemPlace *ret);
     /* Starts a program; @done is called once, maybe at once. */
     void (*run)(System *system, const SystemProgram *program, SystemDone done, gpointer user);
     /* @device: as above. Returns: FALSE where the filesystem does not show there */
     gboolean (*measure)(System *system, const char *directory, dev_t device, SystemUsage *ret);
-    /**
-     * Takes minutes on large filesystems. May be called on any thread.
-     * @minimum: the smallest free extent that counts, in bytes; on success what was made of it
-     */
-    SystemTrim (*trim)(System *system, const char *directory, dev_t device, guint64 *minimum,
-                       guint64 *ret_trimmed, GError **error);
     /* @ret: health record of an NVMe disk. Returns: FALSE where @node gives none */
     gboolean (*read_nvme_smart)(System *system, const char *node,
                                 guint8 ret[SYSTEM_NVME_SMART_BYTES]);

@@ -232,6 +232,20 @@
  * failed. Enforced by agent/system-linux.c. */
 #define LIMIT_HELPER_MS 30000
 
+/* Seconds that a hook may take where the configuration does not say. A database that writes its
+ * buffers out takes minutes; half of what the proxy gives a freeze, so that its failure is told,
+ * not guessed. Enforced by agent/commands/freeze.c. */
+#define LIMIT_HOOK_SECONDS 300
+
+/* Shortest and longest time, in seconds, that a host may give its freezes: a guest whose host asks
+ * for less would be thawed while its snapshot is taken. Enforced where a lease is asked for. */
+#define LIMIT_AGENT_LEASE_SHORTEST 1
+#define LIMIT_AGENT_LEASE_LONGEST  LIMIT_FREEZE_LEASE_LONGEST
+
+/* Filesystems that are frozen side by side: each is a thread that waits. With eight, eight take as
+ * long as one; guests of more than 64 disks are rare. Enforced by agent/commands/work.c. */
+#define LIMIT_WORK_THREADS 64
+
 /* A file of the kernel or of the administrator that a command reads whole: /proc/net/route of
  * 100000 routes, os-release, utmp. Past it the command fails, rather than take the guest's memory.
  * Enforced by agent/commands/text-file.c. */

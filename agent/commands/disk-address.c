@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "common/limits.h"
 #include "sysfs.h"
@@ -311,33 +312,57 @@ gboolean disk_is_virtual(const char *syspath)
     return strstr(syspath, "/devices/virtual/block/") != NULL;
 }
 
-static void collect(const System *system, const char *syspath, guint depth, GPtrArray *addresses)
+char *disk_of_number(const System *system, dev_t number)
 {
+    g_autofree char *link = g_strdup_printf("/sys/dev/block/%u:%u", major(number), minor(number));
+
+    return sysfs_resolve(system, link);
+}
+
+static void collect(const System *system, const char *syspath, guint depth, GPtrArray *bottoms)
+{
+    g_autofree char *partition = g_build_filename(syspath, "partition", NULL);
     g_autofree char *slaves = g_build_filename(syspath, "slaves", NULL);
     g_autoptr(GPtrArray) names = NULL;
 
-    if (addresses->len >= LIMIT_DISK_SLAVES || depth > LIMIT_DISK_DEPTH)
+    if (bottoms->len >= LIMIT_DISK_SLAVES || depth > LIMIT_DISK_DEPTH)
         return;
-    if (!disk_is_virtual(syspath)) {
-        g_ptr_array_add(addresses, disk_address_new(system, syspath));
+    if (disk_is_virtual(syspath) && sysfs_exists(system, partition)) {
+        g_autofree char *whole = g_path_get_dirname(syspath);
+
+        collect(system, whole, depth + 1, bottoms);
         return;
     }
-    names = sysfs_list(system, slaves, "");
+    names = disk_is_virtual(syspath) ? sysfs_list(system, slaves, "") : NULL;
+    if (names == NULL || names->len == 0)
+        g_ptr_array_add(bottoms, g_strdup(syspath));
     for (guint i = 0; names != NULL && i < names->len; i++) {
         g_autofree char *path = g_build_filename(slaves, names->pdata[i], NULL);
         g_autofree char *slave = sysfs_resolve(system, path);
 
         if (slave != NULL)
-            collect(system, slave, depth + 1, addresses);
+            collect(system, slave, depth + 1, bottoms);
     }
+}
+
+GPtrArray *disk_bottoms(const System *system, const char *syspath)
+{
+    GPtrArray *bottoms = g_ptr_array_new_with_free_func(g_free);
+
+    collect(system, syspath, 0, bottoms);
+    return bottoms;
 }
 
 GPtrArray *disk_addresses(const System *system, const char *syspath)
 {
     GPtrArray *addresses =
         g_ptr_array_new_with_free_func((GDestroyNotify)(gpointer)disk_address_free);
+    g_autoptr(GPtrArray) bottoms = disk_bottoms(system, syspath);
 
-    collect(system, syspath, 0, addresses);
+    for (guint i = 0; i < bottoms->len; i++) {
+        if (!disk_is_virtual(bottoms->pdata[i]))
+            g_ptr_array_add(addresses, disk_address_new(system, bottoms->pdata[i]));
+    }
     return addresses;
 }
 

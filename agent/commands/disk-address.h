@@ -38,6 +38,18 @@ void disk_address_write(const DiskAddress *address, JsonWrite *write);
 /* Returns: whether the guest makes this disk itself, of others or of files or of memory */
 gboolean disk_is_virtual(const char *syspath);
 
+/* Returns: (transfer full) (nullable): the syspath of a block device */
+char *disk_of_number(const System *system, dev_t number);
+
+/**
+ * disk_bottoms:
+ * @syspath: as above, of any block device
+ *
+ * Returns: (transfer full): syspaths of what it is made of in the end: disks, and what lives in
+ * files or memory. None where it is too deep a stack.
+ */
+GPtrArray *disk_bottoms(const System *system, const char *syspath);
+
 /**
  * disk_addresses:
  * @syspath: as above, of any block device

@@ -16,17 +16,13 @@
 /* Returns: (transfer full) (nullable): the device's place in /sys */
 static char *find_device(const System *system, const Mount *mount)
 {
-    g_autofree char *link = NULL;
     dev_t number = mount->device;
     struct stat source;
 
     /* Its own number says nothing, but whoever mounted it named one of its devices. */
     if (number == 0 && stat(mount->source, &source) == 0 && S_ISBLK(source.st_mode))
         number = source.st_rdev;
-    if (number == 0)
-        return NULL;
-    link = g_strdup_printf("/sys/dev/block/%u:%u", major(number), minor(number));
-    return sysfs_resolve(system, link);
+    return number != 0 ? disk_of_number(system, number) : NULL;
 }
 
 /* By the first directory that still shows it: of one that is hidden the sizes would be another's.

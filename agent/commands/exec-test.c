@@ -17,7 +17,7 @@
 static void set_up(Bench *bench, gconstpointer data)
 {
     signal(SIGPIPE, SIG_IGN); /* as in the agent; and programs must not inherit it */
-    bench_init(bench, NULL, 0);
+    bench_init(bench, NULL);
 }
 
 static void tear_down(Bench *bench, gconstpointer data)

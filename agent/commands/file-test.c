@@ -19,7 +19,7 @@ typedef struct {
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
-    bench_init(&fixture->bench, NULL, 0);
+    bench_init(&fixture->bench, NULL);
     fixture->path = g_build_filename(fixture->bench.directory, "file", NULL);
 }
 

@@ -4,129 +4,60 @@
  * freeze: guest-fsfreeze-status, -freeze, -freeze-list, -thaw.
  *
  *   THAWED     to PREPARING: a freeze is asked for, its hook is started
- *   PREPARING  to FROZEN: the hook succeeded, and something was frozen
- *              to FINISHING: the hook succeeded, but nothing was frozen, or not all that should be
- *              to THAWED: the hook failed
- *   FROZEN     to FINISHING: a thaw is asked for, the time is up, or the agent ends
+ *              to THAWING: a thaw is asked for, though nothing is known to be frozen
+ *   PREPARING  to SYNCING: the hook succeeded
+ *              to FINISHING: it was killed, and so could undo nothing
+ *              to THAWED: it failed
+ *   SYNCING    to FREEZING: all is opened and written out
+ *   FREEZING   to FROZEN: at least one was frozen, and none failed
+ *   SYNCING, FREEZING, FROZEN
+ *              to THAWING: a thaw is asked for, the time is up, the agent ends, or it has failed
+ *   THAWING    to FINISHING: all is thawed
  *   FINISHING  to THAWED: the thaw hook has ended
  *
- * While a hook runs the agent does not wait with its hands in its lap: it still reads captured
- * output, and ends when told to. A thaw hook follows every
- * freeze hook that succeeded, also where nothing was frozen: a database that was told to stop is
- * told to go on.
+ * Hooks are programs, and what the kernel takes its time for is a step of a FreezeJob, on a thread:
+ * neither is waited for. What is asked for while a step is under way is remembered in @ending, and
+ * done when the step has ended. A thaw hook follows every freeze hook that has not undone its work
+ * itself, also where nothing was frozen: a database that was told to stop is told to go on.
  */
 
 #include "freeze.h"
 
-#include <string.h>
-
 #include "common/qmp-error.h"
+#include "freeze-job.h"
 #include "helper.h"
-#include "mounts.h"
 
 typedef enum {
     STATE_THAWED,
     STATE_PREPARING,
+    STATE_SYNCING,
+    STATE_FREEZING,
     STATE_FROZEN,
+    STATE_THAWING,
     STATE_FINISHING,
 } FreezerState;
 
 struct Freezer {
     Commands *commands;
-    char *hook; /* (nullable) */
-    guint timeout_ms;
+    FreezerOptions options; /* its own copies */
+    guint lease_ms;         /* 0: options.timeout_ms counts */
     guint timer;
     FreezerState state;
-    guint frozen;     /* how many filesystems it froze itself, for the log */
-    gboolean expired; /* the last freeze ended by its time, and no thaw was told yet */
-    Call *call;       /* (nullable): who waits for the hook */
-    GStrv wanted;     /* (nullable): while PREPARING: which to freeze; NULL: all */
-    GError *failure;  /* (nullable): while FINISHING: what call will be told */
+    FreezeJob *job;     /* (nullable): from SYNCING to FINISHING */
+    gboolean ending;    /* it is to be thawed as soon as that has ended */
+    guint frozen;       /* how many it froze, for the log */
+    guint thawed;       /* how many were thawed in the end */
+    gboolean expired;   /* the last freeze ended by its time, and no thaw was told */
+    GStrv wanted;       /* (nullable): while PREPARING: which to freeze; NULL: all */
+    Call *freezing;     /* (nullable): who asked for the freeze */
+    GPtrArray *thawing; /* of Call: who asked for a thaw meanwhile */
+    GPtrArray *asking;  /* of Call: who asked whether it still is frozen */
+    GError *failure;    /* (nullable): what went wrong first */
     void (*released)(gpointer user);
     gpointer released_user;
 };
 
-/* Bounds FITHAW, which is repeated until it fails, against a kernel that never says so. */
-enum { THAW_ATTEMPTS = 64 };
-
-/* ---- Filesystems ----------------------------------------------------------------------------- */
-
-static GPtrArray *read_mounts(const Freezer *freezer, GError **error)
-{
-    System *system = freezer->commands->system;
-    g_autofree char *text = system->read_mounts(system, error);
-
-    return text != NULL ? mounts_parse(text) : NULL;
-}
-
-static gboolean is_wanted(const Freezer *freezer, const Mount *mount)
-{
-    if (freezer->wanted == NULL)
-        return TRUE;
-    for (guint i = 0; freezer->wanted[i] != NULL; i++) {
-        if (mount_has_directory(mount, freezer->wanted[i]))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* By the first directory that still shows it; one that shows nowhere cannot be reached by its
- * writers. */
-static SystemFreeze freeze_mount(System *system, const Mount *mount, GError **error)
-{
-    SystemFreeze result = SYSTEM_FREEZE_HIDDEN;
-
-    for (guint i = 0; i < mount->directories->len && result == SYSTEM_FREEZE_HIDDEN; i++)
-        result = system->freeze(system, mount->directories->pdata[i], mount->device, error);
-    return result;
-}
-
-/* In reverse: what is mounted later may be kept in a file of what was mounted before. */
-static gboolean freeze_all(const Freezer *freezer, const GPtrArray *mounts, guint *ret_count,
-                           GError **error)
-{
-    guint count = 0;
-
-    for (guint i = mounts->len; i > 0; i--) {
-        const Mount *mount = mounts->pdata[i - 1];
-        SystemFreeze result;
-
-        if (!is_wanted(freezer, mount))
-            continue;
-        result = freeze_mount(freezer->commands->system, mount, error);
-        if (result == SYSTEM_FREEZE_FAILED)
-            return FALSE;
-        count += result == SYSTEM_FREEZE_DONE;
-    }
-    *ret_count = count;
-    return TRUE;
-}
-
-/* All that is mounted, whoever froze it: an agent that was killed left no list of what it froze. */
-static gboolean thaw_mount(System *system, const Mount *mount)
-{
-    gboolean thawed = FALSE;
-
-    for (guint i = 0; i < mount->directories->len; i++) {
-        for (guint attempt = 0; attempt < THAW_ATTEMPTS; attempt++) {
-            if (!system->thaw(system, mount->directories->pdata[i], mount->device))
-                break;
-            thawed = TRUE;
-        }
-    }
-    return thawed;
-}
-
-static guint thaw_all(const Freezer *freezer, const GPtrArray *mounts)
-{
-    guint count = 0;
-
-    for (guint i = 0; i < mounts->len; i++)
-        count += thaw_mount(freezer->commands->system, mounts->pdata[i]);
-    return count;
-}
-
-/* ---- State ----------------------------------------------------------------------------------- */
+/* ---- Parts ----------------------------------------------------------------------------------- */
 
 static void set_frozen(Freezer *freezer, gboolean frozen)
 {
@@ -136,146 +67,296 @@ static void set_frozen(Freezer *freezer, gboolean frozen)
     commands->system->set_frozen(commands->system, frozen);
 }
 
-static void finish(Freezer *freezer)
+static void make_job(Freezer *freezer)
 {
-    Call *call = g_steal_pointer(&freezer->call);
-    g_autoptr(GError) failure = g_steal_pointer(&freezer->failure);
+    const FreezerOptions *options = &freezer->options;
+    FreezeJob *job = freeze_job_new(freezer->commands->system, freezer->commands->state->mark,
+                                    freezer->wanted, options->excluded);
 
-    freezer->state = STATE_THAWED;
+    job->owner = freezer;
+    job->expedite = options->expedite;
+    job->wanted.skip_unopenable = options->skip_unopenable;
+    freezer->job = job;
     g_clear_pointer(&freezer->wanted, g_strfreev);
-    if (call != NULL)
-        call_finish(call, failure);
-    else if (failure != NULL)
-        g_warning("%s", failure->message);
-    if (freezer->released != NULL)
-        freezer->released(freezer->released_user);
 }
 
-static gboolean check_hook(const SystemExit *result, GError **error)
+/* What went wrong first is what the caller is told. @failure: (transfer full) */
+static void fail(Freezer *freezer, GError *failure)
 {
-    return helper_check(result, "execute fsfreeze hook", error);
+    if (freezer->failure == NULL)
+        freezer->failure = failure;
+    else
+        g_error_free(failure);
+}
+
+static void fail_saying(Freezer *freezer, const char *words)
+{
+    GError *failure = NULL;
+
+    qmp_error_set(&failure, "%s", words);
+    fail(freezer, failure);
+}
+
+static void log_notes(FreezeJob *job)
+{
+    for (guint i = 0; i < job->notes->len; i++)
+        g_warning("%s", (const char *)job->notes->pdata[i]);
+    g_ptr_array_set_size(job->notes, 0);
+}
+
+/* ---- Hooks ----------------------------------------------------------------------------------- */
+
+static void run_hook(Freezer *freezer, const char *argument, SystemDone done)
+{
+    System *system = freezer->commands->system;
+    const char *const argv[] = {freezer->options.hook, argument, NULL};
+
+    if (freezer->options.hook != NULL)
+        system->run(system,
+                    &(SystemProgram){.argv = argv, .timeout_ms = freezer->options.hook_limit_ms},
+                    done, freezer);
+    else
+        done(freezer, &(SystemExit){.output = ""});
+}
+
+static gboolean check_hook(Freezer *freezer, const SystemExit *result)
+{
+    GError *failure = NULL;
+
+    if (helper_check(result, "execute fsfreeze hook", &failure))
+        return TRUE;
+    fail(freezer, failure);
+    return FALSE;
+}
+
+/* ---- End of it ------------------------------------------------------------------------------- */
+
+static void answer_thaw(Freezer *freezer, Call *call, guint count, const GError *failure)
+{
+    g_autoptr(GError) expired = NULL;
+
+    if (freezer->expired) {
+        freezer->expired = FALSE;
+        qmp_error_set(&expired, "the agent itself has ended the freeze: no thaw came in time");
+        failure = expired;
+    }
+    if (failure == NULL)
+        json_write_int64(call_result(call), count);
+    call_finish(call, failure);
+}
+
+/* All is over before anybody is told: whoever is may freeze again. */
+static void finish(Freezer *freezer)
+{
+    Call *freezing = g_steal_pointer(&freezer->freezing);
+    g_autoptr(GPtrArray) thawing = g_steal_pointer(&freezer->thawing);
+    g_autoptr(GError) failure = g_steal_pointer(&freezer->failure);
+    guint count = freezer->thawed;
+
+    freezer->thawing = g_ptr_array_new();
+    freezer->state = STATE_THAWED;
+    freezer->ending = FALSE;
+    g_clear_pointer(&freezer->wanted, g_strfreev);
+    g_clear_pointer(&freezer->job, freeze_job_free);
+    if (failure != NULL && freezing == NULL && thawing->len == 0)
+        g_warning("%s", failure->message);
+    if (freezing != NULL) {
+        if (failure == NULL)
+            json_write_int64(call_result(freezing), 0);
+        call_finish(freezing, failure);
+    }
+    for (guint i = 0; i < thawing->len; i++)
+        answer_thaw(freezer, thawing->pdata[i], i == 0 ? count : 0,
+                    i == 0 && freezing == NULL ? failure : NULL);
+    if (freezer->released != NULL)
+        freezer->released(freezer->released_user);
 }
 
 static void on_thaw_hook(gpointer user, const SystemExit *result)
 {
     Freezer *freezer = user;
 
-    /* What went wrong first is what the caller is told. */
-    check_hook(result, freezer->failure == NULL ? &freezer->failure : NULL);
+    check_hook(freezer, result);
     finish(freezer);
 }
 
-static void run_hook(Freezer *freezer, const char *argument, SystemDone done)
+static void begin_finishing(Freezer *freezer)
 {
-    System *system = freezer->commands->system;
-    const char *const argv[] = {freezer->hook, argument, NULL};
-
-    if (freezer->hook != NULL)
-        system->run(system, &(SystemProgram){.argv = argv}, done, freezer);
-    else
-        done(freezer, &(SystemExit){.output = ""});
-}
-
-/* Everything is thawed, or never was frozen; @failure: (transfer full) (nullable). */
-static void begin_finishing(Freezer *freezer, GError *failure)
-{
-    g_clear_handle_id(&freezer->timer, g_source_remove);
     freezer->state = STATE_FINISHING;
-    freezer->failure = failure;
     run_hook(freezer, "thaw", on_thaw_hook);
 }
 
-static guint thaw_mounts(Freezer *freezer, const GPtrArray *mounts)
-{
-    guint count = thaw_all(freezer, mounts);
+/* ---- Thaw ------------------------------------------------------------------------------------ */
 
-    set_frozen(freezer, FALSE);
-    g_debug("froze %u filesystems, thawed %u", freezer->frozen, count);
-    freezer->frozen = 0;
-    state_unmark_frozen(freezer->commands->state);
-    if (freezer->commands->thawed != NULL)
-        freezer->commands->thawed(freezer->commands->thawed_user);
-    return count;
+static void arm(Freezer *freezer);
+
+/* Nothing is known of the mounts: all stays as it is, to be tried again. */
+static void stay(Freezer *freezer)
+{
+    g_autoptr(GError) error = g_steal_pointer(&freezer->job->error);
+    g_autoptr(GPtrArray) thawing = g_steal_pointer(&freezer->thawing);
+
+    freezer->thawing = g_ptr_array_new();
+    freezer->job->stuck = FALSE;
+    freezer->expired = FALSE;
+    freezer->ending = FALSE;
+    if (freezer->commands->policy->frozen) {
+        freezer->state = STATE_FROZEN;
+        if (freezer->timer == 0)
+            arm(freezer);
+    } else {
+        freezer->state = STATE_THAWED;
+        g_clear_pointer(&freezer->job, freeze_job_free);
+    }
+    for (guint i = 0; i < thawing->len; i++)
+        call_finish(thawing->pdata[i], error);
+    if (freezer->released != NULL)
+        freezer->released(freezer->released_user);
 }
 
-/* Returns: FALSE where nothing is known of the mounts: then everything stays as it is. */
-static gboolean thaw(Freezer *freezer, guint *ret_count, GError **error)
+static void on_thawed(gpointer owner)
 {
-    g_autoptr(GPtrArray) mounts = read_mounts(freezer, error);
+    Freezer *freezer = owner;
+    FreezeJob *job = freezer->job;
 
-    if (mounts == NULL)
-        return FALSE;
-    *ret_count = thaw_mounts(freezer, mounts);
-    return TRUE;
+    if (job->stuck) {
+        stay(freezer);
+        return;
+    }
+    g_clear_handle_id(&freezer->timer, g_source_remove);
+    freezer->thawed = job->count;
+    if (freezer->commands->policy->frozen) {
+        set_frozen(freezer, FALSE);
+        g_debug("froze %u filesystems, thawed %u", freezer->frozen, job->count);
+    }
+    freezer->frozen = 0;
+    log_notes(job);
+    if (job->error != NULL)
+        fail(freezer, g_steal_pointer(&job->error));
+    if (freezer->commands->thawed != NULL)
+        freezer->commands->thawed(freezer->commands->thawed_user);
+    begin_finishing(freezer);
+}
+
+/* @all: also what this agent has not frozen, or does not know of */
+static void begin_thaw(Freezer *freezer, gboolean all)
+{
+    if (freezer->job == NULL)
+        make_job(freezer);
+    freezer->job->all = all;
+    freezer->state = STATE_THAWING;
+    freeze_job_start(freezer->job, freeze_job_thaw, on_thawed);
+}
+
+/* Whatever is under way ends in a guest that is thawed, and @why is told to who had asked for it.
+ */
+static void end(Freezer *freezer, const char *why)
+{
+    switch (freezer->state) {
+    case STATE_FREEZING: freeze_job_cancel(freezer->job); G_GNUC_FALLTHROUGH;
+    case STATE_PREPARING:
+    case STATE_SYNCING:
+        freezer->ending = TRUE;
+        fail_saying(freezer, why);
+        break;
+    case STATE_FROZEN:
+        if (freeze_job_is_busy(freezer->job))
+            freezer->ending = TRUE;
+        else
+            begin_thaw(freezer, TRUE);
+        break;
+    case STATE_THAWED:
+    case STATE_THAWING:
+    case STATE_FINISHING: break;
+    }
 }
 
 static gboolean on_time_up(gpointer user_data)
 {
     Freezer *freezer = user_data;
-    guint count;
 
-    if (!thaw(freezer, &count, NULL))
-        return G_SOURCE_CONTINUE;
-    freezer->expired = TRUE;
     freezer->timer = 0;
-    begin_finishing(freezer, NULL);
+    /* One that was never told to be frozen is told that it is not. */
+    freezer->expired = freezer->state == STATE_FROZEN;
+    end(freezer, "the agent itself has ended the freeze: it was not complete in time");
     return G_SOURCE_REMOVE;
 }
 
-static void enter_frozen(Freezer *freezer)
+static void arm(Freezer *freezer)
 {
-    freezer->state = STATE_FROZEN;
-    freezer->expired = FALSE;
-    if (freezer->timeout_ms > 0)
-        freezer->timer = g_timeout_add(freezer->timeout_ms, on_time_up, freezer);
+    guint ms = freezer->lease_ms > 0 ? freezer->lease_ms : freezer->options.timeout_ms;
+
+    g_clear_handle_id(&freezer->timer, g_source_remove);
+    if (ms > 0)
+        freezer->timer = g_timeout_add(ms, on_time_up, freezer);
+}
+
+void freezer_set_lease(Freezer *freezer, guint seconds)
+{
+    freezer->lease_ms = seconds * 1000;
+    if (freezer->state == STATE_FREEZING || freezer->state == STATE_FROZEN)
+        arm(freezer);
 }
 
 /* ---- Freeze ---------------------------------------------------------------------------------- */
 
-/* Returns: how many were frozen; none, with *error, where one could not be. */
-static guint freeze_now(Freezer *freezer, GError **error)
+/* Returns: whether the step that has just ended is the last one */
+static gboolean is_over(Freezer *freezer, gboolean empty)
 {
-    State *state = freezer->commands->state;
-    g_autoptr(GPtrArray) mounts = read_mounts(freezer, error);
-    guint count = 0;
+    FreezeJob *job = freezer->job;
 
-    if (mounts == NULL || !state_mark_frozen(state, error))
-        return 0;
-    g_debug("freezes");
-    set_frozen(freezer, TRUE); /* nothing is logged from here to the thaw, which tells how many */
-    if (freeze_all(freezer, mounts, &count, error) && count > 0) {
-        freezer->frozen = count;
-        return count;
-    }
-    thaw_mounts(freezer, mounts);
-    return 0;
+    if (job->error != NULL)
+        fail(freezer, g_steal_pointer(&job->error));
+    if (freezer->failure == NULL && !empty)
+        return FALSE;
+    begin_thaw(freezer, FALSE);
+    return TRUE;
 }
 
+static void on_frozen(gpointer owner)
+{
+    Freezer *freezer = owner;
+    Call *call;
+
+    freezer->frozen = freezer->job->count;
+    if (is_over(freezer, freezer->job->count == 0))
+        return;
+    freezer->state = STATE_FROZEN;
+    call = g_steal_pointer(&freezer->freezing);
+    json_write_int64(call_result(call), freezer->frozen);
+    call_finish(call, NULL);
+}
+
+static void on_prepared(gpointer owner)
+{
+    Freezer *freezer = owner;
+    const GPtrArray *filesystems = freezer->job->filesystems;
+
+    log_notes(freezer->job);
+    if (is_over(freezer, filesystems == NULL || filesystems->len == 0))
+        return;
+    g_debug("freezes");
+    set_frozen(freezer, TRUE); /* nothing is logged from here to the thaw, which tells how many */
+    freezer->state = STATE_FREEZING;
+    freezer->expired = FALSE;
+    arm(freezer);
+    freeze_job_start(freezer->job, freeze_job_freeze, on_frozen);
+}
+
+/* One that failed has undone what it did, as with qemu-ga; one that was killed could not. */
 static void on_freeze_hook(gpointer user, const SystemExit *result)
 {
     Freezer *freezer = user;
-    GError *error = NULL;
-    guint count;
 
-    if (!check_hook(result, &freezer->failure)) {
+    if (!check_hook(freezer, result) && result->status >= 0 && !result->overdue) {
         finish(freezer);
-        return;
+    } else if (freezer->failure != NULL) {
+        begin_finishing(freezer);
+    } else {
+        make_job(freezer);
+        freezer->state = STATE_SYNCING;
+        freeze_job_start(freezer->job, freeze_job_prepare, on_prepared);
     }
-    if (freezer->released != NULL) { /* the agent is about to end */
-        qmp_error_set(&error, "the agent is shutting down");
-        begin_finishing(freezer, error);
-        return;
-    }
-    count = freeze_now(freezer, &error);
-    if (error == NULL)
-        json_write_int64(call_result(freezer->call), count);
-    if (count == 0) {
-        begin_finishing(freezer, error);
-        return;
-    }
-    enter_frozen(freezer);
-    g_clear_pointer(&freezer->wanted, g_strfreev);
-    call_finish(g_steal_pointer(&freezer->call), NULL);
 }
 
 static gboolean begin_freeze(Freezer *freezer, GArray *wanted, Call *call, GError **error)
@@ -286,7 +367,8 @@ static gboolean begin_freeze(Freezer *freezer, GArray *wanted, Call *call, GErro
     }
     if (wanted != NULL)
         freezer->wanted = g_strdupv((GStrv)(gpointer)wanted->data);
-    freezer->call = call;
+    freezer->freezing = call;
+    freezer->thawed = 0;
     freezer->state = STATE_PREPARING;
     call_defer(call);
     run_hook(freezer, "freeze", on_freeze_hook);
@@ -310,54 +392,95 @@ gboolean guest_fsfreeze_freeze_list(Commands *commands,
 gboolean guest_fsfreeze_thaw(Commands *commands, Call *call, GError **error)
 {
     Freezer *freezer = commands->freezer;
-    guint count;
 
-    if (freezer->expired || freezer->state == STATE_FINISHING) {
-        freezer->expired = FALSE;
-        qmp_error_set(error, "the agent itself has ended the freeze: no thaw came in time");
-        return FALSE;
-    }
-    if (!thaw(freezer, &count, error))
-        return FALSE;
-    json_write_int64(call_result(call), count);
-    freezer->call = call;
     call_defer(call);
-    begin_finishing(freezer, NULL);
+    if (freezer->state == STATE_THAWED && freezer->expired) {
+        answer_thaw(freezer, call, 0, NULL);
+        return TRUE;
+    }
+    g_ptr_array_add(freezer->thawing, call);
+    if (freezer->state == STATE_THAWED)
+        begin_thaw(freezer, TRUE);
+    else
+        end(freezer, "the guest was thawed before it was frozen");
     return TRUE;
+}
+
+static void answer_status(Call *call, gboolean frozen)
+{
+    json_write_string(call_result(call), frozen ? "frozen" : "thawed");
+}
+
+static void on_looked(gpointer owner)
+{
+    Freezer *freezer = owner;
+    g_autoptr(GPtrArray) asking = g_steal_pointer(&freezer->asking);
+    gboolean frozen = freezer->job->frozen;
+
+    freezer->asking = g_ptr_array_new();
+    if (freezer->ending)
+        begin_thaw(freezer, TRUE);
+    for (guint i = 0; i < asking->len; i++) {
+        answer_status(asking->pdata[i], frozen);
+        call_finish(asking->pdata[i], NULL);
+    }
 }
 
 gboolean guest_fsfreeze_status(Commands *commands, Call *call, GError **error)
 {
-    gboolean frozen = commands->freezer->state == STATE_FROZEN;
+    Freezer *freezer = commands->freezer;
 
-    json_write_string(call_result(call), frozen ? "frozen" : "thawed");
+    if (freezer->state != STATE_FROZEN || freezer->job->filesystems == NULL) {
+        answer_status(call, commands->policy->frozen);
+        return TRUE;
+    }
+    call_defer(call);
+    g_ptr_array_add(freezer->asking, call);
+    if (!freeze_job_is_busy(freezer->job))
+        freeze_job_start(freezer->job, freeze_job_look, on_looked);
     return TRUE;
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-Freezer *freezer_new(Commands *commands, const char *hook, guint timeout_ms)
+static void take_over(Freezer *freezer)
+{
+    Commands *commands = freezer->commands;
+
+    if (!state_is_marked_frozen(commands->state))
+        return;
+    if (state_is_marked_expedited(commands->state))
+        freeze_job_stop_expediting(commands->system);
+    make_job(freezer);
+    set_frozen(freezer, TRUE);
+    freezer->state = STATE_FROZEN;
+    arm(freezer);
+}
+
+Freezer *freezer_new(Commands *commands, const FreezerOptions *options)
 {
     Freezer *freezer = g_new(Freezer, 1);
 
-    *freezer = (Freezer){.commands = commands, .hook = g_strdup(hook), .timeout_ms = timeout_ms};
-    if (state_is_marked_frozen(commands->state)) {
-        set_frozen(freezer, TRUE);
-        enter_frozen(freezer);
-    }
+    *freezer = (Freezer){
+        .commands = commands,
+        .options = *options,
+        .thawing = g_ptr_array_new(),
+        .asking = g_ptr_array_new(),
+    };
+    freezer->options.hook = g_strdup(options->hook);
+    freezer->options.excluded = g_strdupv(options->excluded);
+    take_over(freezer);
     return freezer;
 }
 
 void freezer_release(Freezer *freezer, void (*done)(gpointer user), gpointer user)
 {
-    guint count;
-
     freezer->released = done;
     freezer->released_user = user;
-    if (freezer->state == STATE_FROZEN && thaw(freezer, &count, NULL))
-        begin_finishing(freezer, NULL);
-    else if (freezer->state == STATE_THAWED || freezer->state == STATE_FROZEN)
+    if (freezer->state == STATE_THAWED)
         done(user);
+    else
+        end(freezer, "the agent is shutting down");
 }
 
 void freezer_free(Freezer *freezer)
@@ -365,8 +488,12 @@ void freezer_free(Freezer *freezer)
     if (freezer == NULL)
         return;
     g_clear_handle_id(&freezer->timer, g_source_remove);
-    g_clear_pointer(&freezer->wanted, g_strfreev);
+    freeze_job_free(freezer->job);
+    g_ptr_array_unref(freezer->thawing);
+    g_ptr_array_unref(freezer->asking);
+    g_strfreev(freezer->wanted);
     g_clear_error(&freezer->failure);
-    g_free(freezer->hook);
+    g_free((char *)freezer->options.hook);
+    g_strfreev(freezer->options.excluded);
     g_free(freezer);
 }

@@ -8,13 +8,14 @@
 
 /* Fields of a line, as in proc(5): these stand at fixed places, some more follow, then " - " and
  * the type. */
-enum { FIELD_DEVICE = 2, FIELD_DIRECTORY = 4, FIELDS_FIXED = 6 };
+enum { FIELD_NUMBER = 0, FIELD_DEVICE = 2, FIELD_DIRECTORY = 4, FIELDS_FIXED = 6 };
 
 static void mount_free(gpointer data)
 {
     Mount *mount = data;
 
     g_ptr_array_unref(mount->directories);
+    g_array_unref(mount->numbers);
     g_free(mount->type);
     g_free(mount->source);
     g_free(mount);
@@ -55,9 +56,10 @@ static Mount *find_number(GPtrArray *mounts, dev_t number)
 }
 
 /* @type: the field of that name, and behind it the source */
-static void add(GPtrArray *mounts, dev_t number, dev_t device, char **type, char *directory)
+static void add(GPtrArray *mounts, dev_t number, dev_t device, char **type, char **fields)
 {
     Mount *mount = find_number(mounts, number);
+    int mount_number = (int)g_ascii_strtoll(fields[FIELD_NUMBER], NULL, 10);
 
     if (mount == NULL) {
         mount = g_new(Mount, 1);
@@ -65,12 +67,14 @@ static void add(GPtrArray *mounts, dev_t number, dev_t device, char **type, char
             .number = number,
             .device = device,
             .directories = g_ptr_array_new_with_free_func(g_free),
+            .numbers = g_array_new(FALSE, FALSE, sizeof(int)),
             .type = unescape(type[0]),
             .source = unescape(type[1] != NULL ? type[1] : ""),
         };
         g_ptr_array_add(mounts, mount);
     }
-    g_ptr_array_add(mount->directories, directory);
+    g_ptr_array_add(mount->directories, unescape(fields[FIELD_DIRECTORY]));
+    g_array_append_val(mount->numbers, mount_number);
 }
 
 /* Returns: (nullable): the field */
@@ -102,7 +106,7 @@ static void parse_line(GPtrArray *mounts, const char *line)
     if (number_major == 0 && !is_btrfs)
         return;
     number = makedev(number_major, number_minor);
-    add(mounts, number, is_btrfs ? 0 : number, type, unescape(fields[FIELD_DIRECTORY]));
+    add(mounts, number, is_btrfs ? 0 : number, type, fields);
 }
 
 GPtrArray *mounts_parse(const char *text)
@@ -124,4 +128,26 @@ gboolean mount_has_directory(const Mount *mount, const char *directory)
             return TRUE;
     }
     return FALSE;
+}
+
+gboolean mount_holds(const Mount *mount, const SystemPlace *place)
+{
+    if (mount->device != 0)
+        return place->device == mount->device;
+    for (guint i = 0; i < mount->numbers->len; i++) {
+        if (g_array_index(mount->numbers, int, i) == place->mount)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+SystemOpen mount_open(System *system, const Mount *mount, const char **ret_directory, int *ret_fd)
+{
+    SystemOpen result = SYSTEM_OPEN_HIDDEN;
+
+    for (guint i = 0; i < mount->directories->len && result == SYSTEM_OPEN_HIDDEN; i++) {
+        *ret_directory = mount->directories->pdata[i];
+        result = system->open_mount(system, *ret_directory, mount->device, ret_fd);
+    }
+    return result;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* mounts: the filesystems of disks, read from the kernel's table of mounts. Pure. */
+/* mounts: the filesystems of disks, read from the kernel's table of mounts. */
 
 #pragma once
 
-#include <glib.h>
-#include <sys/types.h>
+#include "agent/system.h"
 
 typedef struct {
     dev_t number;           /* of the device, as the table says */
     dev_t device;           /* what stat() says of files on it; 0 where that is not known */
     GPtrArray *directories; /* all that it is mounted on, oldest first */
+    GArray *numbers;        /* int: of those mounts */
     char *type;             /* of the filesystem */
     char *source;           /* what was mounted, as whoever did it called it */
 } Mount;
@@ -26,8 +26,17 @@ typedef struct {
  */
 GPtrArray *mounts_parse(const char *text);
 
-/**
- * mount_has_directory:
- * Returns: whether @directory, absolute, is one that it is mounted on
- */
+/* Returns: whether @directory, absolute, is one that it is mounted on */
 gboolean mount_has_directory(const Mount *mount, const char *directory);
+
+/* Returns: whether what is at @place is in it */
+gboolean mount_holds(const Mount *mount, const SystemPlace *place);
+
+/**
+ * mount_open:
+ * @ret_directory: (transfer none): by which it was opened, or could not be; the first that still
+ *   shows it
+ *
+ * Returns: SYSTEM_OPEN_HIDDEN where none shows it: then its writers cannot reach it either
+ */
+SystemOpen mount_open(System *system, const Mount *mount, const char **ret_directory, int *ret_fd);

@@ -15,7 +15,7 @@
 static void set_up(Bench *bench, gconstpointer data)
 {
     g_unsetenv("QGA_OS_RELEASE");
-    bench_init(bench, NULL, 0);
+    bench_init(bench, NULL);
 }
 
 static void tear_down(Bench *bench, gconstpointer data)

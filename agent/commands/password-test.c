@@ -12,7 +12,7 @@
 
 static void set_up(Bench *bench, gconstpointer data)
 {
-    bench_init(bench, NULL, 0);
+    bench_init(bench, NULL);
     bench->tools = "chpasswd ";
 }
 

@@ -26,7 +26,7 @@
 
 static void set_up(Bench *bench, gconstpointer data)
 {
-    bench_init(bench, NULL, 0);
+    bench_init(bench, NULL);
     bench->user = "u";
 }
 

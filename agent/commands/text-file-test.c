@@ -14,7 +14,7 @@
 
 static void set_up(Bench *bench, gconstpointer data)
 {
-    bench_init(bench, NULL, 0);
+    bench_init(bench, NULL);
 }
 
 static void tear_down(Bench *bench, gconstpointer data)

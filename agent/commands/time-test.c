@@ -28,7 +28,7 @@ static struct tm rtc = {
 static void set_up(Bench *bench, gconstpointer data)
 {
     g_setenv("TZ", "XYZ-05:30", TRUE);
-    bench_init(bench, NULL, 0);
+    bench_init(bench, NULL);
     bench->rtc = &rtc;
 }
 

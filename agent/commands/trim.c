@@ -3,13 +3,16 @@
 /*
  * trim: guest-fstrim.
  *
- * The kernel returns from a trim when it is over, which takes minutes on a large filesystem. So it
- * is asked on a thread of its own, the only one there is: the agent goes on reading output and
- * ends when it is told to.
+ * The kernel returns from a trim when it is over, which takes minutes on a large filesystem: it is
+ * asked beside the main loop (work.h), one filesystem after the other, as their disks may be one.
  */
 
+#include <errno.h>
+
 #include "agent/dispatch.h"
+#include "common/qmp-error.h"
 #include "mounts.h"
+#include "work.h"
 
 typedef struct {
     const char *path; /* of mounts */
@@ -51,9 +54,9 @@ static void write_result(JsonWrite *write, const Result *result)
     json_write_end_object(write);
 }
 
-static gboolean on_trimmed(gpointer user_data)
+static void on_trimmed(gpointer job)
 {
-    Trim *trim = user_data;
+    Trim *trim = job;
     JsonWrite *write = call_result(trim->call);
 
     json_write_begin_object(write);
@@ -65,33 +68,46 @@ static gboolean on_trimmed(gpointer user_data)
     json_write_end_object(write);
     call_finish(trim->call, NULL);
     trim_free(trim);
-    return G_SOURCE_REMOVE;
 }
 
-/* By the first directory that still shows it. One that shows nowhere is left out: nothing that was
- * mounted over it is to be trimmed twice. */
+static Result trim_open(System *system, const char *path, int fd, guint64 minimum)
+{
+    Result result = {.path = path, .minimum = minimum};
+
+    if (system->trim(system, fd, &result.minimum, &result.trimmed))
+        return result;
+    if (errno == ENOTTY || errno == EOPNOTSUPP)
+        qmp_error_set(&result.error, "trim not supported");
+    else
+        qmp_error_set(&result.error, "failed to trim: %s", g_strerror(errno));
+    return result;
+}
+
+/* One that shows nowhere is left out: nothing that was mounted over it is to be trimmed twice. */
 static void trim_mount(Trim *trim, const Mount *mount)
 {
-    SystemTrim outcome = SYSTEM_TRIM_HIDDEN;
+    Result result = {0};
+    int fd;
 
-    for (guint i = 0; i < mount->directories->len && outcome == SYSTEM_TRIM_HIDDEN; i++) {
-        Result result = {.path = mount->directories->pdata[i], .minimum = trim->minimum};
-
-        outcome = trim->system->trim(trim->system, result.path, mount->device, &result.minimum,
-                                     &result.trimmed, &result.error);
-        if (outcome != SYSTEM_TRIM_HIDDEN)
-            g_array_append_val(trim->results, result);
+    switch (mount_open(trim->system, mount, &result.path, &fd)) {
+    case SYSTEM_OPEN_HIDDEN: return;
+    case SYSTEM_OPEN_FAILED:
+        qmp_error_set(&result.error, "failed to open: %s", g_strerror(errno));
+        break;
+    case SYSTEM_OPEN_DONE:
+        result = trim_open(trim->system, result.path, fd, trim->minimum);
+        trim->system->close_mount(trim->system, fd);
+        break;
     }
+    g_array_append_val(trim->results, result);
 }
 
-static gpointer run(gpointer data)
+static void run(gpointer job)
 {
-    Trim *trim = data;
+    Trim *trim = job;
 
     for (guint i = 0; i < trim->mounts->len; i++)
         trim_mount(trim, trim->mounts->pdata[i]);
-    g_idle_add(on_trimmed, trim);
-    return NULL;
 }
 
 gboolean guest_fstrim(Commands *commands, const GuestFstrimArguments *args, Call *call,
@@ -113,6 +129,6 @@ gboolean guest_fstrim(Commands *commands, const GuestFstrimArguments *args, Call
     };
     g_array_set_clear_func(trim->results, result_clear);
     call_defer(call);
-    g_thread_unref(g_thread_new("trim", run, trim));
+    work_start("trim", run, on_trimmed, trim);
     return TRUE;
 }

@@ -25,7 +25,7 @@ G_STATIC_ASSERT(sizeof(UtmpNumber) == sizeof(((struct utmpx *)NULL)->ut_tv.tv_se
 
 static void set_up(Bench *bench, gconstpointer data)
 {
-    bench_init(bench, NULL, 0);
+    bench_init(bench, NULL);
 }
 
 static void tear_down(Bench *bench, gconstpointer data)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "freeze-job.h"
+
+#include <string.h>
+
+#include "sysfs.h"
+
+#define KERNEL        "/sys/kernel"
+#define RCU_EXPEDITED "rcu_expedited"
+
+FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char **excluded)
+{
+    FreezeJob *job = g_new(FreezeJob, 1);
+
+    *job = (FreezeJob){
+        .system = system,
+        .mark = g_strdup(mark),
+        .wanted = {.paths = g_strdupv(paths), .excluded = g_strdupv(excluded)},
+        .notes = g_ptr_array_new_with_free_func(g_free),
+    };
+    return job;
+}
+
+static void destroy(FreezeJob *job)
+{
+    g_strfreev(job->wanted.paths);
+    g_strfreev(job->wanted.excluded);
+    g_clear_pointer(&job->filesystems, g_ptr_array_unref);
+    g_clear_error(&job->error);
+    g_ptr_array_unref(job->notes);
+    g_free(job->mark);
+    g_free(job);
+}
+
+void freeze_job_free(FreezeJob *job)
+{
+    if (job != NULL && job->running == 0)
+        destroy(job);
+    else if (job != NULL)
+        job->owner = NULL;
+}
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+static void on_thread_end(gpointer data)
+{
+    FreezeJob *job = data;
+
+    if (--job->running > 0)
+        return;
+    if (job->owner != NULL)
+        job->done(job->owner);
+    else
+        destroy(job);
+}
+
+void freeze_job_start(FreezeJob *job, WorkStep step, void (*done)(gpointer owner))
+{
+    g_assert(job->running == 0);
+    job->done = done;
+    job->running = 1;
+    work_start("freeze", step, on_thread_end, job);
+}
+
+gboolean freeze_job_is_busy(const FreezeJob *job)
+{
+    return job->running > 0;
+}
+
+static void relieve(gpointer data)
+{
+    filesystems_relieve(((FreezeJob *)data)->filesystems);
+}
+
+void freeze_job_cancel(FreezeJob *job)
+{
+    if (!g_atomic_int_compare_and_exchange(&job->cancelled, FALSE, TRUE))
+        return;
+    job->running++;
+    work_start("relief", relieve, on_thread_end, job);
+}
+
+/* ---- Grace periods --------------------------------------------------------------------------- */
+
+/* Where somebody else has it on, it stays on. */
+static gboolean may_expedite(System *system)
+{
+    g_autofree char *value = sysfs_read(system, KERNEL, RCU_EXPEDITED);
+
+    return g_strcmp0(value, "0") == 0;
+}
+
+void freeze_job_stop_expediting(System *system)
+{
+    sysfs_write(system, KERNEL, RCU_EXPEDITED, "0");
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+void freeze_job_prepare(gpointer data)
+{
+    FreezeJob *job = data;
+
+    job->filesystems = filesystems_open(job->system, &job->wanted, job->notes, &job->error);
+    if (job->filesystems == NULL || job->filesystems->len == 0)
+        return;
+    job->expedite = job->expedite && may_expedite(job->system);
+    if (state_mark_frozen(job->mark, job->expedite, &job->error))
+        filesystems_sync(job->filesystems);
+}
+
+void freeze_job_freeze(gpointer data)
+{
+    FreezeJob *job = data;
+
+    if (job->expedite)
+        sysfs_write(job->system, KERNEL, RCU_EXPEDITED, "1");
+    job->count = filesystems_freeze(job->filesystems, &job->cancelled, &job->error);
+    if (job->expedite)
+        freeze_job_stop_expediting(job->system);
+}
+
+void freeze_job_look(gpointer data)
+{
+    FreezeJob *job = data;
+
+    job->frozen = filesystems_are_frozen(job->filesystems);
+}
+
+/* An agent that was killed left no list of what it froze, and whoever asks for a thaw wants a guest
+ * that is not frozen. Returns: FALSE where nothing is known of the mounts */
+static gboolean thaw_others(FreezeJob *job, GError **error)
+{
+    FilesystemsWanted wanted = {.besides = job->filesystems, .skip_unopenable = TRUE};
+    g_autoptr(GPtrArray) others = filesystems_open(job->system, &wanted, NULL, error);
+
+    if (others == NULL)
+        return FALSE;
+    job->count += filesystems_thaw(others, NULL);
+    return TRUE;
+}
+
+void freeze_job_thaw(gpointer data)
+{
+    FreezeJob *job = data;
+    g_autoptr(GError) unmark = NULL;
+
+    job->count = 0;
+    if (job->filesystems != NULL)
+        job->count = filesystems_thaw(job->filesystems, job->all ? &job->error : NULL);
+    if (job->all && !thaw_others(job, job->filesystems == NULL ? &job->error : NULL) &&
+        job->filesystems == NULL) {
+        job->stuck = TRUE;
+        return;
+    }
+    if (!state_unmark_frozen(job->mark, &unmark))
+        g_ptr_array_add(job->notes, g_strdup(unmark->message));
+}

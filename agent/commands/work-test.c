@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* A job runs beside the main loop, and its end is told there; each item is seen to once. */
+
+#include "work.h"
+
+#include "common/limits.h"
+
+typedef struct {
+    GThread *run_by;
+    GThread *done_by;
+    gboolean done;
+} Job;
+
+static void run(gpointer data)
+{
+    ((Job *)data)->run_by = g_thread_self();
+}
+
+static void on_done(gpointer data)
+{
+    Job *job = data;
+
+    job->done_by = g_thread_self();
+    job->done = TRUE;
+}
+
+static void test_start(void)
+{
+    Job job = {0};
+
+    work_start("test", run, on_done, &job);
+    while (!job.done)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_true(job.run_by != g_thread_self());
+    g_assert_true(job.done_by == g_thread_self());
+}
+
+enum { ITEMS = 3 * LIMIT_WORK_THREADS + 1 };
+
+static void see_to(gpointer item, gpointer user)
+{
+    g_atomic_int_inc((gint *)item);
+}
+
+static void test_each(void)
+{
+    gint seen[ITEMS] = {0};
+    gpointer items[ITEMS];
+
+    for (guint i = 0; i < ITEMS; i++)
+        items[i] = &seen[i];
+    for (guint count = 0; count <= ITEMS; count++) {
+        work_each(items, count, see_to, NULL);
+        for (guint i = 0; i < ITEMS; i++)
+            g_assert_cmpint(seen[i], ==, i < count ? 1 : 0);
+        for (guint i = 0; i < ITEMS; i++)
+            seen[i] = 0;
+    }
+}
+
+typedef struct {
+    GMutex lock;
+    GCond changed;
+    guint there;
+    guint expected;
+} Meeting;
+
+/* Returns when all are there. */
+static void meet(gpointer item, gpointer user)
+{
+    Meeting *meeting = user;
+
+    g_mutex_lock(&meeting->lock);
+    meeting->there++;
+    g_cond_broadcast(&meeting->changed);
+    while (meeting->there < meeting->expected)
+        g_cond_wait(&meeting->changed, &meeting->lock);
+    g_mutex_unlock(&meeting->lock);
+}
+
+static void test_side_by_side(void)
+{
+    Meeting meeting = {.expected = LIMIT_WORK_THREADS};
+    gpointer items[LIMIT_WORK_THREADS] = {NULL};
+
+    g_mutex_init(&meeting.lock);
+    g_cond_init(&meeting.changed);
+    work_each(items, LIMIT_WORK_THREADS, meet, &meeting);
+    g_assert_cmpuint(meeting.there, ==, LIMIT_WORK_THREADS);
+    g_cond_clear(&meeting.changed);
+    g_mutex_clear(&meeting.lock);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/work/start", test_start);
+    g_test_add_func("/work/each", test_each);
+    g_test_add_func("/work/side-by-side", test_side_by_side);
+    return g_test_run();
+}
