@@ -23,15 +23,6 @@ static void filesystem_free(gpointer data)
     g_free(filesystem);
 }
 
-static gboolean is_known(const Mount *mount, const GPtrArray *filesystems)
-{
-    for (guint i = 0; filesystems != NULL && i < filesystems->len; i++) {
-        if (((const Filesystem *)filesystems->pdata[i])->number == mount->number)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* Returns: (transfer full): of SystemPlace */
 static GArray *locate_all(System *system, char **paths)
 {
@@ -77,8 +68,7 @@ static GPtrArray *choose(System *system, const GPtrArray *mounts, const Filesyst
     for (guint i = 0; i < mounts->len; i++) {
         Mount *mount = mounts->pdata[i];
 
-        if ((places == NULL || is_among(mount, places)) && !is_excluded(mount, wanted->excluded) &&
-            !is_known(mount, wanted->besides))
+        if ((places == NULL || is_among(mount, places)) && !is_excluded(mount, wanted->excluded))
             g_ptr_array_add(chosen, mount);
     }
     return chosen;

@@ -30,7 +30,6 @@ typedef struct {
 typedef struct {
     char **paths;             /* (nullable): those that have one of these in them; NULL: all */
     char **excluded;          /* (nullable): but none with such a mount point, source or type */
-    const GPtrArray *besides; /* (nullable): of Filesystem; and none of these */
     gboolean skip_unopenable; /* one that cannot be opened is left out, else none is opened */
 } FilesystemsWanted;
 
@@ -67,7 +66,7 @@ void filesystems_relieve(GPtrArray *filesystems);
  * filesystems_thaw:
  * @error: where one that this agent has frozen was thawed by somebody else, or is not to be thawed
  *
- * All of them, whoever froze them.
+ * All of them, also those that somebody else has frozen.
  *
  * Returns: how many were frozen
  */

@@ -103,7 +103,9 @@ void freeze_job_prepare(gpointer data)
     FreezeJob *job = data;
 
     job->filesystems = filesystems_open(job->system, &job->wanted, job->notes, &job->error);
-    if (job->filesystems == NULL || job->filesystems->len == 0)
+    if (job->filesystems == NULL)
+        job->filesystems = g_ptr_array_new(); /* that much is known */
+    if (job->filesystems->len == 0)
         return;
     job->expedite = job->expedite && may_expedite(job->system);
     if (state_mark_frozen(job->mark, job->expedite, &job->error))
@@ -128,17 +130,15 @@ void freeze_job_look(gpointer data)
     job->frozen = filesystems_are_frozen(job->filesystems);
 }
 
-/* An agent that was killed left no list of what it froze, and whoever asks for a thaw wants a guest
- * that is not frozen. Returns: FALSE where nothing is known of the mounts */
-static gboolean thaw_others(FreezeJob *job, GError **error)
+/* An agent that was killed left no list of what it froze; then all there are may be. Returns: FALSE
+ * where nothing is known of the mounts either */
+static gboolean find_frozen(FreezeJob *job)
 {
-    FilesystemsWanted wanted = {.besides = job->filesystems, .skip_unopenable = TRUE};
-    g_autoptr(GPtrArray) others = filesystems_open(job->system, &wanted, NULL, error);
+    static const FilesystemsWanted all = {.skip_unopenable = TRUE};
 
-    if (others == NULL)
-        return FALSE;
-    job->count += filesystems_thaw(others, NULL);
-    return TRUE;
+    if (job->filesystems == NULL)
+        job->filesystems = filesystems_open(job->system, &all, NULL, &job->error);
+    return job->filesystems != NULL;
 }
 
 void freeze_job_thaw(gpointer data)
@@ -146,14 +146,9 @@ void freeze_job_thaw(gpointer data)
     FreezeJob *job = data;
     g_autoptr(GError) unmark = NULL;
 
-    job->count = 0;
-    if (job->filesystems != NULL)
-        job->count = filesystems_thaw(job->filesystems, job->all ? &job->error : NULL);
-    if (job->all && !thaw_others(job, job->filesystems == NULL ? &job->error : NULL) &&
-        job->filesystems == NULL) {
-        job->stuck = TRUE;
+    if (!find_frozen(job))
         return;
-    }
+    job->count = filesystems_thaw(job->filesystems, &job->error);
     if (!state_unmark_frozen(job->mark, &unmark))
         g_ptr_array_add(job->notes, g_strdup(unmark->message));
 }

@@ -25,13 +25,11 @@ typedef struct {
 
     /* Of the steps. */
     GPtrArray *filesystems; /* (nullable): of Filesystem; NULL: nobody knows what was frozen */
-    gboolean all;           /* thaws also what somebody else has frozen */
     gint cancelled;         /* atomic: no further ones are to be frozen */
 
     /* What the last step has come to. */
     guint count; /* how many were frozen, or thawed */
     gboolean frozen;
-    gboolean stuck;   /* nothing was thawed, as nobody knows what to thaw */
     GError *error;    /* (nullable) */
     GPtrArray *notes; /* of char *: what is to be logged */
 } FreezeJob;
@@ -53,7 +51,8 @@ gboolean freeze_job_is_busy(const FreezeJob *job);
 void freeze_job_prepare(gpointer job);
 void freeze_job_freeze(gpointer job);
 void freeze_job_look(gpointer job);
-/* Unmarks them, too. */
+/* What was frozen, or where nobody knows all that is; and unmarks it. Nothing is done where there
+ * still are no filesystems afterwards. */
 void freeze_job_thaw(gpointer job);
 
 /* Has freeze_job_freeze() end soon, with what it has frozen thawed. */

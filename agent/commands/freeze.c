@@ -197,7 +197,6 @@ static void stay(Freezer *freezer)
     g_autoptr(GPtrArray) thawing = g_steal_pointer(&freezer->thawing);
 
     freezer->thawing = g_ptr_array_new();
-    freezer->job->stuck = FALSE;
     freezer->expired = FALSE;
     freezer->ending = FALSE;
     if (freezer->commands->policy->frozen) {
@@ -219,7 +218,7 @@ static void on_thawed(gpointer owner)
     Freezer *freezer = owner;
     FreezeJob *job = freezer->job;
 
-    if (job->stuck) {
+    if (job->filesystems == NULL) {
         stay(freezer);
         return;
     }
@@ -238,12 +237,10 @@ static void on_thawed(gpointer owner)
     begin_finishing(freezer);
 }
 
-/* @all: also what this agent has not frozen, or does not know of */
-static void begin_thaw(Freezer *freezer, gboolean all)
+static void begin_thaw(Freezer *freezer)
 {
     if (freezer->job == NULL)
         make_job(freezer);
-    freezer->job->all = all;
     freezer->state = STATE_THAWING;
     freeze_job_start(freezer->job, freeze_job_thaw, on_thawed);
 }
@@ -263,7 +260,7 @@ static void end(Freezer *freezer, const char *why)
         if (freeze_job_is_busy(freezer->job))
             freezer->ending = TRUE;
         else
-            begin_thaw(freezer, TRUE);
+            begin_thaw(freezer);
         break;
     case STATE_THAWED:
     case STATE_THAWING:
@@ -309,7 +306,7 @@ static gboolean is_over(Freezer *freezer, gboolean empty)
         fail(freezer, g_steal_pointer(&job->error));
     if (freezer->failure == NULL && !empty)
         return FALSE;
-    begin_thaw(freezer, FALSE);
+    begin_thaw(freezer);
     return TRUE;
 }
 
@@ -330,10 +327,9 @@ static void on_frozen(gpointer owner)
 static void on_prepared(gpointer owner)
 {
     Freezer *freezer = owner;
-    const GPtrArray *filesystems = freezer->job->filesystems;
 
     log_notes(freezer->job);
-    if (is_over(freezer, filesystems == NULL || filesystems->len == 0))
+    if (is_over(freezer, freezer->job->filesystems->len == 0))
         return;
     g_debug("freezes");
     set_frozen(freezer, TRUE); /* nothing is logged from here to the thaw, which tells how many */
@@ -400,7 +396,7 @@ gboolean guest_fsfreeze_thaw(Commands *commands, Call *call, GError **error)
     }
     g_ptr_array_add(freezer->thawing, call);
     if (freezer->state == STATE_THAWED)
-        begin_thaw(freezer, TRUE);
+        begin_thaw(freezer);
     else
         end(freezer, "the guest was thawed before it was frozen");
     return TRUE;
@@ -419,7 +415,7 @@ static void on_looked(gpointer owner)
 
     freezer->asking = g_ptr_array_new();
     if (freezer->ending)
-        begin_thaw(freezer, TRUE);
+        begin_thaw(freezer);
     for (guint i = 0; i < asking->len; i++) {
         answer_status(asking->pdata[i], frozen);
         call_finish(asking->pdata[i], NULL);
