@@ -89,12 +89,17 @@ static const char everything[] = "[general]\n"
                                  "retry-path=true\n"
                                  "block-rpcs=a,b,c\n"
                                  "allow-rpcs=d\n"
-                                 "freeze-timeout=7\n";
+                                 "freeze-timeout=7\n"
+                                 "freeze-exclude=/a,xfs\n"
+                                 "freeze-skip-unopenable=true\n"
+                                 "freeze-no-expedite=true\n"
+                                 "fsfreeze-hook-timeout=9\n";
 
 static void test_short_options(void)
 {
     check_dump("-d -m unix-listen -p /s -l /l -f /f -F/h -t /t -v -r -b a,b -b c -a d "
-               "--freeze-timeout=7",
+               "--freeze-timeout=7 --freeze-exclude=/a --freeze-exclude=xfs "
+               "--freeze-skip-unopenable --freeze-no-expedite --fsfreeze-hook-timeout=9",
                everything);
 }
 
@@ -102,7 +107,8 @@ static void test_long_options(void)
 {
     check_dump("--daemonize --method unix-listen --path=/s --logfile /l --pidfile /f "
                "--fsfreeze-hook=/h --statedir=/t --verbose --retry-path --block-rpcs=a,b,c "
-               "--allow-rpcs d --freeze-timeout 7",
+               "--allow-rpcs d --freeze-timeout 7 --freeze-exclude=/a,xfs "
+               "--freeze-skip-unopenable --freeze-no-expedite --fsfreeze-hook-timeout 9",
                everything);
 }
 

@@ -121,6 +121,34 @@ static void test_mark(Fixture *fixture, gconstpointer data)
     g_assert_false(state_is_marked_frozen(&fixture->state));
 }
 
+static void test_mark_tells_more(Fixture *fixture, gconstpointer data)
+{
+    const char *mark = fixture->state.mark;
+
+    g_assert_true(state_mark_frozen(mark, TRUE, NULL));
+    g_assert_true(state_is_marked_expedited(&fixture->state));
+    g_assert_true(state_mark_frozen(mark, FALSE, NULL));
+    g_assert_true(state_is_marked_frozen(&fixture->state));
+    g_assert_false(state_is_marked_expedited(&fixture->state));
+    g_assert_true(g_file_set_contents(mark, "", 0, NULL)); /* qemu-ga's */
+    g_assert_true(state_is_marked_frozen(&fixture->state));
+    g_assert_false(state_is_marked_expedited(&fixture->state));
+    g_assert_true(state_check(&fixture->state, NULL));
+    g_assert_true(state_is_marked_frozen(&fixture->state));
+}
+
+/* It says nothing, and is taken away. */
+static void test_mark_of_former_boot(Fixture *fixture, gconstpointer data)
+{
+    const char *mark = fixture->state.mark;
+
+    g_assert_true(g_file_set_contents(mark, "boot=another\nrcu_expedited\n", -1, NULL));
+    g_assert_false(state_is_marked_frozen(&fixture->state));
+    g_assert_false(state_is_marked_expedited(&fixture->state));
+    g_assert_true(state_check(&fixture->state, NULL));
+    g_assert_false(g_file_test(mark, G_FILE_TEST_EXISTS));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -132,6 +160,8 @@ int main(int argc, char **argv)
     ADD("/state/wraps", test_wraps);
     ADD("/state/unwritable", test_unwritable);
     ADD("/state/mark", test_mark);
+    ADD("/state/mark-tells-more", test_mark_tells_more);
+    ADD("/state/mark-of-former-boot", test_mark_of_former_boot);
 #undef ADD
     return g_test_run();
 }

@@ -43,35 +43,32 @@ void work_start(const char *name, WorkStep run, WorkStep done, gpointer job)
 typedef struct {
     gpointer *items;
     gint count;
-    gint next;
+    gint next;  /* atomic */
+    gint hired; /* atomic: threads, with that of the caller */
     GFunc run;
     gpointer user;
 } Crew;
 
+/* Each hires the next before it begins: so there are as many as have something to wait for, and one
+ * is enough where nothing keeps it. */
 static gpointer run_crew(gpointer data)
 {
     Crew *crew = data;
-    gint i;
+    gint i = g_atomic_int_add(&crew->next, 1);
+    GThread *helper = NULL;
 
-    while ((i = g_atomic_int_add(&crew->next, 1)) < crew->count)
+    if (i + 1 < crew->count && g_atomic_int_add(&crew->hired, 1) < LIMIT_WORK_THREADS)
+        helper = g_thread_try_new("work", run_crew, crew, NULL);
+    for (; i < crew->count; i = g_atomic_int_add(&crew->next, 1))
         crew->run(crew->items[i], crew->user);
+    if (helper != NULL)
+        g_thread_join(helper);
     return NULL;
 }
 
 void work_each(gpointer *items, guint count, GFunc run, gpointer user)
 {
-    Crew crew = {items, (gint)count, 0, run, user};
-    GThread *threads[LIMIT_WORK_THREADS - 1];
-    guint started = 0;
+    Crew crew = {items, (gint)count, 0, 1, run, user};
 
-    /* This thread is one of them, and all of them where there can be no others. */
-    while (started < G_N_ELEMENTS(threads) && started + 1 < count) {
-        threads[started] = g_thread_try_new("work", run_crew, &crew, NULL);
-        if (threads[started] == NULL)
-            break;
-        started++;
-    }
     run_crew(&crew);
-    for (guint i = 0; i < started; i++)
-        g_thread_join(threads[i]);
 }
