@@ -506,6 +506,14 @@ static void test_side_by_side(Bench *bench, gconstpointer hook)
 
 #define EXPEDITED "/sys/kernel/rcu_expedited"
 
+/* By an agent that was told to have it expedited, if it was @before. */
+static void freeze_expedited(Bench *bench, const char *before)
+{
+    bench_write(bench, EXPEDITED, before);
+    bench_set_freezer(bench, &(FreezerOptions){.expedite = TRUE});
+    bench_check(bench, FREEZE, "{\"return\": 2}");
+}
+
 static void check_expedited(Bench *bench, const char *expected)
 {
     g_autofree char *found = bench_read(bench, EXPEDITED);
@@ -515,9 +523,7 @@ static void check_expedited(Bench *bench, const char *expected)
 
 static void test_expedited(Bench *bench, gconstpointer hook)
 {
-    bench_write(bench, EXPEDITED, "0");
-    bench_set_freezer(bench, &(FreezerOptions){.expedite = TRUE});
-    bench_check(bench, FREEZE, "{\"return\": 2}");
+    freeze_expedited(bench, "0");
     bench_check_log(bench, "quiet, freeze /mnt/b at once, freeze / at once");
     check_expedited(bench, "0");
     bench_check(bench, THAW, "{\"return\": 2}");
@@ -528,9 +534,7 @@ static void test_expedited(Bench *bench, gconstpointer hook)
 
 static void test_expedited_by_others(Bench *bench, gconstpointer hook)
 {
-    bench_write(bench, EXPEDITED, "1");
-    bench_set_freezer(bench, &(FreezerOptions){.expedite = TRUE});
-    bench_check(bench, FREEZE, "{\"return\": 2}");
+    freeze_expedited(bench, "1");
     check_expedited(bench, "1");
     bench_set_freezer(bench, &(FreezerOptions){.expedite = TRUE});
     check_expedited(bench, "1");
@@ -541,9 +545,7 @@ static void test_expedited_by_others(Bench *bench, gconstpointer hook)
 /* Killed in the middle of it. */
 static void test_expedited_by_former_agent(Bench *bench, gconstpointer hook)
 {
-    bench_write(bench, EXPEDITED, "0");
-    bench_set_freezer(bench, &(FreezerOptions){.expedite = TRUE});
-    bench_check(bench, FREEZE, "{\"return\": 2}");
+    freeze_expedited(bench, "0");
     bench_write(bench, EXPEDITED, "1");
     bench_set_freezer(bench, &(FreezerOptions){.expedite = FALSE});
     check_expedited(bench, "0");
