@@ -190,6 +190,18 @@ static void test_files(void)
                     "failed to write 'mem' to /nonexistent: No such file or directory");
 }
 
+static void test_locate(void)
+{
+    System *system = system_get();
+    SystemPlace place;
+    struct stat found;
+
+    g_assert_cmpint(stat("/proc/self/stat", &found), ==, 0);
+    g_assert_true(system->locate(system, "/proc/self/stat", &place));
+    g_assert_cmpuint(place.device, ==, found.st_dev);
+    g_assert_false(system->locate(system, "/nonexistent", &place));
+}
+
 static void test_mounts(void)
 {
     System *system = system_get();
@@ -219,6 +231,7 @@ int main(int argc, char **argv)
     g_test_add_func("/system/no-smart", test_no_smart);
     g_test_add_func("/system/find-tool", test_find_tool);
     g_test_add_func("/system/files", test_files);
+    g_test_add_func("/system/locate", test_locate);
     g_test_add_func("/system/mounts", test_mounts);
     return g_test_run();
 }

@@ -155,9 +155,6 @@ typedef struct {
     guint timeout_ms;
     SystemDone done;
     gpointer user;
-    Process *process;
-    guint timer;
-    guint blows; /* that it was dealt since its time was up */
 } Run;
 
 static void finish_run(Run *run, const GError *error)
