@@ -44,7 +44,7 @@ static void test_users(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
+    bench_init(&bench, NULL);
     bench_write(&bench, "/etc/passwd", passwd);
     check(&bench, "root", 0, 0, "/root");
     check(&bench, "ann", 1000, 1001, "/home/ann");
@@ -65,7 +65,7 @@ static void test_no_file(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
+    bench_init(&bench, NULL);
     check_none(&bench, "root", 0);
     bench_link(&bench, "/etc/passwd", "/etc/passwd");
     check_none(&bench, "root", ELOOP);

@@ -289,7 +289,7 @@ static void furnish(Bench *bench, guint8 kind)
     bench->power_disk = "[platform] suspend";
     for (guint i = 0; i < G_N_ELEMENTS(files); i++)
         bench_write(bench, files[i].path, files[i].text);
-    g_hash_table_add(bench->policy.blocked, g_strdup("guest-network-get-interfaces"));
+    g_hash_table_add(bench->policy.blocked.names, g_strdup("guest-network-get-interfaces"));
 }
 
 static void raise_flag(gpointer user)
@@ -303,8 +303,12 @@ static void leave(Run *run)
 
     memory_process_end_all(0);
     agent_quit(run->agent, raise_flag, &quit);
-    while (!quit)
-        end_program(run, 0);
+    while (!quit) {
+        if (run->bench.done != NULL)
+            end_program(run, 0);
+        else
+            g_main_context_iteration(NULL, TRUE);
+    }
     g_assert_cmpuint(g_hash_table_size(run->bench.frozen), ==, 0);
     g_assert_false(state_is_marked_frozen(&run->bench.state));
     agent_free(run->agent);
@@ -328,13 +332,13 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
             g_setenv("TMPDIR", "/dev/shm", FALSE);
         prepared = TRUE;
     }
-    bench_init(&run.bench, NULL, 0);
+    bench_init(&run.bench, NULL);
     cage_enter(run.bench.directory);
     furnish(&run.bench, size > 0 ? data[0] : 0);
     memory_process_begin();
     the_system = &run.bench.system;
     run.agent = agent_new(&(AgentOptions){
-        .hook = size > 0 && (data[0] & 32) != 0 ? "hook" : NULL,
+        .freezer.hook = size > 0 && (data[0] & 32) != 0 ? "hook" : NULL,
         .policy = &run.bench.policy,
         .state = &run.bench.state,
     });
