@@ -35,6 +35,7 @@ struct Freezer {
     Commands *commands;
     char *hook; /* (nullable) */
     guint timeout_ms;
+    guint lease_ms; /* the host's own, in its place; 0: none */
     guint timer;
     FreezerState state;
     guint frozen;     /* how many filesystems it froze itself, for the log */
@@ -222,12 +223,32 @@ static gboolean on_time_up(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
+static void arm(Freezer *freezer)
+{
+    guint ms = freezer->lease_ms > 0 ? freezer->lease_ms : freezer->timeout_ms;
+
+    g_clear_handle_id(&freezer->timer, g_source_remove);
+    if (ms > 0)
+        freezer->timer = g_timeout_add(ms, on_time_up, freezer);
+}
+
+void freezer_set_lease(Freezer *freezer, guint seconds)
+{
+    freezer->lease_ms = seconds * 1000;
+    if (freezer->state == STATE_FROZEN)
+        arm(freezer);
+}
+
+void freezer_forget_lease(Freezer *freezer)
+{
+    freezer->lease_ms = 0;
+}
+
 static void enter_frozen(Freezer *freezer)
 {
     freezer->state = STATE_FROZEN;
     freezer->expired = FALSE;
-    if (freezer->timeout_ms > 0)
-        freezer->timer = g_timeout_add(freezer->timeout_ms, on_time_up, freezer);
+    arm(freezer);
 }
 
 /* ---- Freeze ---------------------------------------------------------------------------------- */
@@ -315,6 +336,10 @@ gboolean guest_fsfreeze_thaw(Commands *commands, Call *call, GError **error)
     if (freezer->expired || freezer->state == STATE_FINISHING) {
         freezer->expired = FALSE;
         qmp_error_set(error, "the agent itself has ended the freeze: no thaw came in time");
+        return FALSE;
+    }
+    if (freezer->state == STATE_PREPARING) {
+        qmp_error_set(error, "a freeze is being prepared");
         return FALSE;
     }
     if (!thaw(freezer, &count, error))

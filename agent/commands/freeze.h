@@ -22,6 +22,16 @@ Freezer *freezer_new(Commands *commands, const char *hook, guint timeout_ms);
 void freezer_free(Freezer *freezer);
 
 /**
+ * freezer_set_lease:
+ * @seconds: the host's own deadline, for a freeze under way, from now on, and for those to come, in
+ * the configured one's place; 0: the configured one again
+ */
+void freezer_set_lease(Freezer *freezer, guint seconds);
+
+/* The host's own deadline is not for those to come; one that is armed stays as it is. */
+void freezer_forget_lease(Freezer *freezer);
+
+/**
  * freezer_release:
  * @done: called once everything is thawed and no hook runs, maybe at once
  *
