@@ -33,6 +33,7 @@ typedef struct {
     GError *clock_error;         /* (nullable): why it cannot be set */
     struct tm *rtc;          /* (nullable): what the hardware clock tells; NULL: there is none */
     const char *untrimmable; /* (nullable): a directory whose trim fails */
+    GMutex *gate;            /* (nullable): a trim waits for it */
     const char *user;        /* (nullable): the one user that there is; its home is directory */
     const guint8 *smart;     /* (nullable): of every NVMe disk */
     const char *power_state;
@@ -41,8 +42,7 @@ typedef struct {
     /*< private >*/
     GHashTable *frozen; /* directories */
     GString *log;
-    SystemDone done;
-    gpointer done_user;
+    GArray *held; /* of the programs that run */
 } Bench;
 
 /* @hook: (nullable) */
@@ -85,9 +85,7 @@ void bench_check_log(Bench *bench, const char *expected);
 void bench_link(Bench *bench, const char *path, const char *target);
 char *bench_read(Bench *bench, const char *path);
 
-/* Asks what is answered later, and waits until it is. */
-void bench_check_later(Bench *bench, const char *request, const char *reply);
-
+/* The one that was started last. */
 void bench_end_program(Bench *bench, int status, const char *output);
 
 /* Runs the main loop until *@flag. */

@@ -43,11 +43,8 @@ static void test_lists(void)
 static void test_frozen(void)
 {
     static const char *const served[] = {
-        "guest-ping",
-        "guest-info",
-        "guest-sync",
-        "guest-sync-delimited",
-        "guest-fsfreeze-status",
+        "guest-capabilities",  "guest-ping",           "guest-info",
+        "guest-sync",          "guest-sync-delimited", "guest-fsfreeze-status",
         "guest-fsfreeze-thaw",
     };
     guint count = 0;

@@ -220,6 +220,13 @@
 /* Started programs whose end was not yet asked for. Each may hold 32 MiB of output. */
 #define LIMIT_EXEC_RECORDS 256
 
+/* Commands that a host may have under way with the capability pipeline: one of each client of a busy
+ * proxy. And all that may be, with those whose host has gone or begun anew: each has a thread at
+ * most. What is served while filesystems are frozen is quick, or is the thaw, and not counted.
+ * Enforced by agent/dispatch.c. */
+#define LIMIT_AGENT_PIPELINE 16
+#define LIMIT_AGENT_CALLS    (2 * LIMIT_AGENT_PIPELINE)
+
 /* Unsent replies above which the agent reads no further request: one largest reply fits at any
  * time. */
 #define LIMIT_AGENT_OUTPUT_HIGH (1u * 1024 * 1024)

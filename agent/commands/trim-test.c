@@ -22,34 +22,34 @@ static void tear_down(Bench *bench, gconstpointer data)
 static void test_trim(Bench *bench, gconstpointer data)
 {
     bench->untrimmable = "/b";
-    bench_check_later(bench, TRIM,
-                      "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
-                      "\"minimum\": 4096}, {\"path\": \"/b\", \"error\": \"trim not "
-                      "supported\"}]}}");
-    bench_check_later(bench, "{\"execute\": \"guest-fstrim\"}",
-                      "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
-                      "\"minimum\": 512}, {\"path\": \"/b\", \"error\": \"trim not "
-                      "supported\"}]}}");
+    bench_check(bench, TRIM,
+                "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
+                "\"minimum\": 4096}, {\"path\": \"/b\", \"error\": \"trim not "
+                "supported\"}]}}");
+    bench_check(bench, "{\"execute\": \"guest-fstrim\"}",
+                "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
+                "\"minimum\": 512}, {\"path\": \"/b\", \"error\": \"trim not "
+                "supported\"}]}}");
 }
 
 static void test_hidden(Bench *bench, gconstpointer data)
 {
     bench->hidden = "/a";
     bench->untrimmable = "/c";
-    bench_check_later(bench, TRIM,
-                      "{\"return\": {\"paths\": [{\"path\": \"/c\", \"error\": \"trim not "
-                      "supported\"}, {\"path\": \"/b\", \"trimmed\": 8192, \"minimum\": 4096}]}}");
+    bench_check(bench, TRIM,
+                "{\"return\": {\"paths\": [{\"path\": \"/c\", \"error\": \"trim not "
+                "supported\"}, {\"path\": \"/b\", \"trimmed\": 8192, \"minimum\": 4096}]}}");
     bench->hidden = "/b";
     bench->untrimmable = NULL;
-    bench_check_later(bench, TRIM,
-                      "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
-                      "\"minimum\": 4096}]}}");
+    bench_check(bench, TRIM,
+                "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
+                "\"minimum\": 4096}]}}");
 }
 
 static void test_nothing(Bench *bench, gconstpointer data)
 {
     bench->mounts = "";
-    bench_check_later(bench, TRIM, "{\"return\": {\"paths\": []}}");
+    bench_check(bench, TRIM, "{\"return\": {\"paths\": []}}");
     bench->mounts = NULL;
     bench_check_error(bench, TRIM, "no mounts");
 }
