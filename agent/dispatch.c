@@ -255,7 +255,7 @@ void dispatch_request(Dispatch *dispatch, JsonSpan message)
 
     g_assert(!dispatch_is_busy(dispatch));
     ok = envelope_read_command(message, ENVELOPE_OOB_UNKNOWN, &request, &error);
-    if (request.id.text == NULL)
+    if (request.id.text == NULL && is_pipelined(dispatch))
         dispatch_reset(dispatch);
     if (!ok) {
         conclude(call_new(dispatch, NULL, request.id), error);

@@ -20,7 +20,8 @@
 #define HELD   "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": \"held\"}"
 #define PING   "{\"execute\": \"guest-ping\", \"id\": 2}"
 #define PONG   "{\"return\": {}, \"id\": 2}"
-#define STATUS "{\"execute\": \"guest-fsfreeze-status\"}"
+#define SYNC   "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 7}}"
+#define SYNCED "{\"return\": 7}"
 
 static void test_enable(void)
 {
@@ -143,8 +144,7 @@ static void test_owed_replies_are_dropped(void)
     bench_check(&bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
     bench.hold = TRUE;
     bench_check(&bench, HELD, "");
-    bench_check(&bench, "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 7}}",
-                "{\"return\": 7}");
+    bench_check(&bench, SYNC, SYNCED);
     g_assert_false(dispatch_is_busy(&bench.dispatch));
     bench_end_program(&bench, 0, "");
     g_assert_cmpstr(bench.replies->str, ==, "");
@@ -184,8 +184,7 @@ static void test_depth(void)
     g_string_truncate(bench.replies, 0);
 
     /* A host that has begun anew finds room, and those that another left count once more. */
-    bench_check(&bench, "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 7}}",
-                "{\"return\": 7}");
+    bench_check(&bench, SYNC, SYNCED);
     bench_check(&bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
     for (guint i = 0; i < LIMIT_AGENT_CALLS - LIMIT_AGENT_PIPELINE; i++) {
         g_autofree char *request = slow_request(&bench, i);
@@ -258,7 +257,7 @@ static void test_lease_outlives_its_host(void)
                 "{\"enable\": [\"lease\"], \"lease\": 1}}",
                 CAPABILITIES(ID, "\"lease\""));
     freeze(&bench);
-    bench_check(&bench, STATUS, "{\"return\": \"frozen\"}"); /* without id */
+    bench_check(&bench, SYNC, SYNCED);
     while (bench.policy.frozen)
         g_main_context_iteration(NULL, TRUE);
     bench_check_log(&bench, "thaw /a, loud");
@@ -275,8 +274,7 @@ static void test_lease_is_forgotten(void)
                 "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
                 "{\"enable\": [\"lease\"], \"lease\": 86400}}",
                 CAPABILITIES(ID, "\"lease\""));
-    bench_check(&bench, "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 7}}",
-                "{\"return\": 7}");
+    bench_check(&bench, SYNC, SYNCED);
     freeze(&bench);
     while (bench.policy.frozen)
         g_main_context_iteration(NULL, TRUE);
