@@ -22,6 +22,7 @@ Programs *programs_new(void)
 {
     Programs *programs = g_new(Programs, 1);
 
+    process_init();
     programs->started =
         g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)(gpointer)process_free);
     return programs;
