@@ -141,6 +141,17 @@
  * slow agent takes per command, 256 are 13 minutes. */
 #define LIMIT_AGENT_QUEUED 256
 
+/* Commands under way to an agent that takes several, whatever it offers. Ten dashboards and a backup
+ * fit; as many wait for it on its side as ours offers. Names of capabilities that are looked at. */
+#define LIMIT_AGENT_IN_FLIGHT    16
+#define LIMIT_AGENT_CAPABILITIES 64
+
+/* Seconds that a freeze lasts longer in the guest than here, where it is thawed from here if anybody
+ * is: a tenth of its lease, and no less than a sync and a thaw may take. Enforced by
+ * proxy/freeze.c. */
+#define LIMIT_FREEZE_LEASE_PART 10
+#define LIMIT_FREEZE_LEASE_MORE 5
+
 /* Commands of one agent that are looked at; upstream has 44. */
 #define LIMIT_AGENT_COMMANDS 512
 
