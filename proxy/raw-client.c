@@ -25,6 +25,14 @@ static void refuse(Client *client, const EnvelopeCommand *command)
     client_error(client, FALSE, command->id, error);
 }
 
+/* A channel that is shared is nobody's to agree on. */
+static gboolean is_for_the_agent(const char *name)
+{
+    const GuestCommand *known = guest_schema_find(name);
+
+    return g_str_has_prefix(name, "guest-") && !(known && (known->flags & GUEST_FLAG_CHANNEL));
+}
+
 gboolean raw_client_request(Client *client, const EnvelopeCommand *command, gboolean up)
 {
     ClientSession *session = client_session(client);
@@ -40,7 +48,7 @@ gboolean raw_client_request(Client *client, const EnvelopeCommand *command, gboo
             client_reply_sync(client, command->id, delimited, token);
         else if (command->id.text)
             session->sync_id = g_bytes_new(command->id.text, command->id.len);
-    } else if (up && g_str_has_prefix(command->name, "guest-")) {
+    } else if (up && is_for_the_agent(command->name)) {
         return FALSE;
     } else if (up) {
         refuse(client, command);
