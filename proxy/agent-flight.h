@@ -3,8 +3,8 @@
 /*
  * agent-flight: one command that is under way to the guest agent.
  *
- * Owns how it is written, which message of the guest is its answer, and in which form that is passed
- * on. Leaves to agent-flights.h who is told.
+ * Owns how it is written, which message of the guest is its answer, and in which form that is
+ * passed on. Leaves to agent-flights.h who is told.
  */
 
 #pragma once

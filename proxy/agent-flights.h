@@ -4,9 +4,9 @@
  * agent-flights: the commands that are under way to the guest agent.
  *
  * Owns which they are, whose answer has come, and that all who asked are told, each within its own
- * time. One that nobody waits for any more is late: it keeps its place until its answer has come, or
- * the agent was brought into step, since only then is it over. Leaves to the lane when one begins
- * and how it ends.
+ * time. One that nobody waits for any more is late: it keeps its place until its answer has come,
+ * or the agent was brought into step, since only then is it over. Leaves to the lane when one
+ * begins and how it ends.
  */
 
 #pragma once

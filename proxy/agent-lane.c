@@ -613,4 +613,3 @@ const Latency *agent_lane_latency(const AgentLane *lane)
 {
     return lane->flights.latency;
 }
-

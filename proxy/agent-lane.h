@@ -11,7 +11,8 @@
  * Nothing is written before the channel is connected, its port not known to be closed, and a sync
  * answered; but for syncs, one unanswered at a time. One command is under way at a time, unless the
  * agent has agreed to more. Whatever goes wrong (the last time limit, rubbish, a limit that is
- * passed) fails what is under way and puts the lane back to syncing: a late reply then finds nobody.
+ * passed) fails what is under way and puts the lane back to syncing: a late reply then finds
+ * nobody.
  */
 
 #pragma once
@@ -75,9 +76,9 @@ void agent_lane_set_frozen(AgentLane *lane, gboolean frozen);
  * there until the next boot. */
 void agent_lane_set_blind(AgentLane *lane, gboolean blind);
 
-/* The agent may have been restarted unseen. What is under way goes on; if a sync that is sent behind
- * it is answered first, it is lost. Where several may be under way, the agent is asked whether it
- * still keeps to that. */
+/* The agent may have been restarted unseen. What is under way goes on; if a sync that is sent
+ * behind it is answered first, it is lost. Where several may be under way, the agent is asked
+ * whether it still keeps to that. */
 void agent_lane_probe(AgentLane *lane);
 
 /* The guest went down or to sleep, as a silent command under way was to achieve; any other has no

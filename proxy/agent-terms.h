@@ -21,7 +21,8 @@ typedef struct {
 /* The plain protocol. */
 extern const AgentTerms agent_terms_plain;
 
-/* Returns: (transfer full): arguments that enable all that we use; @lease: seconds, 0 for its own */
+/* Returns: (transfer full): arguments that enable all that we use; @lease: seconds, 0 for its own
+ */
 char *agent_terms_offer(guint lease);
 
 /* Returns: (transfer full): arguments that set the lease from now on */
