@@ -7,6 +7,8 @@
 #include "common/message.h"
 #include "common/qmp-error.h"
 
+#include "common/sync.h"
+
 #include <string.h>
 
 guint64 agent_flight_random_63(void)
@@ -29,12 +31,21 @@ gboolean agent_flight_is_class(const AgentFlight *flight, GuestClass time_class)
     return flight->guest && flight->guest->time_class == time_class;
 }
 
+void agent_flight_ping(AgentFlight *flight)
+{
+    const Pending *command = agent_question_command(flight->question);
+
+    flight->pings = sync_is_asked_for(command->name, pending_arguments(command), &flight->token);
+}
+
 void agent_flight_write(const AgentFlight *flight, GString *text)
 {
     const Pending *command = agent_question_command(flight->question);
+    const char *name = flight->pings ? "guest-ping" : command->name;
+    JsonSpan arguments = flight->pings ? JSON_SPAN_NONE : pending_arguments(command);
     g_autofree char *id = g_strdup_printf("%" G_GUINT64_FORMAT, flight->id);
 
-    message_command(text, command->name, FALSE, pending_arguments(command),
+    message_command(text, name, FALSE, arguments,
                     flight->with_id ? (JsonSpan){id, strlen(id)} : JSON_SPAN_NONE);
 }
 
@@ -102,7 +113,10 @@ gboolean agent_flight_rebuild(const AgentFlight *flight, const EnvelopeReply *re
         return FALSE;
     }
     json_write_init(&write, text);
-    json_write_value(&write, reply->value);
+    if (flight->pings)
+        json_write_int64(&write, flight->token);
+    else
+        json_write_value(&write, reply->value);
     if (text->len > LIMIT_AGENT_BULK_REPLY_BYTES) { /* each non-ASCII byte takes three */
         *ret_oversized = TRUE;
         qmp_error_set(error,
@@ -124,6 +138,8 @@ void agent_flight_save(const AgentFlight *flight, Handover *handover, Saved *to)
     saved_put_text(to, "command", flight->guest ? flight->guest->name : NULL);
     saved_put_int(to, "number", (gint64)flight->id);
     saved_put_int(to, "with-id", flight->with_id);
+    saved_put_int(to, "pings", flight->pings);
+    saved_put_int(to, "token", flight->token);
     saved_put_int(to, "begun", flight->begun_us);
     saved_put_int(to, "begun-at", (gint64)flight->begun_at);
 }
@@ -138,6 +154,8 @@ AgentFlight *agent_flight_restore(const HandoverPart *part)
         .guest = command ? guest_schema_know(command) : NULL,
         .id = (guint64)saved_get_int(part->from, "number"),
         .with_id = saved_get_int(part->from, "with-id") != 0,
+        .pings = saved_get_int(part->from, "pings") != 0,
+        .token = saved_get_int(part->from, "token"),
         .begun_us = saved_get_int(part->from, "begun"),
         .begun_at = (guint64)saved_get_int(part->from, "begun-at"),
     };

@@ -18,6 +18,8 @@ typedef struct {
     const GuestCommand *guest; /* (nullable): what the schema says of it */
     guint64 id;                /* sent with it */
     gboolean with_id;
+    gboolean pings;    /* it is a sync, and asked as a ping: see agent_flight_ping() */
+    gint64 token;      /* that answers it then */
     gboolean may_keep; /* nothing has happened since it began that its answer leaves out */
     gint64 begun_us;
     guint64 begun_at; /* bytes of the guest's that were read before: no answer to it among them */
@@ -31,6 +33,14 @@ const Pending *agent_flight_command(const AgentFlight *flight);
 
 gboolean agent_flight_has_flag(const AgentFlight *flight, GuestFlags flag);
 gboolean agent_flight_is_class(const AgentFlight *flight, GuestClass time_class);
+
+/**
+ * agent_flight_ping:
+ *
+ * A sync would end what was agreed with the agent, and with it what others have under way. What it
+ * is to show, that the agent answers, a ping does as well. Of no effect for any other command.
+ */
+void agent_flight_ping(AgentFlight *flight);
 
 /* Appends the command, with its id where it has one. */
 void agent_flight_write(const AgentFlight *flight, GString *text);

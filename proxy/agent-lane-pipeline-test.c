@@ -238,14 +238,31 @@ static void test_silent(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "guest-ping {}\n");
 }
 
-/* A client's own sync is carried out, though it ends what was agreed: a sync of ours follows. */
+/* A client's own sync would end what was agreed: a ping shows as well that the agent answers. */
 static void test_clients_sync(LaneFixture *fixture, gconstpointer unused)
 {
+    g_autofree char *trim = NULL;
+
+    lane_submit(fixture, "guest-fstrim");
+    trim = take(fixture, "guest-fstrim");
+    lane_submit_with(fixture, "guest-sync", "{\"id\":7}");
+    take_and_answer(fixture, "guest-ping", "{}");
+    lane_submit_with(fixture, "guest-sync-delimited", "{\"id\":-8}");
+    take_and_answer(fixture, "guest-ping", "{}");
+    answer(fixture, trim, "1");
+    lane_assert_log(fixture, "guest-sync 7\nguest-sync-delimited -8\nguest-fstrim 1\n");
+}
+
+/* One that is wrong is the agent's to refuse. That ends what was agreed too: a sync of ours
+ * follows.
+ */
+static void test_clients_wrong_sync(LaneFixture *fixture, gconstpointer unused)
+{
+    static const char front[] = "\xff{\"execute\":\"guest-sync\",\"id\":";
     g_autofree char *line = NULL;
     g_autofree char *id = NULL;
-    const char *front = "\xff{\"execute\":\"guest-sync\",\"arguments\":{\"id\":7},\"id\":";
 
-    lane_submit_with(fixture, "guest-sync", "{\"id\":7}");
+    lane_submit(fixture, "guest-sync");
     lane_submit(fixture, "guest-ping");
     world_settle(&fixture->world);
     line = peer_take(&fixture->agent);
@@ -431,6 +448,7 @@ int main(int argc, char **argv)
     ADD("bulk", test_bulk);
     ADD("silent", test_silent);
     ADD("clients-sync", test_clients_sync);
+    ADD("clients-wrong-sync", test_clients_wrong_sync);
     ADD("late", test_late);
     ADD("all-late", test_all_late);
     ADD("checked", test_checked);

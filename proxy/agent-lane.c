@@ -155,6 +155,7 @@ AgentStats agent_lane_stats(const AgentLane *lane)
 {
     AgentStats stats = lane->stats;
 
+    stats.depth = lane->terms.depth;
     stats.queued = agent_queue_length(&lane->waiting);
     if (lane->io) {
         stats.bytes_in += stream_bytes_read(&lane->stream);
@@ -209,34 +210,39 @@ void agent_lane_send_probe(AgentLane *lane)
     write_text(lane, text);
 }
 
-/* One that the agent must carry out in the plain protocol: what it says of its outcome is that it
- * is silent, or a sync itself, which would end what was agreed behind everybody's back. */
+/* One that the agent must carry out in the plain protocol: its silence tells something only where
+ * commands are in order, or it is a sync that the agent has to refuse in its own words. */
 static gboolean is_plain(const Pending *command)
 {
+    gint64 unused;
+
     return pending_has_flag(command, GUEST_FLAG_SILENT) ||
-           g_str_equal(command->name, "guest-sync") ||
-           g_str_equal(command->name, "guest-sync-delimited");
+           (g_str_has_prefix(command->name, "guest-sync") &&
+            !sync_is_asked_for(command->name, pending_arguments(command), &unused));
 }
 
 static void take_off(AgentLane *lane, AgentQuestion *question)
 {
     const Pending *command = agent_question_command(question);
     g_autoptr(GString) text = g_string_new(NULL);
+    gboolean plain = lane->terms.depth == 1;
     AgentFlight *flight;
 
     lane->way.asked = FALSE;
     lane->stats.commands++;
     if (!pending_has_flag(command, GUEST_FLAG_READ_ONLY))
         agent_lane_forget(lane);
-    if (lane->terms.depth > 1 && is_plain(command)) {
+    if (!plain && is_plain(command)) {
         g_string_append_c(text, '\xFF');
         lane->terms = agent_terms_plain;
         lane->sync_due = TRUE;
+        plain = TRUE;
     }
     flight = agent_flights_begin(&lane->flights, question, !lane->refuses_id,
                                  stream_bytes_read(&lane->stream), agent_lane_now(lane));
     agent_lane_bound_messages(lane);
-
+    if (!plain)
+        agent_flight_ping(flight);
     agent_flight_write(flight, text);
     g_string_append_c(text, '\n');
     if (pending_has_flag(command, GUEST_FLAG_SILENT)) {

@@ -3,19 +3,7 @@
 #include "raw-client.h"
 
 #include "common/qmp-error.h"
-
-/* Returns: whether it is a sync that can be answered: one that cannot is for the agent to refuse */
-static gboolean read_sync(const EnvelopeCommand *command, gboolean *ret_delimited,
-                          gint64 *ret_token)
-{
-    JsonWalk walk = json_read_walk(command->arguments);
-    JsonSpan key, value;
-
-    *ret_delimited = g_str_equal(command->name, "guest-sync-delimited");
-    return (*ret_delimited || g_str_equal(command->name, "guest-sync")) &&
-           json_read_member(&walk, &key, &value) && json_read_is(key, "id") &&
-           json_read_int64(value, ret_token) && !json_read_member(&walk, &key, &value);
-}
+#include "common/sync.h"
 
 static void refuse(Client *client, const EnvelopeCommand *command)
 {
@@ -36,10 +24,10 @@ static gboolean is_for_the_agent(const char *name)
 gboolean raw_client_request(Client *client, const EnvelopeCommand *command, gboolean up)
 {
     ClientSession *session = client_session(client);
-    gboolean delimited;
+    gboolean delimited = g_str_equal(command->name, "guest-sync-delimited");
     gint64 token;
 
-    if (read_sync(command, &delimited, &token)) {
+    if (sync_is_asked_for(command->name, command->arguments, &token)) {
         g_clear_pointer(&session->sync_id, g_bytes_unref);
         session->awaits_sync = !up;
         session->sync_delimited = delimited;

@@ -101,7 +101,7 @@ static void test_agent(void)
                    "\"qemu\": {\"connected\": false, \"monitors\": 0, \"monitors-connected\": 0, "
                    "\"trouble\": \"cannot connect to \\\"unix:/x\\\"\", \"stale-replies\": 0}, "
                    "\"monitors\": [], "
-                   "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"queued\": 6, "
+                   "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"depth\": 0, \"queued\": 6, "
                    "\"commands\": 1, \"dropped\": 2, \"unasked\": 7, \"faults\": 3, "
                    "\"oversized\": 8, \"timeouts\": 4, \"syncs\": 5, \"coalesced\": 11, "
                    "\"cache-hits\": 12, \"bytes-in\": 9, "

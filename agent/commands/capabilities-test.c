@@ -197,6 +197,28 @@ static void test_depth(void)
     bench_clear(&bench);
 }
 
+/* A thaw that comes while a freeze is prepared ends it, and is answered when that is over: whoever
+ * asks then finds the truth. */
+static void test_thaw_beside_a_freeze(void)
+{
+    Bench bench;
+
+    bench_init(&bench, "/hook", 0);
+    bench.mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n";
+    bench_check(&bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
+    bench.hold = TRUE;
+    bench_check(&bench, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 3}", "");
+    bench_check(&bench, HELD, "");
+    bench_end_program(&bench, 0, "");
+    g_assert_cmpstr(bench.replies->str, ==, "");
+    bench_end_program(&bench, 0, "");
+    g_assert_cmpstr(bench.replies->str, ==,
+                    "{\"id\": 3, \"error\": {\"class\": \"GenericError\", \"desc\": \"a thaw came "
+                    "before filesystems were frozen\"}}\n{\"return\": 0, \"id\": \"held\"}\n");
+    bench_check_log(&bench, "run /hook freeze, run /hook thaw");
+    bench_clear(&bench);
+}
+
 /* ---- lease ----------------------------------------------------------------------------------- */
 
 static void test_lease_is_checked(void)
@@ -293,6 +315,7 @@ int main(int argc, char **argv)
     g_test_add_func("/capabilities/plain-is-in-order", test_plain_is_in_order);
     g_test_add_func("/capabilities/owed-replies-are-dropped", test_owed_replies_are_dropped);
     g_test_add_func("/capabilities/depth", test_depth);
+    g_test_add_func("/capabilities/thaw-beside-a-freeze", test_thaw_beside_a_freeze);
     g_test_add_func("/capabilities/lease-is-checked", test_lease_is_checked);
     g_test_add_func("/capabilities/lease", test_lease);
     g_test_add_func("/capabilities/lease-outlives-its-host", test_lease_outlives_its_host);

@@ -41,6 +41,7 @@ struct Freezer {
     guint frozen;     /* how many filesystems it froze itself, for the log */
     gboolean expired; /* the last freeze ended by its time, and no thaw was told yet */
     Call *call;       /* (nullable): who waits for the hook */
+    Call *stop;       /* (nullable): while PREPARING: a thaw; it ends the freeze before it is one */
     GStrv wanted;     /* (nullable): while PREPARING: which to freeze; NULL: all */
     GError *failure;  /* (nullable): while FINISHING: what call will be told */
     void (*released)(gpointer user);
@@ -140,6 +141,7 @@ static void set_frozen(Freezer *freezer, gboolean frozen)
 static void finish(Freezer *freezer)
 {
     Call *call = g_steal_pointer(&freezer->call);
+    Call *stop = g_steal_pointer(&freezer->stop);
     g_autoptr(GError) failure = g_steal_pointer(&freezer->failure);
 
     freezer->state = STATE_THAWED;
@@ -148,6 +150,10 @@ static void finish(Freezer *freezer)
         call_finish(call, failure);
     else if (failure != NULL)
         g_warning("%s", failure->message);
+    if (stop != NULL) {
+        json_write_int64(call_result(stop), 0);
+        call_finish(stop, NULL);
+    }
     if (freezer->released != NULL)
         freezer->released(freezer->released_user);
 }
@@ -287,6 +293,11 @@ static void on_freeze_hook(gpointer user, const SystemExit *result)
         begin_finishing(freezer, error);
         return;
     }
+    if (freezer->stop != NULL) {
+        qmp_error_set(&error, "a thaw came before filesystems were frozen");
+        begin_finishing(freezer, error);
+        return;
+    }
     count = freeze_now(freezer, &error);
     if (error == NULL)
         json_write_int64(call_result(freezer->call), count);
@@ -338,9 +349,14 @@ gboolean guest_fsfreeze_thaw(Commands *commands, Call *call, GError **error)
         qmp_error_set(error, "the agent itself has ended the freeze: no thaw came in time");
         return FALSE;
     }
-    if (freezer->state == STATE_PREPARING) {
-        qmp_error_set(error, "a freeze is being prepared");
+    if (freezer->state == STATE_PREPARING && freezer->stop != NULL) {
+        qmp_error_set(error, "the freeze is being ended already");
         return FALSE;
+    }
+    if (freezer->state == STATE_PREPARING) {
+        freezer->stop = call;
+        call_defer(call);
+        return TRUE;
     }
     if (!thaw(freezer, &count, error))
         return FALSE;
