@@ -31,6 +31,7 @@ struct AgentLane {
     gboolean refuses_id; /* the agent is older than the id */
     AgentTerms terms;
     guint lease;       /* seconds that the agent is to give a freeze; 0: as many as it likes */
+    gboolean checking; /* the agent is being asked whether it keeps to that */
     gboolean sync_due; /* once nothing is under way: the agent was sent a client's sync */
     AgentFlights flights;
     AgentQueue waiting;

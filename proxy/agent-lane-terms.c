@@ -4,11 +4,15 @@
 
 #include "agent-lane-private.h"
 
+#include "common/limits.h"
+
+/* As soon as a sync would be. */
 static void ask(AgentLane *lane, const char *arguments, PendingDone done)
 {
     Pending *pending = pending_new_own("guest-capabilities", arguments, done, lane);
 
     pending->urgent = TRUE;
+    pending->seconds = LIMIT_SECONDS_UNSYNCED;
     agent_lane_submit(lane, pending);
 }
 
@@ -56,6 +60,7 @@ static void on_checked(Pending *pending, const EnvelopeReply *reply, const GErro
 {
     AgentLane *lane = pending->owner;
 
+    lane->checking = FALSE;
     if (!pending->answered || lane->sync.state != SYNC_DONE || lane->terms.depth == 1 ||
         (reply && agent_terms_read(reply->value).depth > 1))
         return;
@@ -65,5 +70,8 @@ static void on_checked(Pending *pending, const EnvelopeReply *reply, const GErro
 
 void agent_lane_check(AgentLane *lane)
 {
+    if (lane->checking)
+        return;
+    lane->checking = TRUE;
     ask(lane, NULL, on_checked);
 }

@@ -37,9 +37,13 @@ static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GE
         agent_lane_offer(core->lane, freeze_guest_lease(&core->freeze));
 }
 
+/* With one that was capable all is agreed anew, before anything slow keeps the others waiting. */
 static void ask_guest_info(Core *core)
 {
-    agent_lane_submit(core->lane, pending_new_own("guest-info", NULL, on_guest_info, core));
+    Pending *pending = pending_new_own("guest-info", NULL, on_guest_info, core);
+
+    pending->ahead = core->introspect.capable;
+    agent_lane_submit(core->lane, pending);
 }
 
 /* ---- Reply ----------------------------------------------------------------------------------- */
