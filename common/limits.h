@@ -141,13 +141,14 @@
  * slow agent takes per command, 256 are 13 minutes. */
 #define LIMIT_AGENT_QUEUED 256
 
-/* Commands under way to an agent that takes several, whatever it offers. Ten dashboards and a backup
- * fit; as many wait for it on its side as ours offers. Names of capabilities that are looked at. */
+/* Commands under way to an agent that takes several, whatever it offers. Ten dashboards and a
+ * backup fit; as many wait for it on its side as ours offers. Names of capabilities that are looked
+ * at. */
 #define LIMIT_AGENT_IN_FLIGHT    16
 #define LIMIT_AGENT_CAPABILITIES 64
 
-/* Seconds that a freeze lasts longer in the guest than here, where it is thawed from here if anybody
- * is: a tenth of its lease, and no less than a sync and a thaw may take. Enforced by
+/* Seconds that a freeze lasts longer in the guest than here, where it is thawed from here if
+ * anybody is: a tenth of its lease, and no less than a sync and a thaw may take. Enforced by
  * proxy/freeze.c. */
 #define LIMIT_FREEZE_LEASE_PART 10
 #define LIMIT_FREEZE_LEASE_MORE 5
@@ -231,9 +232,9 @@
 /* Started programs whose end was not yet asked for. Each may hold 32 MiB of output. */
 #define LIMIT_EXEC_RECORDS 256
 
-/* Commands that a host may have under way with the capability pipeline: one of each client of a busy
- * proxy. And all that may be, with those whose host has gone or begun anew: each has a thread at
- * most. What is served while filesystems are frozen is quick, or is the thaw, and not counted.
+/* Commands that a host may have under way with the capability pipeline: one of each client of a
+ * busy proxy. And all that may be, with those whose host has gone or begun anew: each has a thread
+ * at most. What is served while filesystems are frozen is quick, or is the thaw, and not counted.
  * Enforced by agent/dispatch.c. */
 #define LIMIT_AGENT_PIPELINE 16
 #define LIMIT_AGENT_CALLS    (2 * LIMIT_AGENT_PIPELINE)

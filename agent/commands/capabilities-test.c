@@ -78,15 +78,21 @@ static void test_back_to_plain(void)
 
 /* ---- pipeline -------------------------------------------------------------------------------- */
 
+/* A thaw whose hook runs until bench_end_program(). */
+static void hold(Bench *bench)
+{
+    bench_init(bench, "/hook", 0);
+    bench_check(bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
+    bench->hold = TRUE;
+    bench_check(bench, HELD, "");
+}
+
 /* What ends first is answered first. */
 static void test_pipeline(void)
 {
     Bench bench;
 
-    bench_init(&bench, "/hook", 0);
-    bench_check(&bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
-    bench.hold = TRUE;
-    bench_check(&bench, HELD, "");
+    hold(&bench);
     g_assert_false(dispatch_is_busy(&bench.dispatch));
     bench_check(&bench, PING, PONG);
     bench_check(&bench, "{\"execute\": \"guest-nope\", \"id\": 3}",
@@ -121,29 +127,12 @@ static void test_beside(void)
     g_mutex_clear(&gate);
 }
 
-/* In the plain protocol the next one waits. */
-static void test_plain_is_in_order(void)
-{
-    Bench bench;
-
-    bench_init(&bench, "/hook", 0);
-    bench.hold = TRUE;
-    bench_check(&bench, HELD, "");
-    g_assert_true(dispatch_is_busy(&bench.dispatch));
-    bench_end_program(&bench, 0, "");
-    g_assert_false(dispatch_is_busy(&bench.dispatch));
-    bench_clear(&bench);
-}
-
 /* Replies that were owed are dropped, and their calls keep nobody waiting. */
 static void test_owed_replies_are_dropped(void)
 {
     Bench bench;
 
-    bench_init(&bench, "/hook", 0);
-    bench_check(&bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
-    bench.hold = TRUE;
-    bench_check(&bench, HELD, "");
+    hold(&bench);
     bench_check(&bench, SYNC, SYNCED);
     g_assert_false(dispatch_is_busy(&bench.dispatch));
     bench_end_program(&bench, 0, "");
@@ -312,7 +301,6 @@ int main(int argc, char **argv)
     g_test_add_func("/capabilities/back-to-plain", test_back_to_plain);
     g_test_add_func("/capabilities/pipeline", test_pipeline);
     g_test_add_func("/capabilities/beside", test_beside);
-    g_test_add_func("/capabilities/plain-is-in-order", test_plain_is_in_order);
     g_test_add_func("/capabilities/owed-replies-are-dropped", test_owed_replies_are_dropped);
     g_test_add_func("/capabilities/depth", test_depth);
     g_test_add_func("/capabilities/thaw-beside-a-freeze", test_thaw_beside_a_freeze);

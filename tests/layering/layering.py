@@ -177,7 +177,7 @@ def is_ours(root, included):
 
 def noun_of(path):
     """What a file is about: a noun may be in several files, beside each other."""
-    return re.sub(r"(-(private|handover|program|setup))?\.[ch]$", "", str(path))
+    return re.sub(r"(-(private|handover|guest|program|setup|terms))?\.[ch]$", "", str(path))
 
 
 def check_includes(root, path, text):
