@@ -132,8 +132,9 @@ void freeze_agent_lost(Freeze *freeze);
  */
 gboolean freeze_renew(Freeze *freeze, guint seconds);
 
-/* Returns: seconds that the agent is to give a freeze, the one that is on or the next: a little more
- * than it has here, so that the guest ends it where nobody is here; 0 where its lease has no end */
+/* Returns: seconds that the agent is to give a freeze, the one that is on or the next: a little
+ * more than it has here, so that the guest ends it where nobody is here; 0 where its lease has no
+ * end */
 guint freeze_guest_lease(const Freeze *freeze);
 
 const char *freeze_state_name(const Freeze *freeze);

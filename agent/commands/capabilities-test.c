@@ -230,6 +230,17 @@ static void test_lease_is_checked(void)
     bench_clear(&bench);
 }
 
+static void set_lease(Bench *bench, guint seconds, guint configured_ms)
+{
+    g_autofree char *request =
+        g_strdup_printf("{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
+                        "{\"enable\": [\"lease\"], \"lease\": %u}}",
+                        seconds);
+
+    bench_init(bench, NULL, configured_ms);
+    bench_check(bench, request, CAPABILITIES(ID, "\"lease\""));
+}
+
 static void freeze(Bench *bench)
 {
     bench->mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n";
@@ -238,20 +249,22 @@ static void freeze(Bench *bench)
     bench_check_log(bench, "quiet, freeze /a");
 }
 
+/* By the guest itself. */
+static void wait_thawed(Bench *bench)
+{
+    while (bench->policy.frozen)
+        g_main_context_iteration(NULL, TRUE);
+    bench_check_log(bench, "thaw /a, loud");
+}
+
 /* The guest thaws itself after the host's time, though its own configuration knows no end. */
 static void test_lease(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
-    bench_check(&bench,
-                "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
-                "{\"enable\": [\"lease\"], \"lease\": 1}}",
-                CAPABILITIES(ID, "\"lease\""));
+    set_lease(&bench, 1, 0);
     freeze(&bench);
-    while (bench.policy.frozen)
-        g_main_context_iteration(NULL, TRUE);
-    bench_check_log(&bench, "thaw /a, loud");
+    wait_thawed(&bench);
     bench_check_error(&bench, "{\"execute\": \"guest-fsfreeze-thaw\"}",
                       "the agent itself has ended the freeze: no thaw came in time");
     bench_clear(&bench);
@@ -262,16 +275,10 @@ static void test_lease_outlives_its_host(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 0);
-    bench_check(&bench,
-                "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
-                "{\"enable\": [\"lease\"], \"lease\": 1}}",
-                CAPABILITIES(ID, "\"lease\""));
+    set_lease(&bench, 1, 0);
     freeze(&bench);
     bench_check(&bench, SYNC, SYNCED);
-    while (bench.policy.frozen)
-        g_main_context_iteration(NULL, TRUE);
-    bench_check_log(&bench, "thaw /a, loud");
+    wait_thawed(&bench);
     bench_clear(&bench);
 }
 
@@ -280,16 +287,10 @@ static void test_lease_is_forgotten(void)
 {
     Bench bench;
 
-    bench_init(&bench, NULL, 50);
-    bench_check(&bench,
-                "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
-                "{\"enable\": [\"lease\"], \"lease\": 86400}}",
-                CAPABILITIES(ID, "\"lease\""));
+    set_lease(&bench, 86400, 50);
     bench_check(&bench, SYNC, SYNCED);
     freeze(&bench);
-    while (bench.policy.frozen)
-        g_main_context_iteration(NULL, TRUE);
-    bench_check_log(&bench, "thaw /a, loud");
+    wait_thawed(&bench);
     bench_clear(&bench);
 }
 
