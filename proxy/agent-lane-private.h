@@ -52,8 +52,6 @@ void agent_lane_begin_sync(AgentLane *lane);
 /* Whatever was believed of the stream no longer holds. */
 void agent_lane_doubt(AgentLane *lane);
 
-void agent_lane_send_probe(AgentLane *lane);
-
 /* Fails all that is under way. */
 void agent_lane_land_failed(AgentLane *lane, const char *why);
 
@@ -61,15 +59,28 @@ void agent_lane_land_failed(AgentLane *lane, const char *why);
  * already. Returns: whether there was one */
 gboolean agent_lane_land_silent(AgentLane *lane);
 
-/* Sends what may be sent now; tells what has changed. To be called last: whoever is told may come
- * with a command. */
-void agent_lane_pump(AgentLane *lane);
+/* Tells what has changed. To be called last: whoever is told may come with a command. */
 void agent_lane_announce(AgentLane *lane);
+
+void agent_lane_set_timer(AgentLane *lane);
+
+/* Returns: until when a command waits for a sync that begins now */
+gint64 agent_lane_sync_wait_ends(const AgentLane *lane);
 
 /* Its largest message, by what is under way. */
 void agent_lane_bound_messages(AgentLane *lane);
 
 void agent_lane_open(AgentLane *lane, int fd);
+
+/* ---- agent-lane-send.c ----------------------------------------------------------------------- */
+
+void agent_lane_send_probe(AgentLane *lane);
+
+/* @question: (transfer full): to be asked now */
+void agent_lane_take_off(AgentLane *lane, AgentQuestion *question);
+
+/* Sends what may be sent now: a sync that is due, or commands. Announces. */
+void agent_lane_pump(AgentLane *lane);
 
 /* ---- agent-lane-terms.c ---------------------------------------------------------------------- */
 
