@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 
+#include "agent/commands/capabilities.h"
 #include "agent/commands/exec.h"
 #include "agent/commands/file.h"
 #include "agent/dispatch.h"
@@ -43,7 +44,7 @@ static void disconnect(Agent *agent)
         return;
     agent->open = FALSE;
     agent->ending = FALSE;
-    dispatch_orphan(&agent->dispatch);
+    dispatch_reset(&agent->dispatch);
     stream_clear(&agent->stream);
 }
 
@@ -65,6 +66,7 @@ static void answer_fault(Agent *agent)
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) reply = g_string_new(NULL);
 
+    dispatch_reset(&agent->dispatch);
     qmp_error_set(&error, "%s", text);
     message_error(reply, MESSAGE_AGENT, error, JSON_SPAN_NONE);
     if (!stream_send(&agent->stream, reply->str, reply->len))
@@ -92,7 +94,7 @@ static gboolean is_over(const Agent *agent)
         return FALSE;
     if (!channel_may_linger(agent->channel))
         return TRUE;
-    return !dispatch_is_busy(&agent->dispatch) && queue_length(&agent->stream.queue) == 0;
+    return !dispatch_is_owing(&agent->dispatch) && queue_length(&agent->stream.queue) == 0;
 }
 
 /* Answers what was read, as far as the peer takes the answers. */
@@ -121,8 +123,6 @@ static void on_opened(gpointer user)
 
     agent->open = TRUE;
     stream_init(&agent->stream, &channel_io, agent->channel, &scan_limits, &queue_limits, NULL);
-    if (dispatch_is_busy(&agent->dispatch))
-        stream_pause(&agent->stream, TRUE); /* until the former peer's call is over */
 }
 
 static void on_ready(gpointer user)
@@ -172,7 +172,14 @@ static void on_idle(gpointer user)
     advance(user);
 }
 
-static const DispatchCallbacks dispatch_callbacks = {on_reply, on_idle};
+static void on_plain(gpointer user)
+{
+    Agent *agent = user;
+
+    capabilities_drop(&agent->commands);
+}
+
+static const DispatchCallbacks dispatch_callbacks = {on_reply, on_idle, on_plain};
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
@@ -215,6 +222,11 @@ void agent_free(Agent *agent)
     programs_free(agent->commands.programs);
     files_free(agent->commands.files);
     g_free(agent);
+}
+
+gboolean agent_is_working(const Agent *agent)
+{
+    return dispatch_is_working(&agent->dispatch);
 }
 
 static void finish_quit(Agent *agent)

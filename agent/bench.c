@@ -10,11 +10,18 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/commands/capabilities.h"
 #include "agent/commands/exec.h"
 #include "agent/commands/file.h"
 #include "common/json-scan.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
+
+/* Who is told of a program's end. */
+typedef struct {
+    SystemDone done;
+    gpointer user;
+} Held;
 
 static Bench *bench_of(System *system)
 {
@@ -41,6 +48,10 @@ static char *fake_read_mounts(System *system, GError **error)
 {
     Bench *bench = bench_of(system);
 
+    if (bench->gate != NULL) {
+        g_mutex_lock(bench->gate);
+        g_mutex_unlock(bench->gate);
+    }
     if (bench->mounts == NULL)
         qmp_error_set(error, "no mounts");
     return g_strdup(bench->mounts);
@@ -213,9 +224,9 @@ static void fake_run(System *system, const SystemProgram *program, SystemDone do
         note(bench, "feed %s", g_strchomp(input));
     note(bench, "run %s", line);
     if (bench->hold) {
-        g_assert_null(bench->done);
-        bench->done = done;
-        bench->done_user = user;
+        Held held = {done, user};
+
+        g_array_append_val(bench->held, held);
         return;
     }
     if (bench->failing != NULL && g_str_has_suffix(line, bench->failing))
@@ -331,7 +342,14 @@ static void on_idle(gpointer user)
 {
 }
 
-static const DispatchCallbacks callbacks = {on_reply, on_idle};
+static void on_plain(gpointer user)
+{
+    Bench *bench = user;
+
+    capabilities_drop(&bench->commands);
+}
+
+static const DispatchCallbacks callbacks = {on_reply, on_idle, on_plain};
 
 void bench_init(Bench *bench, const char *hook)
 {
@@ -367,6 +385,7 @@ void bench_init(Bench *bench, const char *hook)
         .output = "",
         .replies = g_string_new(NULL),
         .log = g_string_new(NULL),
+        .held = g_array_new(FALSE, FALSE, sizeof(Held)),
         .frozen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
         .opened = g_ptr_array_new_with_free_func(g_free),
     };
@@ -413,7 +432,7 @@ static void remove_directory(const char *path)
 
 void bench_clear(Bench *bench)
 {
-    g_assert_false(dispatch_is_busy(&bench->dispatch));
+    g_assert_false(dispatch_is_working(&bench->dispatch));
     dispatch_clear(&bench->dispatch);
     freezer_free(bench->commands.freezer);
     programs_free(bench->commands.programs);
@@ -431,6 +450,7 @@ void bench_clear(Bench *bench)
     g_cond_clear(&bench->changed);
     g_string_free(bench->replies, TRUE);
     g_string_free(bench->log, TRUE);
+    g_array_unref(bench->held);
 }
 
 static char *take(GString *text)
@@ -468,7 +488,7 @@ void bench_write(Bench *bench, const char *path, const char *text)
 char *bench_ask(Bench *bench, const char *request)
 {
     dispatch_request(&bench->dispatch, (JsonSpan){request, strlen(request)});
-    while (dispatch_is_busy(&bench->dispatch) && bench->done == NULL)
+    while (dispatch_is_busy(&bench->dispatch) && bench->held->len == 0)
         g_main_context_iteration(NULL, TRUE);
     return take(bench->replies);
 }
@@ -552,18 +572,20 @@ void bench_check_log(Bench *bench, const char *expected)
     g_assert_cmpstr(log, ==, expected);
 }
 
-void bench_wait_program(Bench *bench)
+void bench_wait_programs(Bench *bench, guint count)
 {
-    while (bench->done == NULL)
+    while (bench->held->len < count)
         g_main_context_iteration(NULL, TRUE);
 }
 
 void bench_end_program(Bench *bench, int status, const char *output)
 {
-    SystemDone done = g_steal_pointer(&bench->done);
+    Held held;
 
-    g_assert_nonnull(done);
-    done(bench->done_user, &(SystemExit){.status = status, .output = output});
+    bench_wait_programs(bench, 1);
+    held = g_array_index(bench->held, Held, bench->held->len - 1);
+    g_array_set_size(bench->held, bench->held->len - 1);
+    held.done(held.user, &(SystemExit){.status = status, .output = output});
 }
 
 void bench_run_until(const gboolean *flag)

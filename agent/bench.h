@@ -39,6 +39,7 @@ typedef struct {
     GError *clock_error;         /* (nullable): why it cannot be set */
     struct tm *rtc;          /* (nullable): what the hardware clock tells; NULL: there is none */
     const char *untrimmable; /* (nullable): a directory whose trim fails */
+    GMutex *gate;            /* (nullable): reading the mounts waits for it */
     const char *user;        /* (nullable): the one user that there is; its home is directory */
     const guint8 *smart;     /* (nullable): of every NVMe disk */
     const char *power_state;
@@ -48,11 +49,10 @@ typedef struct {
     GHashTable *frozen; /* directories */
     GPtrArray *opened;  /* (nullable) char *: directories, by descriptor; NULL: closed again */
     GString *log;
+    GArray *held; /* of the programs that run */
     guint freezing;
-    GMutex lock; /* of these four */
+    GMutex lock; /* of these two */
     GCond changed;
-    SystemDone done;
-    gpointer done_user;
 } Bench;
 
 /* @hook: (nullable) */
@@ -99,8 +99,10 @@ void bench_check_log(Bench *bench, const char *expected);
 void bench_link(Bench *bench, const char *path, const char *target);
 char *bench_read(Bench *bench, const char *path);
 
-/* Runs the main loop until a program is held. */
-void bench_wait_program(Bench *bench);
+/* Runs the main loop until so many programs are held. */
+void bench_wait_programs(Bench *bench, guint count);
+
+/* The one that was started last; waits for one. */
 void bench_end_program(Bench *bench, int status, const char *output);
 
 /* Runs the main loop until *@flag. */

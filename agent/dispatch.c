@@ -4,14 +4,16 @@
 
 #include "agent/log.h"
 #include "common/envelope.h"
+#include "common/limits.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
 
 struct Call {
     Dispatch *dispatch; /* NULL: it ended before the call did */
     const GuestCommand *command;
-    GString *id; /* (nullable) */
-    GString *result;
+    GString *id;    /* (nullable) */
+    GString *reply; /* begun as one of success: a result may be too large to be copied into one */
+    gsize head;     /* bytes of it before the result */
     JsonWrite write;
     gboolean delimited;
     gboolean deferred;
@@ -19,31 +21,12 @@ struct Call {
     gboolean over;       /* call_finish() was called meanwhile, with this: */
     GError *error;
     gboolean orphaned;
+    CallWork work; /* on a thread, with this: */
+    gpointer data;
+    GDestroyNotify free;
 };
 
-void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbacks *callbacks,
-                   gpointer user)
-{
-    *dispatch = (Dispatch){.commands = commands, .callbacks = callbacks, .user = user};
-}
-
-void dispatch_clear(Dispatch *dispatch)
-{
-    if (dispatch->deferred != NULL)
-        dispatch->deferred->dispatch = NULL;
-    dispatch->deferred = NULL;
-}
-
-gboolean dispatch_is_busy(const Dispatch *dispatch)
-{
-    return dispatch->deferred != NULL;
-}
-
-void dispatch_orphan(Dispatch *dispatch)
-{
-    if (dispatch->deferred != NULL)
-        dispatch->deferred->orphaned = TRUE;
-}
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan id)
 {
@@ -51,8 +34,10 @@ static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan 
 
     call->dispatch = dispatch;
     call->command = command;
-    call->result = g_string_new(NULL);
-    json_write_init(&call->write, call->result);
+    call->reply = g_string_new(NULL);
+    message_open(call->reply, "return");
+    call->head = call->reply->len;
+    json_write_init(&call->write, call->reply);
     if (id.text != NULL)
         call->id = g_string_new_len(id.text, (gssize)id.len);
     return call;
@@ -60,33 +45,35 @@ static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan 
 
 static void call_free(Call *call)
 {
-    g_string_free(call->result, TRUE);
+    if (call->reply != NULL)
+        g_string_free(call->reply, TRUE);
     if (call->id != NULL)
         g_string_free(call->id, TRUE);
     g_clear_error(&call->error);
     g_free(call);
 }
 
-static JsonSpan span_of(const GString *text)
+static void write_success(Call *call, JsonSpan id)
 {
-    return text != NULL ? (JsonSpan){text->str, text->len} : JSON_SPAN_NONE;
+    if (call->reply->len == call->head)
+        g_string_append(call->reply, "{}");
+    message_close(call->reply, MESSAGE_AGENT, id);
+    if (call->delimited)
+        g_string_prepend_c(call->reply, '\xFF');
 }
 
-static void send_reply(const Call *call, const GError *error)
+static void send_reply(Call *call, const GError *error)
 {
-    static const JsonSpan nothing = JSON_SPAN_LITERAL("{}");
-    GString *text = g_string_new(NULL);
+    JsonSpan id = call->id != NULL ? (JsonSpan){call->id->str, call->id->len} : JSON_SPAN_NONE;
     g_autoptr(GBytes) reply = NULL;
 
     if (error != NULL) {
-        message_error(text, MESSAGE_AGENT, error, span_of(call->id));
+        g_string_truncate(call->reply, 0);
+        message_error(call->reply, MESSAGE_AGENT, error, id);
     } else {
-        if (call->delimited)
-            g_string_append_c(text, '\xFF');
-        message_return(text, MESSAGE_AGENT, call->result->len > 0 ? span_of(call->result) : nothing,
-                       span_of(call->id));
+        write_success(call, id);
     }
-    reply = g_string_free_to_bytes(text);
+    reply = g_string_free_to_bytes(g_steal_pointer(&call->reply));
     call->dispatch->callbacks->reply(call->dispatch->user, reply);
 }
 
@@ -100,34 +87,177 @@ static void conclude(Call *call, const GError *error)
     call_free(call);
 }
 
-static gboolean run_handler(Dispatch *dispatch, Call *call, JsonSpan arguments, GError **error)
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+static gboolean on_worked(gpointer user_data)
+{
+    Call *call = user_data;
+    g_autoptr(GError) error = g_steal_pointer(&call->error);
+
+    call->free(call->data);
+    call_finish(call, error);
+    return G_SOURCE_REMOVE;
+}
+
+static void run_work(gpointer data, gpointer unused)
+{
+    Call *call = data;
+
+    if (!call->work(call->data, call, &call->error))
+        g_assert(call->error != NULL);
+    g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
+}
+
+void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
+{
+    call_defer(call);
+    call->work = work;
+    call->data = data;
+    call->free = free;
+    g_thread_pool_push(call->dispatch->threads, call, NULL);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbacks *callbacks,
+                   gpointer user)
+{
+    *dispatch = (Dispatch){.commands = commands, .callbacks = callbacks, .user = user};
+    /* Not of its own threads, which it would have to start now, and which would wake up for ever.
+     */
+    dispatch->threads = g_thread_pool_new(run_work, NULL, LIMIT_AGENT_CALLS, FALSE, NULL);
+}
+
+void dispatch_clear(Dispatch *dispatch)
+{
+    Call *call;
+
+    while ((call = g_queue_pop_head(&dispatch->calls)) != NULL)
+        call->dispatch = NULL;
+    g_thread_pool_free(dispatch->threads, FALSE, FALSE);
+}
+
+static gboolean is_pipelined(const Dispatch *dispatch)
+{
+    return (dispatch->commands->capabilities & 1u << GUEST_CAPABILITY_PIPELINE) != 0;
+}
+
+gboolean dispatch_is_busy(const Dispatch *dispatch)
+{
+    return dispatch->owed > 0 && !is_pipelined(dispatch);
+}
+
+gboolean dispatch_is_owing(const Dispatch *dispatch)
+{
+    return dispatch->owed > 0;
+}
+
+gboolean dispatch_is_working(const Dispatch *dispatch)
+{
+    return dispatch->calls.length > 0;
+}
+
+void dispatch_reset(Dispatch *dispatch)
+{
+    for (GList *link = dispatch->calls.head; link != NULL; link = link->next)
+        ((Call *)link->data)->orphaned = TRUE;
+    dispatch->owed = 0;
+    dispatch->callbacks->plain(dispatch->user);
+}
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+/* A host that keeps to what it was told is not refused, and one that does not is still read: a sync
+ * or a thaw behind what is too much must be seen. */
+static gboolean check_room(const Dispatch *dispatch, const GuestCommand *command, GError **error)
+{
+    if ((command->flags & GUEST_FLAG_FROZEN) != 0 ||
+        (dispatch->owed < LIMIT_AGENT_PIPELINE && dispatch->calls.length < LIMIT_AGENT_CALLS))
+        return TRUE;
+    qmp_error_set(error, "too many commands are under way: there may be %d", LIMIT_AGENT_PIPELINE);
+    return FALSE;
+}
+
+static gboolean handle(Commands *commands, Call *call, JsonSpan arguments, GError **error)
 {
     const GuestHandler *handler = &guest_handlers[call->command - guest_schema_commands];
     g_autofree char *args = g_malloc0(MAX(handler->arguments->size, 1));
     gboolean ok;
 
-    if (!policy_check(dispatch->commands->policy, call->command, error))
-        return FALSE;
     if (!guest_struct_read(handler->arguments, arguments, args, error))
         return FALSE;
     g_debug("%s is called", call->command->name);
     if ((call->command->flags & GUEST_FLAG_LOGGED) != 0)
         log_account(call->command->name);
-    call->in_handler = TRUE;
-    ok = handler->run(dispatch->commands, args, call, error);
-    call->in_handler = FALSE;
+    ok = handler->run(commands, args, call, error);
     guest_struct_clear(handler->arguments, args);
     return ok;
+}
+
+/* What a whole command needs on a thread. */
+typedef struct {
+    Commands *commands;
+    char *arguments; /* (nullable) */
+    gsize len;
+} Beside;
+
+static void beside_free(gpointer data)
+{
+    Beside *beside = data;
+
+    g_free(beside->arguments);
+    g_free(beside);
+}
+
+static gboolean handle_beside(gpointer data, Call *call, GError **error)
+{
+    const Beside *beside = data;
+
+    return handle(beside->commands, call, (JsonSpan){beside->arguments, beside->len}, error);
+}
+
+static void run_beside(Commands *commands, Call *call, JsonSpan arguments)
+{
+    Beside *beside = g_new(Beside, 1);
+
+    *beside = (Beside){commands, g_memdup2(arguments.text, arguments.len), arguments.len};
+    call_work(call, handle_beside, beside, beside_free);
+}
+
+static gboolean run(Dispatch *dispatch, Call *call, JsonSpan arguments, GError **error)
+{
+    gboolean ok = TRUE;
+
+    if (!policy_check(dispatch->commands->policy, call->command, error) ||
+        !check_room(dispatch, call->command, error))
+        return FALSE;
+    call->in_handler = TRUE;
+    if ((call->command->flags & GUEST_FLAG_BESIDE) != 0)
+        run_beside(dispatch->commands, call, arguments);
+    else
+        ok = handle(dispatch->commands, call, arguments, error);
+    call->in_handler = FALSE;
+    return ok;
+}
+
+static void keep(Dispatch *dispatch, Call *call)
+{
+    g_queue_push_tail(&dispatch->calls, call);
+    dispatch->owed++;
 }
 
 void dispatch_request(Dispatch *dispatch, JsonSpan message)
 {
     g_auto(EnvelopeCommand) request = {0};
     g_autoptr(GError) error = NULL;
+    gboolean ok;
     Call *call;
 
     g_assert(!dispatch_is_busy(dispatch));
-    if (!envelope_read_command(message, ENVELOPE_OOB_UNKNOWN, &request, &error)) {
+    ok = envelope_read_command(message, ENVELOPE_OOB_UNKNOWN, &request, &error);
+    if (request.id.text == NULL && is_pipelined(dispatch))
+        dispatch_reset(dispatch);
+    if (!ok) {
         conclude(call_new(dispatch, NULL, request.id), error);
         return;
     }
@@ -135,15 +265,17 @@ void dispatch_request(Dispatch *dispatch, JsonSpan message)
     if (call->command == NULL)
         g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                     "The command %s has not been found", request.name);
-    else if (run_handler(dispatch, call, request.arguments, &error) && call->deferred) {
+    else if (run(dispatch, call, request.arguments, &error) && call->deferred) {
         if (!call->over) {
-            dispatch->deferred = call;
+            keep(dispatch, call);
             return;
         }
         error = g_steal_pointer(&call->error);
     }
     conclude(call, error);
 }
+
+/* ---- For handlers ---------------------------------------------------------------------------- */
 
 JsonWrite *call_result(Call *call)
 {
@@ -155,8 +287,14 @@ void call_delimit(Call *call)
     call->delimited = TRUE;
 }
 
+void call_begin_anew(Call *call)
+{
+    dispatch_reset(call->dispatch);
+}
+
 void call_defer(Call *call)
 {
+    g_assert(!call->deferred);
     call->deferred = TRUE;
 }
 
@@ -170,9 +308,9 @@ void call_finish(Call *call, const GError *error)
         call->error = error != NULL ? g_error_copy(error) : NULL;
         return;
     }
+    if (dispatch != NULL && g_queue_remove(&dispatch->calls, call) && !call->orphaned)
+        dispatch->owed--;
     conclude(call, error);
-    if (dispatch != NULL) {
-        dispatch->deferred = NULL;
+    if (dispatch != NULL)
         dispatch->callbacks->idle(dispatch->user);
-    }
 }

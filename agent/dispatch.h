@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * dispatch: from one request to its reply.
+ * dispatch: from requests to their replies.
  *
- * Owns the path of a call: envelope, policy, arguments, handler, reply; and that there is one at a
- * time, in order, as hosts that send no id rely on. Leaves the bytes to agent.h and what commands
- * do to commands/.
+ * Owns the path of a call: envelope, policy, arguments, handler, reply; which calls are under way,
+ * and on which threads; and which protocol the peer speaks. In the plain one there is one call at a
+ * time, in order, as hosts that send no id rely on. With the capability pipeline there are several,
+ * each answered when it is done. Leaves the bytes to agent.h and what commands do to commands/.
+ *
+ * A peer that sends no id, or a sync, or anything that is no message, knows nothing of
+ * capabilities, or begins anew: the plain protocol holds at once, and what was owed is not
+ * answered.
  */
 
 #pragma once
@@ -27,6 +32,7 @@ struct Commands {
     Files *files;
     Programs *programs;
     Freezer *freezer;
+    guint capabilities;            /* bits of GuestCapability: those that are enabled */
     void (*thawed)(gpointer user); /* (nullable): files can be written again */
     gpointer thawed_user;
 };
@@ -36,18 +42,22 @@ typedef struct {
     void (*reply)(gpointer user, GBytes *reply);
     /* A call that had been deferred is over: the next request may come. */
     void (*idle)(gpointer user);
+    /* The plain protocol holds from now on: capabilities are off. */
+    void (*plain)(gpointer user);
 } DispatchCallbacks;
 
 typedef struct {
     Commands *commands;
     const DispatchCallbacks *callbacks;
     gpointer user;
-    Call *deferred; /* (nullable): the call that is under way */
+    GQueue calls; /* of Call: those that are under way */
+    guint owed;   /* of them, how many will be answered */
+    GThreadPool *threads;
 } Dispatch;
 
 void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbacks *callbacks,
                    gpointer user);
-/* A call that is under way will find nobody to answer. */
+/* Calls that are under way will find nobody to answer. */
 void dispatch_clear(Dispatch *dispatch);
 
 /**
@@ -57,10 +67,19 @@ void dispatch_clear(Dispatch *dispatch);
  * Must not be called while dispatch_is_busy().
  */
 void dispatch_request(Dispatch *dispatch, JsonSpan message);
+
+/* Whether the next request has to wait: in the plain protocol, until the last is answered. */
 gboolean dispatch_is_busy(const Dispatch *dispatch);
 
-/* Whoever asked is gone: the call goes on, its reply is dropped. */
-void dispatch_orphan(Dispatch *dispatch);
+/* Whether somebody still gets an answer. */
+gboolean dispatch_is_owing(const Dispatch *dispatch);
+
+/* Whether calls are under way, for whomever. Their threads use what the handlers act on. */
+gboolean dispatch_is_working(const Dispatch *dispatch);
+
+/* Whoever asked is gone, or begins anew: the plain protocol holds; calls under way go on, their
+ * replies are dropped. */
+void dispatch_reset(Dispatch *dispatch);
 
 /* ---- For handlers ---------------------------------------------------------------------------- */
 
@@ -69,6 +88,9 @@ JsonWrite *call_result(Call *call);
 
 /* The reply gets a 0xFF in front. */
 void call_delimit(Call *call);
+
+/* Its peer begins anew: see dispatch_reset(). */
+void call_begin_anew(Call *call);
 
 /**
  * call_defer:
@@ -82,3 +104,15 @@ void call_defer(Call *call);
  * @error: (nullable): NULL for success
  */
 void call_finish(Call *call, const GError *error);
+
+/* Returns: FALSE with @error; or the result is in @call */
+typedef gboolean (*CallWork)(gpointer data, Call *call, GError **error);
+
+/**
+ * call_work:
+ * @work: the rest of the call, on a thread: it may take as long as it likes
+ * @free: of @data, where the handler runs, once the call is over
+ *
+ * The handler returns TRUE. Whole commands that the schema flags so run in this way anyhow.
+ */
+void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/config.h"
@@ -130,6 +131,13 @@ static FreezerOptions freezer_options(const Config *config, GPtrArray *excluded)
     };
 }
 
+/* Where the thaw has just failed it would wait for one. */
+static void remove_pidfile(const Policy *policy)
+{
+    if (!policy->frozen)
+        service_remove_pidfile();
+}
+
 /* From here on paths count from where the agent runs. */
 static gboolean run(Program *program, const ChannelAddress *address, GError **error)
 {
@@ -155,6 +163,10 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
         return FALSE;
     service_ready();
     g_main_loop_run(loop);
+    if (agent_is_working(agent)) {
+        remove_pidfile(program->policy);
+        _exit(EXIT_SUCCESS);
+    }
     return TRUE;
 }
 
@@ -177,8 +189,7 @@ static gboolean run_configured(const Config *config, GError **error)
     ok = run(&program, &address, error);
     if (ok)
         g_debug("qga-agent ends");
-    if (!policy.frozen) /* or it would wait for the thaw that has just failed */
-        service_remove_pidfile();
+    remove_pidfile(&policy);
     state_clear(&state);
     policy_clear(&policy);
     return ok;

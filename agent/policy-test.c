@@ -117,11 +117,8 @@ static void test_unknown_class(void)
 static void test_frozen(void)
 {
     static const char *const served[] = {
-        "guest-ping",
-        "guest-info",
-        "guest-sync",
-        "guest-sync-delimited",
-        "guest-fsfreeze-status",
+        "guest-capabilities",  "guest-ping",           "guest-info",
+        "guest-sync",          "guest-sync-delimited", "guest-fsfreeze-status",
         "guest-fsfreeze-thaw",
     };
     guint count = 0;

@@ -246,7 +246,7 @@ static void keep_descriptors(void)
     }
 }
 
-static void watch_children(void)
+void process_init(void)
 {
     sigset_t set;
     int fd;
@@ -415,7 +415,7 @@ Process *process_spawn(const ProcessSpec *spec, GError **error)
     Process *process = g_new(Process, 1);
     int code;
 
-    watch_children();
+    process_init();
     *process = (Process){
         .out = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},
         .err = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},

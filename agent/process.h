@@ -39,6 +39,10 @@ typedef struct {
     gpointer user;
 } ProcessSpec;
 
+/* Before the first thread is started: one that does not know that children's ends are watched for
+ * would swallow the news of them. */
+void process_init(void);
+
 /**
  * process_spawn:
  *

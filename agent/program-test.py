@@ -166,7 +166,7 @@ class Options(Program):
         self.assertEqual(list(classes), ["@audit", "@file-read", "@file-write", "@fs", "@exec", "@power", "@user",
                                          "@config"])
         self.assertEqual(classes["@exec"].split(), ["guest-exec", "guest-exec-status"])
-        everywhere = {"guest-sync", "guest-sync-delimited", "guest-ping", "guest-info"}
+        everywhere = {"guest-capabilities", "guest-sync", "guest-sync-delimited", "guest-ping", "guest-info"}
         self.assertEqual(set(" ".join(classes.values()).split()), set(names) - everywhere)
 
 

@@ -141,6 +141,18 @@
  * slow agent takes per command, 256 are 13 minutes. */
 #define LIMIT_AGENT_QUEUED 256
 
+/* Commands under way to an agent that takes several, whatever it offers. Ten dashboards and a
+ * backup fit; as many wait for it on its side as ours offers. Names of capabilities that are looked
+ * at. */
+#define LIMIT_AGENT_IN_FLIGHT    16
+#define LIMIT_AGENT_CAPABILITIES 64
+
+/* Seconds that a freeze lasts longer in the guest than here, where it is thawed from here if
+ * anybody is: a tenth of its lease, and no less than a sync and a thaw may take. Enforced by
+ * proxy/freeze.c. */
+#define LIMIT_FREEZE_LEASE_PART 10
+#define LIMIT_FREEZE_LEASE_MORE 5
+
 /* Commands of one agent that are looked at; upstream has 44. */
 #define LIMIT_AGENT_COMMANDS 512
 
@@ -220,6 +232,13 @@
 /* Started programs whose end was not yet asked for. Each may hold 32 MiB of output. */
 #define LIMIT_EXEC_RECORDS 256
 
+/* Commands that a host may have under way with the capability pipeline: one of each client of a
+ * busy proxy. And all that may be, with those whose host has gone or begun anew: each has a thread
+ * at most. What is served while filesystems are frozen is quick, or is the thaw, and not counted.
+ * Enforced by agent/dispatch.c. */
+#define LIMIT_AGENT_PIPELINE 16
+#define LIMIT_AGENT_CALLS    (2 * LIMIT_AGENT_PIPELINE)
+
 /* Unsent replies above which the agent reads no further request: one largest reply fits at any
  * time. */
 #define LIMIT_AGENT_OUTPUT_HIGH (1u * 1024 * 1024)
@@ -236,11 +255,6 @@
  * buffers out takes minutes; half of what the proxy gives a freeze, so that its failure is told,
  * not guessed. Enforced by agent/commands/freeze.c. */
 #define LIMIT_HOOK_SECONDS 300
-
-/* Shortest and longest time, in seconds, that a host may give its freezes: a guest whose host asks
- * for less would be thawed while its snapshot is taken. Enforced where a lease is asked for. */
-#define LIMIT_AGENT_LEASE_SHORTEST 1
-#define LIMIT_AGENT_LEASE_LONGEST  LIMIT_FREEZE_LEASE_LONGEST
 
 /* Filesystems that are frozen side by side: each is a thread that waits. With eight, eight take as
  * long as one; guests of more than 64 disks are rare. Enforced by agent/commands/work.c. */

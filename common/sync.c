@@ -81,6 +81,16 @@ gboolean sync_reply(Sync *sync, const EnvelopeReply *reply)
     return FALSE;
 }
 
+gboolean sync_is_asked_for(const char *name, JsonSpan arguments, gint64 *ret_token)
+{
+    JsonWalk walk = json_read_walk(arguments);
+    JsonSpan key, value;
+
+    return (g_str_equal(name, "guest-sync-delimited") || g_str_equal(name, "guest-sync")) &&
+           json_read_member(&walk, &key, &value) && json_read_is(key, "id") &&
+           json_read_int64(value, ret_token) && !json_read_member(&walk, &key, &value);
+}
+
 void sync_save(const Sync *sync, Saved *to)
 {
     saved_put_int(to, "state", sync->state);

@@ -65,6 +65,16 @@ void sync_probe(Sync *sync, gint64 now_us, gint64 token, GString *out);
  */
 gboolean sync_reply(Sync *sync, const EnvelopeReply *reply);
 
+/**
+ * sync_is_asked_for:
+ * @name: of a command
+ * @arguments: (nullable): its own
+ *
+ * Returns: whether it is a sync that anybody in the agent's place can answer, with @ret_token; one
+ * that is wrong is for the agent to refuse
+ */
+gboolean sync_is_asked_for(const char *name, JsonSpan arguments, gint64 *ret_token);
+
 /* All of it: times are of a clock that the successor has too. */
 void sync_save(const Sync *sync, Saved *to);
 void sync_restore(Sync *sync, Saved *from);

@@ -1,49 +1,46 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * agent-flight: the one command that is under way to the guest agent.
+ * agent-flight: one command that is under way to the guest agent.
  *
- * Owns how it is written, which message of the guest is its answer, in which form that is passed
- * on, and that all who asked are told, each within its own time. Leaves to the lane when it begins
- * and how it ends.
+ * Owns how it is written, which message of the guest is its answer, and in which form that is
+ * passed on. Leaves to agent-flights.h who is told.
  */
 
 #pragma once
 
 #include "agent-question.h"
-#include "bounds.h"
-#include "status.h"
 
 G_BEGIN_DECLS
 
 typedef struct {
-    AgentQuestion *question; /* (nullable): NULL while nothing is under way */
-    guint64 id;              /* sent with it */
+    AgentQuestion *question;   /* (nullable): NULL once nobody has time left for its answer */
+    const GuestCommand *guest; /* (nullable): what the schema says of it */
+    guint64 id;                /* sent with it */
     gboolean with_id;
+    gboolean pings;    /* it is a sync, and asked as a ping: see agent_flight_ping() */
+    gint64 token;      /* that answers it then */
+    gboolean may_keep; /* nothing has happened since it began that its answer leaves out */
     gint64 begun_us;
     guint64 begun_at; /* bytes of the guest's that were read before: no answer to it among them */
-    const Bounds *bounds; /* not owned */
-    guint64 oversized;    /* results that were too large to be passed on */
-    Latency latency[STATUS_CLASSES];
-    GQueue landing; /* of AgentQuestion: those whose askers are being told */
 } AgentFlight;
-
-/* @bounds: the time of each class of commands, for those who ask without a limit of their own */
-void agent_flight_init(AgentFlight *flight, const Bounds *bounds);
 
 /* Returns: what a guest does not guess */
 guint64 agent_flight_random_63(void);
 
-/**
- * agent_flight_begin:
- * @question: (transfer full): whose time runs from now on
- * @bytes_read: of the guest's, so far
- */
-void agent_flight_begin(AgentFlight *flight, AgentQuestion *question, gboolean with_id,
-                        guint64 bytes_read, gint64 now_us);
-
-/* Returns: (nullable): what is under way */
+/* Returns: (nullable): what is asked, while somebody waits for it */
 const Pending *agent_flight_command(const AgentFlight *flight);
+
+gboolean agent_flight_has_flag(const AgentFlight *flight, GuestFlags flag);
+gboolean agent_flight_is_class(const AgentFlight *flight, GuestClass time_class);
+
+/**
+ * agent_flight_ping:
+ *
+ * A sync would end what was agreed with the agent, and with it what others have under way. What it
+ * is to show, that the agent answers, a ping does as well. Of no effect for any other command.
+ */
+void agent_flight_ping(AgentFlight *flight);
 
 /* Appends the command, with its id where it has one. */
 void agent_flight_write(const AgentFlight *flight, GString *text);
@@ -66,35 +63,19 @@ gboolean agent_flight_is_id_refused(const AgentFlight *flight, const EnvelopeRep
  * agent_flight_rebuild:
  * @reply: an answer of the guest's
  * @text: empty; what the value of @ret points into
+ * @ret_oversized: set where it is more than is passed on
  *
  * The guest's value is written anew: one line, ASCII, in the form QEMU prints.
  *
  * Returns: FALSE with @error set, where the answer is an error, or more than is passed on
  */
-gboolean agent_flight_rebuild(AgentFlight *flight, const EnvelopeReply *reply, GString *text,
-                              EnvelopeReply *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Tells all who asked; nothing is under way any more, before the first of them hears of it. */
-void agent_flight_land(AgentFlight *flight, const EnvelopeReply *reply, const GError *error,
-                       gint64 now_us);
-
-/**
- * agent_flight_split_late:
- *
- * Returns: (transfer full) (nullable): those whose time is over, for agent_flight_fail_late(). With
- * the last of them the flight is.
- */
-AgentQuestion *agent_flight_split_late(AgentFlight *flight, gint64 now_us);
-void agent_flight_fail_late(AgentFlight *flight, AgentQuestion *late);
-
-/* A pause is no time. */
-void agent_flight_lengthen(AgentFlight *flight, gint64 pause_us);
-
-/* Also those that are still to be told. */
-void agent_flight_foreach(AgentFlight *flight, void (*func)(Pending *pending, gpointer data),
-                          gpointer data);
+gboolean agent_flight_rebuild(const AgentFlight *flight, const EnvelopeReply *reply, GString *text,
+                              EnvelopeReply *ret, gboolean *ret_oversized,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 void agent_flight_save(const AgentFlight *flight, Handover *handover, Saved *to);
-void agent_flight_restore(AgentFlight *flight, const HandoverPart *part);
+
+/* Returns: (transfer full) */
+AgentFlight *agent_flight_restore(const HandoverPart *part);
 
 G_END_DECLS

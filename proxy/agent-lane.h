@@ -3,14 +3,16 @@
 /*
  * agent-lane: the one channel into the guest, shared by all who ask.
  *
- * Owns the sync, the queue, the one command that is under way, its time limit, and what of the
- * guest's bytes may be believed: one reply to that command, rebuilt, and nothing else. Leaves to
- * the core whether the port is open and what happens to the guest as a whole, and is told of both.
+ * Owns the sync, the queue, the commands that are under way, their time limits, and what of the
+ * guest's bytes may be believed: one reply to each of those commands, rebuilt, and nothing else.
+ * Leaves to the core whether the port is open and what happens to the guest as a whole, and is told
+ * of both.
  *
  * Nothing is written before the channel is connected, its port not known to be closed, and a sync
- * answered; but for syncs, one unanswered at a time. Whatever goes wrong (time limit, rubbish, a
- * limit that is passed) fails the command under way and puts the lane back to syncing: a late reply
- * then finds nobody.
+ * answered; but for syncs, one unanswered at a time. One command is under way at a time, unless the
+ * agent has agreed to more. Whatever goes wrong (the last time limit, rubbish, a limit that is
+ * passed) fails what is under way and puts the lane back to syncing: a late reply then finds
+ * nobody.
  */
 
 #pragma once
@@ -74,8 +76,9 @@ void agent_lane_set_frozen(AgentLane *lane, gboolean frozen);
  * there until the next boot. */
 void agent_lane_set_blind(AgentLane *lane, gboolean blind);
 
-/* The agent may have been restarted unseen. The command under way goes on; if a sync that is sent
- * behind it is answered first, it is lost. */
+/* The agent may have been restarted unseen. What is under way goes on; if a sync that is sent
+ * behind it is answered first, it is lost. Where several may be under way, the agent is asked
+ * whether it still keeps to that. */
 void agent_lane_probe(AgentLane *lane);
 
 /* The guest went down or to sleep, as a silent command under way was to achieve; any other has no
@@ -103,6 +106,22 @@ void agent_lane_set_paused(AgentLane *lane, gboolean paused);
  */
 gboolean agent_lane_allow_cache(AgentLane *lane, const char *text,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/**
+ * agent_lane_offer:
+ * @lease: seconds that a freeze is to last in the guest, unless it is renewed; 0: as its own
+ * configuration says
+ *
+ * The agent is known to have guest-capabilities, and was brought into step.
+ */
+void agent_lane_offer(AgentLane *lane, guint lease);
+
+/**
+ * agent_lane_set_lease:
+ * @lease: as above
+ * @renew: the freeze that is on has so long from now on; else it is told where it has changed
+ */
+void agent_lane_set_lease(AgentLane *lane, guint lease, gboolean renew);
 
 /* Calls @func for each command that waits or is under way. */
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),

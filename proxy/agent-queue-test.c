@@ -45,9 +45,14 @@ static void assert_log(Fixture *fixture, const char *expected)
     g_string_truncate(fixture->log, 0);
 }
 
+static AgentQueueTurn anybodys_turn(const Pending *command, gconstpointer unused)
+{
+    return AGENT_QUEUE_GO;
+}
+
 static void assert_next(Fixture *fixture, const char *name)
 {
-    AgentQuestion *question = agent_queue_pop(&fixture->queue);
+    AgentQuestion *question = agent_queue_next(&fixture->queue, anybodys_turn, NULL);
     Pending *pending;
 
     g_assert_cmpstr(agent_question_command(question)->name, ==, name);

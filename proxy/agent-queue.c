@@ -54,12 +54,24 @@ gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, 
     return FALSE;
 }
 
-AgentQuestion *agent_queue_pop(AgentQueue *queue)
+AgentQuestion *agent_queue_next(AgentQueue *queue, AgentQueueTurnOf turn_of, gconstpointer data)
 {
-    g_autofree Waiting *waiting = g_queue_pop_head(&queue->waiting);
+    AgentQueueTurn turn = AGENT_QUEUE_WAIT;
+    AgentQuestion *question = NULL;
+    GList *at;
 
-    queue->length -= agent_question_length(waiting->question);
-    return waiting->question;
+    for (at = queue->waiting.head; at && turn == AGENT_QUEUE_WAIT; at = at->next) {
+        question = ((Waiting *)at->data)->question;
+        turn = turn_of(agent_question_command(question), data);
+        if (turn == AGENT_QUEUE_GO)
+            break;
+    }
+    if (turn != AGENT_QUEUE_GO)
+        return NULL;
+    g_free(at->data);
+    g_queue_delete_link(&queue->waiting, at);
+    queue->length -= agent_question_length(question);
+    return question;
 }
 
 guint agent_queue_length(const AgentQueue *queue)

@@ -32,8 +32,16 @@ void agent_queue_init(AgentQueue *queue);
  */
 gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us);
 
-/* Returns: (transfer full): the next one; there must be one */
-AgentQuestion *agent_queue_pop(AgentQueue *queue);
+typedef enum {
+    AGENT_QUEUE_GO,
+    AGENT_QUEUE_WAIT, /* those behind it may go */
+    AGENT_QUEUE_STOP, /* nor may any that is behind it */
+} AgentQueueTurn;
+
+typedef AgentQueueTurn (*AgentQueueTurnOf)(const Pending *command, gconstpointer data);
+
+/* Returns: (transfer full) (nullable): the first one whose turn it is */
+AgentQuestion *agent_queue_next(AgentQueue *queue, AgentQueueTurnOf turn_of, gconstpointer data);
 
 guint agent_queue_length(const AgentQueue *queue);
 

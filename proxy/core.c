@@ -28,15 +28,22 @@ static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GE
 {
     Core *core = pending->owner;
 
-    if (reply && reply->kind == ENVELOPE_RETURN)
-        introspect_read_guest_info(&core->introspect, reply->value);
-    else
+    if (!reply || reply->kind != ENVELOPE_RETURN) {
         introspect_forget_agent(&core->introspect);
+        return;
+    }
+    introspect_read_guest_info(&core->introspect, reply->value);
+    if (core->introspect.capable)
+        agent_lane_offer(core->lane, freeze_guest_lease(&core->freeze));
 }
 
+/* With one that was capable all is agreed anew, before anything slow keeps the others waiting. */
 static void ask_guest_info(Core *core)
 {
-    agent_lane_submit(core->lane, pending_new_own("guest-info", NULL, on_guest_info, core));
+    Pending *pending = pending_new_own("guest-info", NULL, on_guest_info, core);
+
+    pending->ahead = core->introspect.capable;
+    agent_lane_submit(core->lane, pending);
 }
 
 /* ---- Reply ----------------------------------------------------------------------------------- */
@@ -190,8 +197,23 @@ static void ask_qemu(Core *core, const CoreParty *party, Pending *pending,
         client_drop_fd(&core->crowd.common, party->fd);
 }
 
+/* Whoever else agreed on something with the agent would change it for all. */
+static void refuse_channel(Pending *pending)
+{
+    g_autoptr(GError) error = g_error_new(
+        QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
+        "%s is between the proxy and the guest agent, whose channel is shared", pending->name);
+
+    pending->decided = TRUE;
+    pending_finish(pending, NULL, error);
+}
+
 static void ask_agent(Core *core, const CoreParty *party, Pending *pending)
 {
+    if (pending_has_flag(pending, GUEST_FLAG_CHANNEL)) {
+        refuse_channel(pending);
+        return;
+    }
     if (pending->seconds == 0 && party->client)
         pending->seconds = client_session(party->client)->timeout_seconds;
     if (core->lane)

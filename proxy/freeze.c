@@ -48,11 +48,29 @@ static void own(Freeze *freeze, gpointer client, const char *by)
     freeze->since_us = g_get_real_time();
 }
 
-static void begin_lease(Freeze *freeze, guint seconds)
+static guint guest_lease(guint seconds)
+{
+    guint more = MAX(seconds / LIMIT_FREEZE_LEASE_PART, LIMIT_FREEZE_LEASE_MORE);
+
+    return seconds > 0 ? MIN(seconds + more, LIMIT_FREEZE_LEASE_LONGEST) : 0;
+}
+
+/* @renew: the guest has begun its own otherwise, or earlier */
+static void begin_lease(Freeze *freeze, guint seconds, gboolean renew)
 {
     freeze->until_us =
         seconds > 0 ? io_loop_now(freeze->loop) + (gint64)seconds * G_USEC_PER_SEC : 0;
     set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1);
+    agent_lane_set_lease(freeze->lane, guest_lease(seconds), renew);
+}
+
+guint freeze_guest_lease(const Freeze *freeze)
+{
+    gint64 left_us = freeze->until_us - io_loop_now(freeze->loop);
+
+    if (freeze->state == FREEZE_FROZEN && freeze->until_us > 0)
+        return guest_lease((guint)MAX(left_us / G_USEC_PER_SEC, 1));
+    return guest_lease(freeze->lease_seconds);
 }
 
 static gboolean freezes_all(const Pending *pending)
@@ -70,7 +88,7 @@ static void join(Freeze *freeze, Pending *pending)
     const EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {count, strlen(count)}};
 
     holds_add(&freeze->holds, pending->asker);
-    begin_lease(freeze, freeze->lease_seconds);
+    begin_lease(freeze, freeze->lease_seconds, TRUE);
     pending_finish(pending, &reply, NULL);
 }
 
@@ -89,13 +107,13 @@ static void answer_joining(Freeze *freeze)
                          freeze->by ? freeze->by : FREEZE_STRANGER);
 }
 
-/* @count: of filesystems, as the agent said */
-static void become_frozen(Freeze *freeze, gint64 count)
+/* @count: of filesystems, as the agent said; @renew: as above */
+static void become_frozen(Freeze *freeze, gint64 count, gboolean renew)
 {
     freeze->state = FREEZE_FROZEN;
     freeze->count = count;
     g_clear_pointer(&freeze->ended, g_free);
-    begin_lease(freeze, freeze->lease_seconds);
+    begin_lease(freeze, freeze->lease_seconds, renew);
     agent_lane_set_frozen(freeze->lane, TRUE);
     answer_joining(freeze);
 }
@@ -124,6 +142,7 @@ static void become_thawed(Freeze *freeze, ThawReason reason)
         let_go(freeze);
     freeze->ops->thawed(freeze->owner);
     agent_lane_set_frozen(freeze->lane, FALSE);
+    agent_lane_set_lease(freeze->lane, guest_lease(freeze->lease_seconds), FALSE);
     answer_joining(freeze);
     if (!was_known)
         return;
@@ -342,7 +361,7 @@ static void find_frozen(Freeze *freeze)
 {
     freeze->all = FALSE;
     own(freeze, NULL, FREEZE_STRANGER);
-    become_frozen(freeze, 0);
+    become_frozen(freeze, 0, TRUE);
 }
 
 /* An agent that refuses, which comes as an error and no reply, may be frozen by somebody whom
@@ -380,7 +399,7 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
     } else if (json_read_int64(reply->value, &count) && count == 0) {
         become_thawed(freeze, THAW_ASKED); /* there is nothing that could be frozen */
     } else {
-        become_frozen(freeze, count);
+        become_frozen(freeze, count, FALSE);
         if (holds_count(&freeze->holds) == 0)
             begin_thawing(freeze, THAW_OWNER_LEFT);
     }
@@ -482,7 +501,7 @@ gboolean freeze_renew(Freeze *freeze, guint seconds)
 {
     if (freeze->state != FREEZE_FROZEN)
         return FALSE;
-    begin_lease(freeze, seconds > 0 ? seconds : freeze->lease_seconds);
+    begin_lease(freeze, seconds > 0 ? seconds : freeze->lease_seconds, TRUE);
     return TRUE;
 }
 

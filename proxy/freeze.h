@@ -132,6 +132,11 @@ void freeze_agent_lost(Freeze *freeze);
  */
 gboolean freeze_renew(Freeze *freeze, guint seconds);
 
+/* Returns: seconds that the agent is to give a freeze, the one that is on or the next: a little
+ * more than it has here, so that the guest ends it where nobody is here; 0 where its lease has no
+ * end */
+guint freeze_guest_lease(const Freeze *freeze);
+
 const char *freeze_state_name(const Freeze *freeze);
 
 /* Returns: seconds until it is thawed; -1 where nothing is frozen, or for ever */

@@ -45,6 +45,7 @@ void introspect_forget_agent(Introspect *introspect)
     g_ptr_array_set_size(introspect->guest_commands, 0);
     g_clear_pointer(&introspect->agent_version, g_free);
     introspect->restricted = FALSE;
+    introspect->capable = FALSE;
     introspect->commands.whole = FALSE;
     introspect->schema.whole = FALSE;
 }
@@ -52,6 +53,13 @@ void introspect_forget_agent(Introspect *introspect)
 static gboolean is_guest_command(const char *name)
 {
     return name && g_str_has_prefix(name, "guest-") && strlen(name) <= LIMIT_COMMAND_NAME;
+}
+
+static gboolean is_for_the_channel(const char *name)
+{
+    const GuestCommand *known = guest_schema_find(name);
+
+    return known && (known->flags & GUEST_FLAG_CHANNEL);
 }
 
 void introspect_read_guest_info(Introspect *introspect, JsonSpan info)
@@ -72,6 +80,8 @@ void introspect_read_guest_info(Introspect *introspect, JsonSpan info)
             continue;
         if (!enabled)
             introspect->restricted = TRUE;
+        else if (is_for_the_channel(name))
+            introspect->capable = TRUE;
         else if (!g_ptr_array_find_with_equal_func(introspect->guest_commands, name, g_str_equal,
                                                    NULL))
             g_ptr_array_add(introspect->guest_commands, g_steal_pointer(&name));

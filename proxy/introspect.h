@@ -34,6 +34,7 @@ typedef struct {
                                   empty */
     char *agent_version;       /* (nullable) */
     gboolean restricted;       /* it has others that are disabled for now, or for good */
+    gboolean capable;          /* it has guest-capabilities, which is for the proxy alone */
     IntrospectList commands;
     IntrospectList schema;
 } Introspect;

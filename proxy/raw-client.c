@@ -3,19 +3,7 @@
 #include "raw-client.h"
 
 #include "common/qmp-error.h"
-
-/* Returns: whether it is a sync that can be answered: one that cannot is for the agent to refuse */
-static gboolean read_sync(const EnvelopeCommand *command, gboolean *ret_delimited,
-                          gint64 *ret_token)
-{
-    JsonWalk walk = json_read_walk(command->arguments);
-    JsonSpan key, value;
-
-    *ret_delimited = g_str_equal(command->name, "guest-sync-delimited");
-    return (*ret_delimited || g_str_equal(command->name, "guest-sync")) &&
-           json_read_member(&walk, &key, &value) && json_read_is(key, "id") &&
-           json_read_int64(value, ret_token) && !json_read_member(&walk, &key, &value);
-}
+#include "common/sync.h"
 
 static void refuse(Client *client, const EnvelopeCommand *command)
 {
@@ -25,13 +13,21 @@ static void refuse(Client *client, const EnvelopeCommand *command)
     client_error(client, FALSE, command->id, error);
 }
 
+/* A channel that is shared is nobody's to agree on. */
+static gboolean is_for_the_agent(const char *name)
+{
+    const GuestCommand *known = guest_schema_find(name);
+
+    return g_str_has_prefix(name, "guest-") && !(known && (known->flags & GUEST_FLAG_CHANNEL));
+}
+
 gboolean raw_client_request(Client *client, const EnvelopeCommand *command, gboolean up)
 {
     ClientSession *session = client_session(client);
-    gboolean delimited;
+    gboolean delimited = g_str_equal(command->name, "guest-sync-delimited");
     gint64 token;
 
-    if (read_sync(command, &delimited, &token)) {
+    if (sync_is_asked_for(command->name, command->arguments, &token)) {
         g_clear_pointer(&session->sync_id, g_bytes_unref);
         session->awaits_sync = !up;
         session->sync_delimited = delimited;
@@ -40,7 +36,7 @@ gboolean raw_client_request(Client *client, const EnvelopeCommand *command, gboo
             client_reply_sync(client, command->id, delimited, token);
         else if (command->id.text)
             session->sync_id = g_bytes_new(command->id.text, command->id.len);
-    } else if (up && g_str_has_prefix(command->name, "guest-")) {
+    } else if (up && is_for_the_agent(command->name)) {
         return FALSE;
     } else if (up) {
         refuse(client, command);

@@ -31,6 +31,7 @@ typedef struct {
     guint64 syncs; /* probes sent */
     guint64 bytes_in;
     guint64 bytes_out;
+    guint depth; /* commands that may be under way */
     guint queued;
 } AgentStats;
 

@@ -13,13 +13,15 @@ static const guint8 *values(void)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     static guint8 table[256];
+    static gsize ready; /* on whichever thread it is first used */
 
-    if (table[0] == 0) {
+    if (g_once_init_enter(&ready)) {
         memset(table, BAD, sizeof(table));
         for (guint i = 0; i < 64; i++)
             table[(guint8)digits[i]] = (guint8)i;
         table['='] = PAD;
         table['\n'] = SKIP;
+        g_once_init_leave(&ready, 1);
     }
     return table;
 }

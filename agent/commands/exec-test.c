@@ -79,6 +79,15 @@ static void check_error(Bench *bench, const char *arguments, const char *words)
 #define OUT(data)  "\"out-data\": \"" data "\", \"out-truncated\": false"
 #define ERR(data)  "\"err-data\": \"" data "\", \"err-truncated\": false"
 
+/* The first test: a thread that was there before the first program takes no news from who waits. */
+static void test_beside_a_thread(Bench *bench, gconstpointer data)
+{
+    for (guint i = 0; i < 20; i++) {
+        bench_check(bench, "{\"execute\": \"guest-fstrim\"}", "{\"return\": {\"paths\": []}}");
+        check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
+    }
+}
+
 static void test_end(Bench *bench, gconstpointer data)
 {
     check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
@@ -262,6 +271,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add("/exec/" name, Bench, NULL, set_up, function, tear_down)
+    ADD("beside-a-thread", test_beside_a_thread);
     ADD("end", test_end);
     ADD("capture", test_capture);
     ADD("descriptors", test_descriptors);

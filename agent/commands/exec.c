@@ -22,6 +22,7 @@ Programs *programs_new(void)
 {
     Programs *programs = g_new(Programs, 1);
 
+    process_init();
     programs->started =
         g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)(gpointer)process_free);
     return programs;
@@ -117,23 +118,36 @@ static void write_end(JsonWrite *write, const Process *process)
     write_output(write, process_err(process), "err-data", "err-truncated");
 }
 
+/* Output of 32 MiB takes its time to be written out. */
+static gboolean write_ended(gpointer data, Call *call, GError **error)
+{
+    JsonWrite *write = call_result(call);
+
+    json_write_begin_object(write);
+    json_write_member_boolean(write, "exited", TRUE);
+    write_end(write, data);
+    json_write_end_object(write);
+    return TRUE;
+}
+
 gboolean guest_exec_status(Commands *commands, const GuestExecStatusArguments *args, Call *call,
                            GError **error)
 {
     GHashTable *started = commands->programs->started;
     JsonWrite *write = call_result(call);
-    const Process *process = g_hash_table_lookup(started, key_of(args->pid));
+    Process *process = g_hash_table_lookup(started, key_of(args->pid));
 
     if (process == NULL || process_id(process) != args->pid) {
         qmp_error_set(error, "PID %" G_GINT64_FORMAT " does not exist", args->pid);
         return FALSE;
     }
-    json_write_begin_object(write);
-    json_write_member_boolean(write, "exited", process_has_ended(process));
     if (process_has_ended(process)) {
-        write_end(write, process);
-        g_hash_table_remove(started, key_of(args->pid));
+        g_hash_table_steal(started, key_of(args->pid));
+        call_work(call, write_ended, process, (GDestroyNotify)(gpointer)process_free);
+        return TRUE;
     }
+    json_write_begin_object(write);
+    json_write_member_boolean(write, "exited", FALSE);
     json_write_end_object(write);
     return TRUE;
 }

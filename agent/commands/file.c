@@ -7,6 +7,9 @@
  * nothing that was written is held back. What hosts see is stdio's all the same: a read is short
  * only at the end of the file or where it would have to wait, and one that met the end says so
  * at once.
+ *
+ * All of it runs on threads: 48 MiB take their time, and a file server that has gone takes for
+ * ever. What is done by one handle is done whole, one after the other.
  */
 
 #include "file.h"
@@ -30,27 +33,46 @@ enum { READ_START = 64 * 1024 };
 
 typedef struct {
     gint64 handle;
-    int fd;
+    GMutex lock; /* who holds it uses the descriptor */
+    int fd;      /* -1: closed */
 } File;
 
 struct Files {
+    GMutex lock;      /* for what follows */
     GHashTable *open; /* of File, by handle */
+    guint opening;    /* how many more there are about to be */
 };
 
-static void file_free(gpointer data)
+static void file_clear(gpointer data)
 {
     File *file = data;
 
     if (file->fd >= 0)
         close(file->fd);
-    g_free(file);
+    g_mutex_clear(&file->lock);
+}
+
+static void file_unref(gpointer data)
+{
+    g_atomic_rc_box_release_full(data, file_clear);
+}
+
+static File *file_new(gint64 handle, int fd)
+{
+    File *file = g_atomic_rc_box_new0(File);
+
+    file->handle = handle;
+    file->fd = fd;
+    g_mutex_init(&file->lock);
+    return file;
 }
 
 Files *files_new(void)
 {
-    Files *files = g_new(Files, 1);
+    Files *files = g_new0(Files, 1);
 
-    files->open = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, file_free);
+    g_mutex_init(&files->lock);
+    files->open = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, file_unref);
     return files;
 }
 
@@ -59,16 +81,43 @@ void files_free(Files *files)
     if (files == NULL)
         return;
     g_hash_table_unref(files->open);
+    g_mutex_clear(&files->lock);
     g_free(files);
 }
 
-static File *find(const Files *files, gint64 handle, GError **error)
+static void let_go(File *file)
 {
-    File *file = g_hash_table_lookup(files->open, &handle);
+    g_mutex_unlock(&file->lock);
+    file_unref(file);
+}
 
-    if (file == NULL)
-        qmp_error_set(error, "handle '%" G_GINT64_FORMAT "' has not been found", handle);
+typedef File TakenFile;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TakenFile, let_go)
+
+static File *find(Files *files, gint64 handle)
+{
+    File *file;
+
+    g_mutex_lock(&files->lock);
+    file = g_hash_table_lookup(files->open, &handle);
+    if (file != NULL)
+        g_atomic_rc_box_acquire(file);
+    g_mutex_unlock(&files->lock);
     return file;
+}
+
+/* Returns: (transfer full) (nullable): the file, which nobody else uses until let_go() */
+static File *take(Files *files, gint64 handle, GError **error)
+{
+    File *file = find(files, handle);
+
+    if (file != NULL)
+        g_mutex_lock(&file->lock);
+    if (file != NULL && file->fd >= 0)
+        return file;
+    g_clear_pointer(&file, let_go); /* it was being closed */
+    qmp_error_set(error, "handle '%" G_GINT64_FORMAT "' has not been found", handle);
+    return NULL;
 }
 
 static gboolean fail(const char *what, GError **error)
@@ -143,33 +192,55 @@ static gboolean check_use(const Policy *policy, int flags, GError **error)
     return policy_check_use(policy, guest_schema_find("guest-file-open"), privileges, error);
 }
 
+/* Those that are being opened count: the limit holds however many are at once. */
+static gboolean begin_opening(Files *files, GError **error)
+{
+    gboolean ok;
+
+    g_mutex_lock(&files->lock);
+    ok = g_hash_table_size(files->open) + files->opening < LIMIT_FILE_HANDLES;
+    files->opening += ok;
+    g_mutex_unlock(&files->lock);
+    if (!ok)
+        qmp_error_set(error, "too many open files: there may be %d", LIMIT_FILE_HANDLES);
+    return ok;
+}
+
+/* @fd: -1 where it was not opened; else the state is asked for its handle, which may have to wait
+ * for a thaw, as others that open do then. */
+static gboolean end_opening(Files *files, State *state, int fd, gint64 *ret_handle, GError **error)
+{
+    File *file = NULL;
+
+    g_mutex_lock(&files->lock);
+    files->opening--;
+    if (fd >= 0 && state_next_handle(state, ret_handle, error)) {
+        file = file_new(*ret_handle, fd);
+        g_hash_table_insert(files->open, &file->handle, file);
+    }
+    g_mutex_unlock(&files->lock);
+    return file != NULL;
+}
+
 gboolean guest_file_open(Commands *commands, const GuestFileOpenArguments *args, Call *call,
                          GError **error)
 {
     Files *files = commands->files;
     gint64 handle;
-    File *file;
     int flags, fd;
 
-    if (!read_mode(args->mode, &flags, error) || !check_use(commands->policy, flags, error))
+    if (!read_mode(args->mode, &flags, error) || !check_use(commands->policy, flags, error) ||
+        !begin_opening(files, error))
         return FALSE;
-    if (g_hash_table_size(files->open) >= LIMIT_FILE_HANDLES) {
-        qmp_error_set(error, "too many open files: there may be %d", LIMIT_FILE_HANDLES);
-        return FALSE;
-    }
     fd = open_or_create(args->path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) {
+    if (fd < 0)
         qmp_error_set(error, "failed to open file '" ERROR_PATH "' (mode: '%s'): %s", args->path,
                       args->mode, g_strerror(errno));
+    if (!end_opening(files, commands->state, fd, &handle, error)) {
+        if (fd >= 0)
+            close(fd);
         return FALSE;
     }
-    if (!state_next_handle(commands->state, &handle, error)) {
-        close(fd);
-        return FALSE;
-    }
-    file = g_new(File, 1);
-    *file = (File){.handle = handle, .fd = fd};
-    g_hash_table_insert(files->open, &file->handle, file);
     json_write_int64(call_result(call), handle);
     return TRUE;
 }
@@ -177,14 +248,17 @@ gboolean guest_file_open(Commands *commands, const GuestFileOpenArguments *args,
 gboolean guest_file_close(Commands *commands, const GuestFileCloseArguments *args, Call *call,
                           GError **error)
 {
-    File *file = find(commands->files, args->handle, error);
+    Files *files = commands->files;
+    g_autoptr(TakenFile) file = take(files, args->handle, error);
     int fd;
 
     if (file == NULL)
         return FALSE;
+    g_mutex_lock(&files->lock);
+    g_hash_table_remove(files->open, &args->handle);
+    g_mutex_unlock(&files->lock);
     fd = file->fd;
     file->fd = -1; /* closed even where close() fails */
-    g_hash_table_remove(commands->files->open, &args->handle);
     return close(fd) == 0 || fail("close handle", error);
 }
 
@@ -220,7 +294,7 @@ static gboolean read_bytes(const File *file, gsize count, char **ret_data, gsize
 gboolean guest_file_read(Commands *commands, const GuestFileReadArguments *args, Call *call,
                          GError **error)
 {
-    const File *file = find(commands->files, args->handle, error);
+    g_autoptr(TakenFile) file = take(commands->files, args->handle, error);
     JsonWrite *write = call_result(call);
     g_autofree char *data = NULL;
     gboolean eof;
@@ -262,7 +336,7 @@ static gboolean write_bytes(const File *file, const guint8 *data, gsize len, gsi
 gboolean guest_file_write(Commands *commands, const GuestFileWriteArguments *args, Call *call,
                           GError **error)
 {
-    const File *file = find(commands->files, args->handle, error);
+    g_autoptr(TakenFile) file = take(commands->files, args->handle, error);
     JsonWrite *write = call_result(call);
     g_autofree guint8 *data = NULL;
     gsize len, written;
@@ -305,7 +379,7 @@ static gboolean read_whence(const GuestAlternate *whence, int *ret_origin, GErro
 gboolean guest_file_seek(Commands *commands, const GuestFileSeekArguments *args, Call *call,
                          GError **error)
 {
-    const File *file = find(commands->files, args->handle, error);
+    g_autoptr(TakenFile) file = take(commands->files, args->handle, error);
     JsonWrite *write = call_result(call);
     gint64 position;
     int origin;
@@ -326,5 +400,7 @@ gboolean guest_file_seek(Commands *commands, const GuestFileSeekArguments *args,
 gboolean guest_file_flush(Commands *commands, const GuestFileFlushArguments *args, Call *call,
                           GError **error)
 {
-    return find(commands->files, args->handle, error) != NULL;
+    g_autoptr(TakenFile) file = take(commands->files, args->handle, error);
+
+    return file != NULL;
 }

@@ -229,7 +229,7 @@ static void test_release_thaws(Bench *bench, gconstpointer hook)
     bench_check(bench, FREEZE, "{\"return\": 2}");
     bench->hold = TRUE;
     release(bench, &released);
-    bench_wait_program(bench);
+    bench_wait_programs(bench, 1);
     g_assert_false(released);
     g_assert_cmpuint(g_hash_table_size(bench->frozen), ==, 0);
     bench_end_program(bench, 0, "");
@@ -316,7 +316,7 @@ static void test_lease(Bench *bench, gconstpointer hook)
     bench_check(bench, FREEZE, "{\"return\": 2}");
     g_assert_false(clock_runs(bench));
     /* For the freeze that is under way. */
-    freezer_set_lease(freezer, LIMIT_AGENT_LEASE_LONGEST);
+    freezer_set_lease(freezer, LIMIT_FREEZE_LEASE_LONGEST);
     g_assert_true(clock_runs(bench));
     freezer_set_lease(freezer, 1);
     wait_thawed(bench);

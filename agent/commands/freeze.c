@@ -295,6 +295,11 @@ void freezer_set_lease(Freezer *freezer, guint seconds)
         arm(freezer);
 }
 
+void freezer_forget_lease(Freezer *freezer)
+{
+    freezer->lease_ms = 0;
+}
+
 /* ---- Freeze ---------------------------------------------------------------------------------- */
 
 /* Returns: whether the step that has just ended is the last one */

@@ -35,11 +35,14 @@ void freezer_free(Freezer *freezer);
  * freezer_set_lease:
  * @seconds: how long a freeze may last, in place of what was configured: the one that is under way,
  *   from now on, and those to come; 0: what was configured again. To be held to
- *   LIMIT_AGENT_LEASE_SHORTEST and _LONGEST by the caller.
+ *   LIMIT_FREEZE_LEASE_LONGEST by the caller.
  *
  * Nothing else changes the time of a freeze that is under way: no sync, and no host that goes.
  */
 void freezer_set_lease(Freezer *freezer, guint seconds);
+
+/* The host's own time is not for freezes to come; the one that is under way keeps its end. */
+void freezer_forget_lease(Freezer *freezer);
 
 /**
  * freezer_release:

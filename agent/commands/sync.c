@@ -6,6 +6,7 @@
 
 gboolean guest_sync(Commands *commands, const GuestSyncArguments *args, Call *call, GError **error)
 {
+    call_begin_anew(call);
     json_write_int64(call_result(call), args->id);
     return TRUE;
 }
@@ -13,6 +14,7 @@ gboolean guest_sync(Commands *commands, const GuestSyncArguments *args, Call *ca
 gboolean guest_sync_delimited(Commands *commands, const GuestSyncDelimitedArguments *args,
                               Call *call, GError **error)
 {
+    call_begin_anew(call);
     call_delimit(call);
     json_write_int64(call_result(call), args->id);
     return TRUE;

@@ -54,6 +54,8 @@ FLAGS = {  # flag: what it means
     "read-only": "changes nothing that another command tells of",
     "shared": "one answer may serve several who ask",
     "logged": "each call is told to the system's log, without its arguments",
+    "beside": "may take long, so that our agent runs it beside others, on a thread",
+    "channel": "is about the channel itself: for whoever holds that, and not passed on by the proxy",
 }
 MAX_FIELDS = 32  # GUEST_STRUCT_MAX_FIELDS
 NAME = re.compile(r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$")

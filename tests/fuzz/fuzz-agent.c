@@ -17,7 +17,7 @@
 
 static void begin(FuzzAgent *agent, Stage *stage)
 {
-    *agent = (FuzzAgent){.stage = stage, .probe = -1};
+    *agent = (FuzzAgent){.stage = stage, .probe = -1, .open = g_ptr_array_new()};
     reader_init(&agent->says, LIMIT_JSON_BYTES);
     reader_init(&agent->hears, LIMIT_JSON_BYTES);
 }
@@ -36,6 +36,7 @@ void fuzz_agent_free(FuzzAgent *agent)
         return;
     reader_clear(&agent->says);
     reader_clear(&agent->hears);
+    g_ptr_array_unref(agent->open);
     g_free(agent);
 }
 
@@ -45,6 +46,7 @@ static void end(FuzzAgent *agent)
 
     reader_clear(&agent->says);
     reader_clear(&agent->hears);
+    g_ptr_array_unref(agent->open);
     begin(agent, stage);
 }
 
@@ -63,11 +65,18 @@ void fuzz_agent_leave(FuzzAgent *agent, gboolean reset)
 /* ---- What it says ---------------------------------------------------------------------------- */
 
 /* Only what has its id is an answer to a command that was sent with one. */
+static void note_answer(Question *question, const EnvelopeReply *reply)
+{
+    guint64 id;
+
+    question->refused |= reply->kind == ENVELOPE_ERROR && !reply->id.text;
+    if (!question->with_id || (json_read_uint64(reply->id, &id) && id == question->id))
+        g_ptr_array_add(question->said, ledger_said_form(reply->kind, reply->value));
+}
+
 static void note_value(JsonSpan value, FuzzAgent *agent)
 {
-    Question *question = agent->question;
     EnvelopeReply reply;
-    guint64 id;
 
     if (!envelope_read_reply(value, &reply) ||
         (reply.kind != ENVELOPE_RETURN && reply.kind != ENVELOPE_ERROR))
@@ -77,11 +86,8 @@ static void note_value(JsonSpan value, FuzzAgent *agent)
     agent->stage->ledger.by_order |=
         agent->was_slow && reply.kind == ENVELOPE_ERROR && !reply.id.text;
     g_ptr_array_add(agent->stage->ledger.spoken, ledger_said_form(reply.kind, reply.value));
-    if (!question)
-        return;
-    question->refused |= reply.kind == ENVELOPE_ERROR && !reply.id.text;
-    if (!question->with_id || (json_read_uint64(reply.id, &id) && id == question->id))
-        g_ptr_array_add(question->said, ledger_said_form(reply.kind, reply.value));
+    for (guint i = 0; i < agent->open->len; i++)
+        note_answer(agent->open->pdata[i], &reply);
 }
 
 /* Where the proxy has thrown away half a message, it reads on from any place: so whatever stands
@@ -159,8 +165,12 @@ static char *own_value(FuzzAgent *agent, FuzzAgentAnswer answer)
     case FUZZ_AGENT_ODD:
         return g_strdup_printf("\"return\":\n{ 'odd' :[%u,\t'\\u00e9\xc3\xa9 \\' \"'] }", n);
     case FUZZ_AGENT_INFO:
+        if (g_str_equal(agent->question->name, "guest-capabilities"))
+            return g_strdup("\"return\": {\"enabled\": [\"lease\", \"pipeline\"], \"pipeline\": "
+                            "{\"depth\": 3}}");
         return g_strdup("\"return\": {\"version\": \"9\", \"supported_commands\": [{\"name\": "
-                        "\"guest-ping\", \"enabled\": true}, {\"name\": \"guest-exec\", "
+                        "\"guest-ping\", \"enabled\": true}, {\"name\": \"guest-capabilities\", "
+                        "\"enabled\": true}, {\"name\": \"guest-exec\", "
                         "\"enabled\": false}]}");
     default: return g_strdup_printf("\"return\": {\"guest\": %u}", n);
     }
@@ -172,14 +182,15 @@ static gboolean is_clear(const FuzzAgent *agent)
     return !agent->unclear && reader_is_clean(&agent->says) && agent->line->sent->len == 0;
 }
 
-void fuzz_agent_answer(FuzzAgent *agent, FuzzAgentAnswer answer, const char *value)
+static void answer_it(FuzzAgent *agent, Question *question, FuzzAgentAnswer answer,
+                      const char *value)
 {
-    Question *question = agent->question;
     g_autofree char *own = NULL;
     g_autoptr(GString) text = g_string_new("{");
 
     if (!question || !agent->line || agent->line->shut)
         return;
+    agent->agreed |= g_str_equal(question->name, "guest-capabilities");
     if (value)
         own = g_strconcat("\"return\": ", value, NULL);
     else
@@ -189,8 +200,9 @@ void fuzz_agent_answer(FuzzAgent *agent, FuzzAgentAnswer answer, const char *val
         g_string_append_printf(text, ", \"id\": %" G_GUINT64_FORMAT,
                                question->id + (answer == FUZZ_AGENT_OTHER_ID));
     g_string_append(text, "}\n");
-    if (is_clear(agent) && question->with_id && !value && answer != FUZZ_AGENT_OTHER_ID &&
-        answer != FUZZ_AGENT_NO_ID && answer != FUZZ_AGENT_REFUSED_ID)
+    if (is_clear(agent) && !agent->agreed && question->with_id && !value &&
+        answer != FUZZ_AGENT_OTHER_ID && answer != FUZZ_AGENT_NO_ID &&
+        answer != FUZZ_AGENT_REFUSED_ID)
         agent->owed = question;
     agent->busy = FALSE;
     if (g_str_has_prefix(question->name, "guest-fsfreeze-freeze"))
@@ -202,6 +214,16 @@ void fuzz_agent_answer(FuzzAgent *agent, FuzzAgentAnswer answer, const char *val
         fuzz_agent_say(agent, text->str, text->len);
 }
 
+/* Where several may be under way, any of them. */
+void fuzz_agent_answer(FuzzAgent *agent, FuzzAgentAnswer answer, const char *value)
+{
+    guint n = agent->open->len;
+
+    if (agent->agreed && n > 0)
+        agent->question = agent->open->pdata[agent->stage->last_said % n];
+    answer_it(agent, agent->question, answer, value);
+}
+
 static gboolean is_silent(const Question *question)
 {
     const GuestCommand *command = guest_schema_find(question->name);
@@ -209,22 +231,29 @@ static gboolean is_silent(const Question *question)
     return command && (command->flags & GUEST_FLAG_SILENT);
 }
 
-static void serve_command(FuzzAgent *agent)
+static void serve_command(FuzzAgent *agent, Question *question)
 {
-    const char *name = agent->question->name;
+    const char *name = question->name;
 
-    if (g_str_equal(name, "guest-info"))
-        fuzz_agent_answer(agent, FUZZ_AGENT_INFO, NULL);
+    agent->question = question;
+    if (g_str_equal(name, "guest-info") || g_str_equal(name, "guest-capabilities"))
+        answer_it(agent, question, FUZZ_AGENT_INFO, NULL);
     else if (g_str_equal(name, "guest-fsfreeze-status"))
-        fuzz_agent_answer(agent, FUZZ_AGENT_RETURN, agent->frozen ? "\"frozen\"" : "\"thawed\"");
+        answer_it(agent, question, FUZZ_AGENT_RETURN, agent->frozen ? "\"frozen\"" : "\"thawed\"");
     else
-        fuzz_agent_answer(agent, FUZZ_AGENT_RETURN, NULL);
+        answer_it(agent, question, FUZZ_AGENT_RETURN, NULL);
 }
 
 void fuzz_agent_serve(FuzzAgent *agent)
 {
+    gboolean agreed = agent->agreed;
+
     if (agent->question && agent->busy && !is_silent(agent->question))
-        serve_command(agent);
+        serve_command(agent, agent->question);
+    for (guint n = agreed ? agent->open->len : 0; n > 0; n--) {
+        serve_command(agent, agent->open->pdata[0]);
+        g_ptr_array_remove_index(agent->open, 0);
+    }
     if (!agent->synced)
         fuzz_agent_sync(agent);
 }
@@ -247,6 +276,7 @@ static gboolean hear_probe(FuzzAgent *agent, const EnvelopeCommand *command)
     if (!json_read_int64(json_read_get(command->arguments, "id"), &agent->probe))
         fuzz_fail("a probe without a number came");
     agent->plain = plain;
+    agent->agreed = FALSE;
     agent->synced = FALSE;
     return TRUE;
 }
@@ -278,7 +308,7 @@ static void hear_message(FuzzAgent *agent, JsonSpan message)
         return;
     if (!agent->synced && !is_sent_again(agent, &command))
         fuzz_fail("%s came before the last probe was answered", command.name);
-    if (agent->busy && !agent->stage->ledger.by_order && !agent->was_slow)
+    if (agent->busy && !agent->agreed && !agent->stage->ledger.by_order && !agent->was_slow)
         fuzz_fail("%s came while another was under way", command.name);
     agent->question = ledger_went_up(&agent->stage->ledger, TRUE, &command, -1, !agent->was_slow);
     if (agent->question->request && !agent->question->vague && !agent->was_slow &&
@@ -287,6 +317,9 @@ static void hear_message(FuzzAgent *agent, JsonSpan message)
     if (agent->stage->records && g_str_has_prefix(command.name, "guest-fsfreeze-freeze") &&
         !agent->was_slow && !memory_record_is_written())
         fuzz_fail("a freeze was sent before it was on record");
+    if (!agent->agreed)
+        g_ptr_array_set_size(agent->open, 0);
+    g_ptr_array_add(agent->open, agent->question);
     agent->question->with_id = command.id.text != NULL;
     agent->stage->ledger.by_order |= !command.id.text;
     if (command.id.text && !json_read_uint64(command.id, &agent->question->id))

@@ -28,6 +28,8 @@ typedef struct {
     gboolean frozen;
     gboolean reset;     /* 0xFF came last */
     gboolean was_slow;  /* it did not always read at once */
+    gboolean agreed;    /* it has said what the proxy may take for an agreement to several */
+    GPtrArray *open;    /* of Question: the commands under way, of which the last is: */
     Question *question; /* (nullable): that command */
     Question *owed;     /* (nullable): what was answered so that the proxy must believe it */
 } FuzzAgent;

@@ -73,6 +73,10 @@ const ProcessOutput *process_out(const Process *process)
     return &process->out;
 }
 
+void process_init(void)
+{
+}
+
 /* One that begins with "no" is not to be found. */
 Process *process_spawn(const ProcessSpec *spec, GError **error)
 {

@@ -112,6 +112,11 @@ class System(Pair, unittest.TestCase):
         for name in WITHOUT_ARGUMENTS | {"guest-set-time"}:
             self.assertEqual(ours[name], {"name": name, "enabled": True, "success-response": True})
             self.assertEqual(stock.get(name), None if name in NEWER else ours[name])
+        self.assertEqual(ours.pop("guest-capabilities"),
+                         {"name": "guest-capabilities", "enabled": True, "success-response": True})
+        self.assertEqual(len(ours), 43)
+        self.assertEqual(self.refused(self.stock, "guest-capabilities"),
+                         ("CommandNotFound", "The command guest-capabilities has not been found"))
 
     def test_arguments(self):
         """None of these takes any."""

@@ -64,7 +64,7 @@ class Lists:
 
     def enabled(self, client):
         commands = client.command("guest-info")["supported_commands"]
-        return {command["name"] for command in commands if command["enabled"]}
+        return {command["name"] for command in commands if command["enabled"]} - {"guest-capabilities"}
 
     def check_lists(self, client):
         """Both lists are whole and tell the same; returns the schema."""

@@ -21,7 +21,8 @@ MAX_FUNCTION_LINES = 80
 
 # ---- Areas ---------------------------------------------------------------------------------------
 
-ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "listener"}
+ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "agent-lane-guest",
+             "agent-lane-handover", "agent-lane-private", "agent-lane-send", "agent-lane-terms", "listener"}
 PLUMBING = {"io", "dial", "entrance", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
 CORE = {"core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
@@ -176,7 +177,7 @@ def is_ours(root, included):
 
 def noun_of(path):
     """What a file is about: a noun may be in several files, beside each other."""
-    return re.sub(r"(-(private|handover|program|setup))?\.[ch]$", "", str(path))
+    return re.sub(r"(-(private|handover|guest|program|send|setup|terms))?\.[ch]$", "", str(path))
 
 
 def check_includes(root, path, text):

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* agent-lane-guest: what the lane makes of what becomes of the guest, its port, and its monitor. */
+
+#include "agent-lane-private.h"
+
+/* Returns: FALSE where nothing was under way, nor known */
+static gboolean forget_guest(AgentLane *lane)
+{
+    lane->way.stopped = 0;
+    if (!lane->io)
+        return FALSE;
+    lane->ops->lost(lane->owner);
+    agent_lane_doubt(lane);
+    return TRUE;
+}
+
+void agent_lane_guest_started(AgentLane *lane, const char *why)
+{
+    if (!forget_guest(lane))
+        return;
+    if (!agent_lane_land_silent(lane))
+        agent_lane_land_failed(lane, why);
+    agent_lane_pump(lane);
+}
+
+void agent_lane_guest_lost(AgentLane *lane, const char *why)
+{
+    if (!forget_guest(lane))
+        return;
+    agent_lane_land_failed(lane, why);
+    agent_queue_refuse_all(&lane->waiting, why);
+    agent_lane_pump(lane);
+}
+
+/* A sync would end what was agreed, and with it what is under way. */
+void agent_lane_probe(AgentLane *lane)
+{
+    if (!lane->io || lane->way.port == PORT_CLOSED)
+        return;
+    if (lane->terms.depth > 1) {
+        agent_lane_check(lane);
+        return;
+    }
+    agent_lane_begin_sync(lane);
+    if (agent_flights_count(&lane->flights) > 0)
+        agent_lane_send_probe(lane);
+    agent_lane_pump(lane);
+}
+
+void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
+{
+    const char *why;
+
+    lane->way.stopped = state;
+    why = agent_way_obstacle(&lane->way, TRUE, TRUE, FALSE);
+    if (!agent_lane_land_silent(lane))
+        agent_lane_land_failed(lane, why);
+    agent_queue_refuse_all(&lane->waiting, why);
+    agent_lane_pump(lane);
+}
+
+void agent_lane_set_frozen(AgentLane *lane, gboolean frozen)
+{
+    lane->way.frozen = frozen;
+    agent_lane_forget(lane);
+    agent_lane_announce(lane);
+}
+
+void agent_lane_set_blind(AgentLane *lane, gboolean blind)
+{
+    if (blind == lane->way.blind)
+        return;
+    lane->way.blind = blind;
+    if (!blind) { /* the agent may have become another one meanwhile */
+        agent_lane_probe(lane);
+        return;
+    }
+    lane->way.port = PORT_UNKNOWN;
+    lane->way.must_ask = FALSE;
+    lane->way.asking = FALSE;
+    agent_queue_refuse_all(&lane->waiting, "QEMU's monitor was lost");
+    agent_lane_pump(lane);
+}
+
+void agent_lane_abandon(AgentLane *lane, const char *why)
+{
+    if (lane->io)
+        agent_lane_doubt(lane);
+    agent_lane_land_failed(lane, why);
+    agent_queue_refuse_all(&lane->waiting, why);
+}
+
+void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
+{
+    PortState before = lane->way.port;
+
+    lane->way.port = port;
+    if (port != before)
+        agent_lane_forget(lane);
+    if (port == PORT_OPEN && before == PORT_CLOSED)
+        lane->way.stopped = 0;
+    lane->way.must_ask = must_ask;
+    lane->way.asked =
+        lane->way.asking && port != PORT_CLOSED; /* that look is used up by the refusals */
+    lane->way.asking = FALSE;
+    if (port == PORT_CLOSED) {
+        if (lane->io)
+            stream_discard_output(&lane->stream);
+        sync_stop(&lane->sync);
+        lane->ops->lost(lane->owner);
+        agent_lane_land_silent(lane);
+        agent_lane_land_failed(lane, "The guest agent closed its port");
+        agent_queue_refuse_all(
+            &lane->waiting,
+            "The guest agent is not connected: nothing in the guest has opened its port");
+    } else if (lane->io && (before == PORT_CLOSED || lane->sync.state == SYNC_OFF)) {
+        agent_lane_doubt(lane);
+    }
+    agent_lane_pump(lane);
+}
+
+/* Those that wait go on doing so: a snapshot pauses the machine for some ms. */
+static void lengthen_limits(AgentLane *lane, gint64 paused_us)
+{
+    agent_flights_lengthen(&lane->flights, paused_us);
+    agent_queue_lengthen(&lane->waiting, paused_us);
+}
+
+void agent_lane_set_paused(AgentLane *lane, gboolean paused)
+{
+    if (paused == (lane->way.paused_us != 0))
+        return;
+    agent_lane_forget(lane);
+    if (!paused)
+        lengthen_limits(lane, agent_lane_now(lane) - lane->way.paused_us);
+    lane->way.paused_us = paused ? agent_lane_now(lane) : 0;
+    agent_lane_pump(lane);
+}

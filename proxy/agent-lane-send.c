@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* agent-lane-send: what of the lane's commands goes to the agent, and when. */
+
+#include "agent-lane-private.h"
+
+#include "common/limits.h"
+
+/* A channel that broke is not lost here, under the feet of whoever submits a command: the kernel
+ * reports it, and on_io() sees to it in a turn of its own. The queue has room, since a doubt
+ * empties it. */
+static void write_text(AgentLane *lane, const GString *text)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!stream_send(&lane->stream, text->str, text->len))
+        g_debug("agent's channel: the guest does not read");
+    else if (!stream_flush(&lane->stream, &error))
+        g_debug("agent's channel: %s", error->message);
+}
+
+static void append_probe(AgentLane *lane, GString *text)
+{
+    lane->stats.syncs++;
+    sync_probe(&lane->sync, agent_lane_now(lane), (gint64)agent_flight_random_63(), text);
+}
+
+void agent_lane_send_probe(AgentLane *lane)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    append_probe(lane, text);
+    write_text(lane, text);
+}
+
+/* One that the agent must carry out in the plain protocol: its silence tells something only where
+ * commands are in order, or it is a sync that the agent has to refuse in its own words. */
+static gboolean is_plain(const Pending *command)
+{
+    gint64 unused;
+
+    return pending_has_flag(command, GUEST_FLAG_SILENT) ||
+           (g_str_has_prefix(command->name, "guest-sync") &&
+            !sync_is_asked_for(command->name, pending_arguments(command), &unused));
+}
+
+void agent_lane_take_off(AgentLane *lane, AgentQuestion *question)
+{
+    const Pending *command = agent_question_command(question);
+    g_autoptr(GString) text = g_string_new(NULL);
+    gboolean plain = lane->terms.depth == 1;
+    AgentFlight *flight;
+
+    lane->way.asked = FALSE;
+    lane->stats.commands++;
+    if (!pending_has_flag(command, GUEST_FLAG_READ_ONLY))
+        agent_lane_forget(lane);
+    if (!plain && is_plain(command)) {
+        g_string_append_c(text, '\xFF');
+        lane->terms = agent_terms_plain;
+        lane->sync_due = TRUE;
+        plain = TRUE;
+    }
+    flight = agent_flights_begin(&lane->flights, question, !lane->refuses_id,
+                                 stream_bytes_read(&lane->stream), agent_lane_now(lane));
+    agent_lane_bound_messages(lane);
+    if (!plain)
+        agent_flight_ping(flight);
+    agent_flight_write(flight, text);
+    g_string_append_c(text, '\n');
+    if (pending_has_flag(command, GUEST_FLAG_SILENT)) {
+        agent_lane_begin_sync(lane);
+        append_probe(lane, text);
+    }
+    write_text(lane, text);
+}
+
+/* Behind a command under way there is one sync; an agent that does not know the delimited one is
+ * asked in plain words at once. */
+static gboolean may_probe(const AgentLane *lane)
+{
+    if (!lane->io || lane->way.port == PORT_CLOSED || lane->way.paused_us)
+        return FALSE;
+    if (agent_flights_count(&lane->flights) > 0 && !(lane->sync.plain && lane->sync.probes == 1))
+        return FALSE;
+    /* One that was not read yet is not worth a second: a guest that sleeps would wake up to
+     * thousands. */
+    return sync_due(&lane->sync, agent_lane_now(lane)) && queue_length(&lane->stream.queue) == 0;
+}
+
+/* What goes beside what is under way. A freeze and a thaw are one after the other in any case; what
+ * may be large is so alone, as its size is allowed for everything that comes; and of an agent that
+ * was not heard of since something was late nothing more is asked. */
+static AgentQueueTurn turn_of(const Pending *command, gconstpointer data)
+{
+    const AgentLane *lane = data;
+    const AgentFlights *flights = &lane->flights;
+    guint count = agent_flights_count(flights);
+    gboolean urgent = command->urgent || pending_is_class(command, GUEST_CLASS_THAW);
+
+    if (count == 0)
+        return AGENT_QUEUE_GO;
+    if (lane->terms.depth == 1 || is_plain(command) ||
+        count >= lane->terms.depth + (urgent ? 1 : 0) ||
+        (!urgent && agent_flights_are_unheard(flights)))
+        return AGENT_QUEUE_STOP;
+    if ((pending_is_class(command, GUEST_CLASS_FREEZE) ||
+         pending_is_class(command, GUEST_CLASS_THAW)) &&
+        (agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
+         agent_flights_have_class(flights, GUEST_CLASS_THAW)))
+        return AGENT_QUEUE_WAIT;
+    if (pending_has_flag(command, GUEST_FLAG_BULK) &&
+        agent_flights_have_flag(flights, GUEST_FLAG_BULK))
+        return AGENT_QUEUE_WAIT;
+    return AGENT_QUEUE_GO;
+}
+
+static gboolean may_take_off(const AgentLane *lane)
+{
+    return agent_way_state(&lane->way, lane->io != NULL) == AGENT_READY &&
+           lane->sync.state == SYNC_DONE && !lane->sync_due && !lane->way.asking;
+}
+
+static void ask_port(AgentLane *lane)
+{
+    if (!lane->way.must_ask || lane->way.asked || lane->way.asking ||
+        agent_queue_length(&lane->waiting) == 0)
+        return;
+    lane->way.asking = TRUE;
+    lane->ops->ask_port(lane->owner);
+}
+
+/* The agent was sent a client's own sync, and keeps to nothing that was agreed. */
+static gboolean must_sync(const AgentLane *lane)
+{
+    return lane->sync_due && agent_flights_count(&lane->flights) == 0;
+}
+
+/* A sync that is due, or the next commands. */
+void agent_lane_pump(AgentLane *lane)
+{
+    AgentQuestion *question;
+
+    agent_queue_drop_orphans(&lane->waiting);
+    if (must_sync(lane))
+        agent_lane_begin_sync(lane);
+    if (may_probe(lane))
+        agent_lane_send_probe(lane);
+    for (;;) {
+        ask_port(lane);
+        if (!may_take_off(lane) || !(question = agent_queue_next(&lane->waiting, turn_of, lane)))
+            break;
+        agent_lane_take_off(lane, question);
+    }
+    agent_lane_set_timer(lane);
+    agent_lane_announce(lane);
+}
+
+static gboolean is_urgent(const Pending *pending)
+{
+    return pending->urgent || pending_is_class(pending, GUEST_CLASS_THAW);
+}
+
+/* Returns: (nullable): why a command cannot be sent now, nor soon. A thaw is refused only where it
+ * could do nothing: others' commands and a silent agent's past do not stand in its way. */
+static const char *obstacle(const AgentLane *lane, const Pending *pending)
+{
+    gboolean urgent = is_urgent(pending);
+    const char *why =
+        agent_way_obstacle(&lane->way, lane->io != NULL, pending->asker != NULL, urgent);
+
+    if (why || urgent)
+        return why;
+    if (agent_lane_state(lane) == AGENT_HUNG)
+        return "The guest agent does not answer";
+    if (agent_queue_length(&lane->waiting) >= lane->bounds->commands_for_agent)
+        return "Too many commands wait for the guest agent";
+    return NULL;
+}
+
+/* Our own commands ask what holds now; and of a port that tells nothing by itself nobody knows
+ * whether it was closed meanwhile. */
+static gboolean answer_from_cache(AgentLane *lane, Pending *pending)
+{
+    if (!pending->asker || lane->way.must_ask ||
+        !agent_cache_answer(&lane->cache, pending, agent_lane_now(lane)))
+        return FALSE;
+    lane->stats.cache_hits++;
+    return TRUE;
+}
+
+void agent_lane_submit(AgentLane *lane, Pending *pending)
+{
+    const char *why = obstacle(lane, pending);
+
+    if (why) {
+        pending_fail(pending, "%s; %s was not sent", why, pending->name);
+        return;
+    }
+    if (answer_from_cache(lane, pending))
+        return;
+    if (agent_queue_push(&lane->waiting, pending, is_urgent(pending),
+                         agent_lane_sync_wait_ends(lane)))
+        lane->stats.coalesced++;
+    if (lane->way.blind && agent_flights_count(&lane->flights) == 0)
+        agent_lane_begin_sync(lane);
+    agent_lane_pump(lane);
+}
