@@ -36,7 +36,9 @@ MAY_INCLUDE = {
     "proxy border": PROXY_AREAS | {"proxy border", "proxy public header", "common"},
     "proxy public header": set(),
     "proxy test": PROXY_AREAS | {"proxy test", "proxy border", "proxy public header", "common", "test support"},
-    "proxy program": {"proxy program", "proxy public header"},
+    "daemon": {"daemon", "proxy public header"},
+    "launcher": {"launcher", "proxy public header"},
+    "launcher test": {"launcher", "proxy public header"},
     "cli": {"cli", "proxy public header", "common"},
     "cli test": {"cli", "proxy public header", "common", "test support"},
     "example": {"example", "proxy public header"},
@@ -62,7 +64,7 @@ PURE_SYSTEM_HEADER = re.compile(
 
 def proxy_area(path, stem):
     if len(path.parts) > 2:
-        return "proxy program"
+        return f"{path.parts[1]} test" if stem.endswith("-test") else path.parts[1]
     if stem.endswith(("-test", "-fixture")):
         return "proxy test"
     if path.name == "qga-proxy.h":

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+enum {
+    /* A daemon that ended by itself has seen QEMU close its monitor, most often because it ends. */
+    PAUSE_MS = 1000,
+    /* For the last bytes to clients, when QEMU has ended. */
+    PARTING_MS = 1000,
+    /* A daemon that does not heed SIGTERM is killed. */
+    KILL_MS = 5000,
+};
+
+typedef struct {
+    const Supervisor *own;
+    pid_t worker; /* 0 while there is none */
+    int signals;
+    int notify;
+    int log;         /* (nullable) -1: what the daemon says, where QEMU leaves its terminal */
+    int log_to;      /* the other end, for the daemon */
+    gboolean served; /* the daemon was ready once */
+    gboolean qemu_ended;
+    gint64 due_us; /* when a daemon is started, or the one there is is ended; -1 for never */
+} State;
+
+void supervisor_clean(const char *directory, const Plan *plan)
+{
+    g_autofree char *notify = g_build_filename(directory, "notify", NULL);
+
+    unlink(notify);
+    for (guint i = 0; i < plan->descriptors->len; i++) {
+        const PlanDescriptor *descriptor = plan->descriptors->pdata[i];
+
+        if (descriptor->path)
+            unlink(descriptor->path);
+    }
+    rmdir(directory);
+}
+
+/* ---- What this process has open -------------------------------------------------------------- */
+
+static gboolean is_kept(const Supervisor *own, int fd)
+{
+    if (fd == STDERR_FILENO || fd == own->lifeline || fd == own->ready)
+        return TRUE;
+    for (guint i = 0; i < own->plan->taken->len; i++)
+        if (g_array_index(own->plan->taken, int, i) == fd)
+            return TRUE;
+    return FALSE;
+}
+
+/* Else QEMU's sockets would listen, and its caller's pipes be open, for longer than QEMU is there.
+ */
+static void close_others(const Supervisor *own)
+{
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+    const char *name;
+    int null;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        int fd = atoi(name);
+
+        if (!is_kept(own, fd))
+            g_array_append_val(fds, fd);
+    }
+    if (dir)
+        g_dir_close(dir);
+    for (guint i = 0; i < fds->len; i++)
+        close(g_array_index(fds, int, i));
+    null = open("/dev/null", O_RDWR); /* is 0 */
+    dup2(null, STDOUT_FILENO);
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGUSR2);
+    /* It goes with QEMU, and with nobody else. */
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static char *notify_path(const Supervisor *own)
+{
+    return g_build_filename(own->directory, "notify", NULL);
+}
+
+static int open_notify(const Supervisor *own)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    g_autofree char *path = notify_path(own);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    g_strlcpy(name.sun_path, path, sizeof name.sun_path);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0)
+        return fd;
+    perror("qga-qemu: the supervisor's socket");
+    exit(EXIT_FAILURE);
+}
+
+/* ---- The daemon ------------------------------------------------------------------------------ */
+
+static void become_worker(const State *state)
+{
+    const Supervisor *own = state->own;
+    g_autofree char *path = notify_path(own);
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setenv("NOTIFY_SOCKET", path, TRUE);
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    if (state->log_to >= 0)
+        dup2(state->log_to, STDERR_FILENO);
+    for (guint i = 0; i < own->plan->taken->len; i++)
+        fcntl(g_array_index(own->plan->taken, int, i), F_SETFD, 0);
+    execv(own->plan->proxy[0], own->plan->proxy);
+    perror(own->plan->proxy[0]);
+    _exit(127);
+}
+
+static void start_worker(State *state)
+{
+    state->due_us = -1;
+    state->worker = fork();
+    if (state->worker == 0)
+        become_worker(state);
+    if (state->worker < 0) {
+        state->worker = 0;
+        state->due_us = g_get_monotonic_time() + PAUSE_MS * 1000;
+    }
+}
+
+static void reap_worker(State *state)
+{
+    int status;
+
+    if (state->worker <= 0 || waitpid(state->worker, &status, WNOHANG) != state->worker)
+        return;
+    state->worker = 0;
+    if (!state->served || state->qemu_ended)
+        return;
+    state->due_us = g_get_monotonic_time() + (WIFSIGNALED(status) ? 0 : PAUSE_MS * 1000);
+}
+
+static void on_signal(State *state)
+{
+    struct signalfd_siginfo info;
+
+    while (read(state->signals, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo == SIGUSR2 && state->worker > 0)
+            kill(state->worker, SIGUSR2);
+    reap_worker(state);
+}
+
+/* From now on this process holds nothing of its caller's, who may be waiting for the end of it. */
+static void leave_terminal(State *state)
+{
+    if (state->log < 0)
+        return;
+    dup2(STDIN_FILENO, STDERR_FILENO);
+    openlog("qga-qemu", LOG_PID, LOG_DAEMON);
+}
+
+static void on_notify(State *state)
+{
+    char text[256];
+    gssize len = recv(state->notify, text, sizeof text - 1, 0);
+
+    if (len <= 0)
+        return;
+    text[len] = '\0';
+    if (state->served || !g_str_has_prefix(text, "READY=1"))
+        return;
+    state->served = TRUE;
+    if (write(state->own->ready, "r", 1) == 1)
+        close(state->own->ready);
+    leave_terminal(state);
+}
+
+static void on_log(State *state)
+{
+    char text[1024];
+    gssize len = read(state->log, text, sizeof text - 1);
+
+    if (len <= 0)
+        return;
+    text[len] = '\0';
+    if (state->served)
+        syslog(LOG_NOTICE, "%s", text);
+    else
+        fputs(text, stderr);
+}
+
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+static void on_qemu_ended(State *state)
+{
+    state->qemu_ended = TRUE;
+    state->due_us = g_get_monotonic_time() + PARTING_MS * 1000;
+}
+
+static void on_due(State *state)
+{
+    if (!state->qemu_ended) {
+        start_worker(state);
+        return;
+    }
+    /* One that waits for a client, so that it never was with QEMU, does not notice by itself. */
+    kill(state->worker, SIGTERM);
+    state->due_us = g_get_monotonic_time() + KILL_MS * 1000;
+    signal(SIGALRM, SIG_DFL);
+}
+
+static int time_left_ms(const State *state)
+{
+    gint64 left = (state->due_us - g_get_monotonic_time() + 999) / 1000;
+
+    return state->due_us < 0 ? -1 : (int)CLAMP(left, 0, G_MAXINT);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+static void turn(State *state)
+{
+    struct pollfd fds[] = {
+        {.fd = state->signals, .events = POLLIN},
+        {.fd = state->notify, .events = POLLIN},
+        {.fd = state->log, .events = POLLIN},
+        {.fd = state->qemu_ended ? -1 : state->own->lifeline, .events = POLLIN},
+    };
+    int ready = poll(fds, G_N_ELEMENTS(fds), time_left_ms(state));
+
+    if (ready == 0)
+        on_due(state);
+    if (ready <= 0)
+        return;
+    if (fds[1].revents)
+        on_notify(state);
+    if (fds[2].revents)
+        on_log(state);
+    if (fds[3].revents)
+        on_qemu_ended(state);
+    if (fds[0].revents)
+        on_signal(state);
+}
+
+static void open_log(State *state)
+{
+    int log[2];
+
+    state->log = state->log_to = -1;
+    if (!state->own->plan->daemonize || pipe2(log, O_CLOEXEC) < 0)
+        return;
+    state->log = log[0];
+    state->log_to = log[1];
+}
+
+void supervisor_run(const Supervisor *own)
+{
+    State state = {.own = own, .due_us = -1};
+
+    close_others(own);
+    prctl(PR_SET_NAME, "qga-qemu");
+    state.signals = open_signals();
+    state.notify = open_notify(own);
+    open_log(&state);
+    start_worker(&state);
+    while (state.worker > 0 || (state.served && !state.qemu_ended))
+        turn(&state);
+    if (state.log >= 0)
+        on_log(&state);
+    supervisor_clean(own->directory, own->plan);
+}
