@@ -42,6 +42,7 @@ static const char *const alone[] = {
     "perfmap",
     "portrait",
     "preconfig",
+    "s",
     "sdl",
     "semihosting",
     "show-cursor",

@@ -35,6 +35,7 @@ typedef struct {
     int log_to;      /* the other end, for the daemon */
     gboolean served; /* the daemon was ready once */
     gboolean qemu_ended;
+    gboolean parting; /* the daemon was told to end */
     gint64 due_us; /* when a daemon is started, or the one there is is ended; -1 for never */
 } State;
 
@@ -231,9 +232,9 @@ static void on_due(State *state)
         return;
     }
     /* One that waits for a client, so that it never was with QEMU, does not notice by itself. */
-    kill(state->worker, SIGTERM);
+    kill(state->worker, state->parting ? SIGKILL : SIGTERM);
+    state->parting = TRUE;
     state->due_us = g_get_monotonic_time() + KILL_MS * 1000;
-    signal(SIGALRM, SIG_DFL);
 }
 
 static int time_left_ms(const State *state)
@@ -276,6 +277,7 @@ static void open_log(State *state)
     state->log = state->log_to = -1;
     if (!state->own->plan->daemonize || pipe2(log, O_CLOEXEC) < 0)
         return;
+    fcntl(log[0], F_SETFL, O_NONBLOCK);
     state->log = log[0];
     state->log_to = log[1];
 }
