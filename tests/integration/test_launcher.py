@@ -16,10 +16,11 @@ from pathlib import Path
 from harness import Qmp, QmpError
 from harness.image import SOURCE, program
 from harness.launcher import CHANNEL, MACHINE, QGA_QEMU, Launched, LaunchedGuest, Place
-from harness.proxy import PROXYD
+from harness.proxy import free_port
 from harness.stream import wait_readable
 
 AT_ONCE = 10
+EXAMPLES = SOURCE / "examples"
 
 
 class LauncherCase(unittest.TestCase):
@@ -230,7 +231,7 @@ class Served(unittest.TestCase):
         served with it."""
         guest = self.enter()
         client = self.enterContext(guest.client())
-        self.assertEqual(client.command("guest-ping"), {})
+        self.wait_agent(client)
         self.assertEqual(guest.qmp.command("guest-ping"), {})
         self.assertEqual(client.command("guest-fsfreeze-freeze"), 2)
         client.execute("blockdev-snapshot-sync", {"device": "ext4", "format": "qcow2",
@@ -240,12 +241,51 @@ class Served(unittest.TestCase):
         self.assertEqual(guest.wait_exit(), 0)
         guest.place.wait_nothing_left()
 
+    def wait_agent(self, client):
+        client.execute("qga-proxy-wait-agent", {"timeout": 60}, 60)
+
+    def test_examples(self):
+        """The clients among the examples, one after the other, on one guest."""
+        port = free_port()
+        guest = self.enter(options=["--listen", f"tcp:localhost:{port}"])
+        self.wait_agent(self.enterContext(guest.client()))
+        first, second, third = (f"{guest.directory}/{name}.qcow2" for name in ("first", "second", "third"))
+        place = guest.place
+        self.assertEqual(place.run(EXAMPLES / "snapshot.sh", "localhost", str(port), "ext4", first),
+                         (0, '{"return": 2}\n{"return": {}}\n{"return": 2}\n', ""))
+        self.assertEqual(place.run(EXAMPLES / "snapshot.py", f"localhost:{port}", f"ext4={second}", f"xfs={third}"),
+                         (0, f"2 file systems are frozen\next4 goes on in {second}\nxfs goes on in {third}\n"
+                             "2 file systems are thawed\n", ""))
+        status, output, error = place.run(EXAMPLES / "snapshot.sh", "localhost", str(port), "none", first)
+        self.assertEqual((status, output), (1, '{"return": 2}\n{"return": 2}\n'))
+        self.assertIn("none", error)
+        status, _, error = place.run(EXAMPLES / "snapshot.py", f"localhost:{port}", f"none={first}")
+        self.assertEqual(status, 1)
+        self.assertIn("transaction: ", error)
+        self.assertEqual(guest.qmp.command("guest-fsfreeze-status"), "thawed")
+        inserted = {block["device"]: block["inserted"]["file"] for block in guest.qmp.command("query-block")}
+        self.assertEqual((inserted["ext4"], inserted["xfs"]), (second, third))
+
+    def test_start_vm(self):
+        """The command line among the examples is one that starts: the exact one, port 4444 and all, printed."""
+        place = self.enterContext(Place())
+        folder = place.folder / "bin"
+        folder.mkdir()
+        (folder / "qga-qemu").write_text(f'#!/bin/sh\nexec {program(QGA_QEMU)} --print "$@"\n')
+        (folder / "qga-qemu").chmod(0o755)
+        status, output, error = place.run(EXAMPLES / "start-vm.sh", "disk.img", "-S",
+                                          PATH=f"{folder}:{place.environment['PATH']}")
+        self.assertEqual((status, error), (0, ""))
+        self.assertIn("--listen tcp:localhost:4444,server=on,wait=on\n", output)
+        self.assertRegex(output, r"(?m)^qemu: qemu-system-x86_64 .*mode=control -S$")
+
     def test_migration(self):
         """From one launcher's QEMU to another's, which waits for it with -incoming."""
         source = self.enter()
         target = self.enterContext(LaunchedGuest(source.place, agent=source.agent, source=source))
         target.arrive()
         client = self.enterContext(target.client())
+        self.wait_agent(client)
         self.assertEqual(client.command("guest-ping"), {})
         self.assertEqual(target.shell("echo here"), "here")
 
