@@ -136,6 +136,11 @@ gsize stream_last_read(const Stream *stream, char *buffer, gsize max)
     return len;
 }
 
+gsize stream_waiting(const Stream *stream)
+{
+    return stream->filled - stream->taken + queue_length(&stream->queue);
+}
+
 gboolean stream_is_over(const Stream *stream)
 {
     return stream->ended && stream->filled == stream->taken;
@@ -254,4 +259,24 @@ gboolean stream_restore(Stream *stream, Saved *from)
     stream->ended = saved_get_int(from, "ended") != 0;
     tell_wishes(stream);
     return restored;
+}
+
+gboolean stream_restore_input(Stream *stream, GBytes *input)
+{
+    const gsize len = g_bytes_get_size(input);
+
+    if (stream->charge && !charge_take(stream->charge, len))
+        return FALSE;
+    /* What is in the buffer was restored, and fills it. */
+    stream->buffer = g_realloc(stream->buffer, stream->size + len);
+    memcpy(stream->buffer + stream->filled, g_bytes_get_data(input, NULL), len);
+    stream->size += len;
+    stream->filled += len;
+    return TRUE;
+}
+
+void stream_restore_written(Stream *stream, guint64 len)
+{
+    queue_pop(&stream->queue, (gsize)MIN(len, queue_length(&stream->queue)));
+    tell_wishes(stream);
 }

@@ -21,6 +21,7 @@
 #include "bounds.h"
 #include "handover.h"
 #include "io.h"
+#include "journal.h"
 #include "status.h"
 
 G_BEGIN_DECLS
@@ -41,6 +42,7 @@ typedef struct {
 typedef struct {
     const Bounds *bounds;
     Charge memory;       /* that they hold together */
+    Journal *journal;    /* (nullable): where they are kept, in case that the process is killed */
     guint64 dropped_fds; /* descriptors that came where none is taken */
     guint64 commands;    /* of all there were, and the bytes that came and went */
     guint64 bytes_in;
@@ -108,6 +110,7 @@ void client_save(const Client *client, Handover *handover, Saved *to);
 Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *ops, gpointer owner,
                        ClientCommon *common);
 void client_resume(Client *client);
+
 
 /* Answers a command that request() handed out; @id as it was there, @oob likewise. */
 void client_reply(Client *client, gboolean oob, JsonSpan id, const EnvelopeReply *reply);

@@ -336,6 +336,8 @@ static char **end_proxy(const Planning *planning)
         add_address(argv, "--qmp", request->directory, name);
     }
     add_address(argv, "--agent", request->directory, "agent");
+    g_ptr_array_add(argv, g_strdup("--keep"));
+    g_ptr_array_add(argv, g_strdup("--fd-store"));
     for (guint i = 0; i < planning->listeners->len; i++)
         g_ptr_array_add(argv, g_strdup(planning->listeners->pdata[i]));
     add_name(planning, argv);

@@ -2,6 +2,8 @@
 
 #include "supervisor.h"
 
+#include "store.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -11,8 +13,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -22,6 +22,8 @@ enum {
     PAUSE_MS = 1000,
     /* For the last bytes to clients, when QEMU has ended. */
     PARTING_MS = 1000,
+    /* So many in a row that end before they serve may die of what they were left. */
+    EARLY_MAX = 3,
     /* A daemon that does not heed SIGTERM is killed. */
     KILL_MS = 5000,
 };
@@ -30,13 +32,15 @@ typedef struct {
     const Supervisor *own;
     pid_t worker; /* 0 while there is none */
     int signals;
-    int notify;
+    Store store;
+    gboolean ready;  /* the daemon that there is serves */
+    guint early;     /* daemons in a row that ended before that */
     int log;         /* (nullable) -1: what the daemon says, where QEMU leaves its terminal */
     int log_to;      /* the other end, for the daemon */
     gboolean served; /* the daemon was ready once */
     gboolean qemu_ended;
     gboolean parting; /* the daemon was told to end */
-    gint64 due_us; /* when a daemon is started, or the one there is is ended; -1 for never */
+    gint64 due_us;    /* when a daemon is started, or the one there is is ended; -1 for never */
 } State;
 
 void supervisor_clean(const char *directory, const Plan *plan)
@@ -108,19 +112,6 @@ static char *notify_path(const Supervisor *own)
     return g_build_filename(own->directory, "notify", NULL);
 }
 
-static int open_notify(const Supervisor *own)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    g_autofree char *path = notify_path(own);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    g_strlcpy(name.sun_path, path, sizeof name.sun_path);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0)
-        return fd;
-    perror("qga-qemu: the supervisor's socket");
-    exit(EXIT_FAILURE);
-}
-
 /* ---- The daemon ------------------------------------------------------------------------------ */
 
 static void become_worker(const State *state)
@@ -139,6 +130,9 @@ static void become_worker(const State *state)
         dup2(state->log_to, STDERR_FILENO);
     for (guint i = 0; i < own->plan->taken->len; i++)
         fcntl(g_array_index(own->plan->taken, int, i), F_SETFD, 0);
+    /* These, where they are kept, are among what is passed on. */
+    if (store_has_any(&state->store))
+        store_pass_on(&state->store);
     execv(own->plan->proxy[0], own->plan->proxy);
     perror(own->plan->proxy[0]);
     _exit(127);
@@ -147,6 +141,7 @@ static void become_worker(const State *state)
 static void start_worker(State *state)
 {
     state->due_us = -1;
+    state->ready = FALSE;
     state->worker = fork();
     if (state->worker == 0)
         become_worker(state);
@@ -154,28 +149,6 @@ static void start_worker(State *state)
         state->worker = 0;
         state->due_us = g_get_monotonic_time() + PAUSE_MS * 1000;
     }
-}
-
-static void reap_worker(State *state)
-{
-    int status;
-
-    if (state->worker <= 0 || waitpid(state->worker, &status, WNOHANG) != state->worker)
-        return;
-    state->worker = 0;
-    if (!state->served || state->qemu_ended)
-        return;
-    state->due_us = g_get_monotonic_time() + (WIFSIGNALED(status) ? 0 : PAUSE_MS * 1000);
-}
-
-static void on_signal(State *state)
-{
-    struct signalfd_siginfo info;
-
-    while (read(state->signals, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo == SIGUSR2 && state->worker > 0)
-            kill(state->worker, SIGUSR2);
-    reap_worker(state);
 }
 
 /* From now on this process holds nothing of its caller's, who may be waiting for the end of it. */
@@ -189,18 +162,48 @@ static void leave_terminal(State *state)
 
 static void on_notify(State *state)
 {
-    char text[256];
-    gssize len = recv(state->notify, text, sizeof text - 1, 0);
+    gboolean ready = FALSE;
 
-    if (len <= 0)
-        return;
-    text[len] = '\0';
-    if (state->served || !g_str_has_prefix(text, "READY=1"))
+    while (store_receive(&state->store, &ready))
+        continue;
+    state->ready |= ready;
+    if (state->served || !ready)
         return;
     state->served = TRUE;
     if (write(state->own->ready, "r", 1) == 1)
         close(state->own->ready);
     leave_terminal(state);
+}
+
+static void on_lost(State *state, gboolean killed)
+{
+    state->early = state->ready ? 0 : state->early + 1;
+    if (state->early >= EARLY_MAX)
+        store_drop(&state->store);
+    state->due_us = g_get_monotonic_time() + (killed && state->early == 0 ? 0 : PAUSE_MS * 1000);
+}
+
+static void reap_worker(State *state)
+{
+    int status;
+
+    if (state->worker <= 0 || waitpid(state->worker, &status, WNOHANG) != state->worker)
+        return;
+    state->worker = 0;
+    on_notify(state); /* what it has told before it ended counts */
+    if (!state->served || state->qemu_ended)
+        return;
+    on_lost(state, WIFSIGNALED(status));
+}
+
+static void on_signal(State *state)
+{
+    struct signalfd_siginfo info;
+
+    while (read(state->signals, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo == SIGUSR2 && state->worker > 0)
+            kill(state->worker, SIGUSR2);
+    reap_worker(state);
 }
 
 static void on_log(State *state)
@@ -250,7 +253,7 @@ static void turn(State *state)
 {
     struct pollfd fds[] = {
         {.fd = state->signals, .events = POLLIN},
-        {.fd = state->notify, .events = POLLIN},
+        {.fd = state->store.socket, .events = POLLIN},
         {.fd = state->log, .events = POLLIN},
         {.fd = state->qemu_ended ? -1 : state->own->lifeline, .events = POLLIN},
     };
@@ -285,16 +288,21 @@ static void open_log(State *state)
 void supervisor_run(const Supervisor *own)
 {
     State state = {.own = own, .due_us = -1};
+    g_autofree char *path = notify_path(own);
 
     close_others(own);
     prctl(PR_SET_NAME, "qga-qemu");
     state.signals = open_signals();
-    state.notify = open_notify(own);
+    if (!store_open(&state.store, path)) {
+        perror("qga-qemu: the supervisor's socket");
+        return;
+    }
     open_log(&state);
     start_worker(&state);
     while (state.worker > 0 || (state.served && !state.qemu_ended))
         turn(&state);
     if (state.log >= 0)
         on_log(&state);
+    store_close(&state.store);
     supervisor_clean(own->directory, own->plan);
 }

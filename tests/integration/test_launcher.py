@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """qga-qemu: the command line that QEMU was to have, with real QEMU."""
 
-import contextlib
+import collections
+import concurrent.futures
+import itertools
 import json
 import os
 import pty
@@ -10,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 from pathlib import Path
 
@@ -219,6 +222,116 @@ class Life(LauncherCase):
         self.place.wait_nothing_left()
 
 
+class Killed(LauncherCase):
+    """The proxy is killed, again and again, and nobody is disconnected."""
+
+    CLIENTS = 6
+    KILLS = 25
+
+    def ask(self, client, name, ended, tally):
+        """Commands one after the other: each is answered once, under its id, or fails."""
+        for number in itertools.count():
+            if ended.is_set():
+                return
+            asked = f"{name}-{number}"
+            client.send_command(("query-name", "guest-ping", "qga-proxy-status")[number % 3], id=asked)
+            reply = client.read_reply(AT_ONCE)
+            self.assertEqual(reply.get("id"), asked)
+            tally["outcome is unknown" in reply.get("error", {}).get("desc", "")] += 1
+
+    def pipeline(self, client, name, ended, tally):
+        """Many at a time, cut anywhere: each is answered once, in order."""
+        for number in itertools.count():
+            if ended.is_set():
+                return
+            text = b"".join(b'{"execute": "query-name", "id": "%s-%d-%d"}' % (name.encode(), number, n) for n in range(9))
+            at = number % len(text)
+            client.send(text[:at])
+            client.send(text[at:])
+            for n in range(9):
+                reply = client.read_reply(AT_ONCE)
+                self.assertEqual(reply.get("id"), f"{name}-{number}-{n}")
+                tally["error" in reply] += 1
+
+    def test_under_load(self):
+        path = f"{self.place.folder}/qmp"
+        machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait", "-qmp",
+                              f"unix:{path},server,nowait")
+        ended = threading.Event()
+        tally = collections.Counter()
+        idle = [self.enterContext(machine.client(address)) for address in (None, path)]
+        half = self.enterContext(machine.client())
+        half.send(b'{"execute": "query-na')
+        jobs = [(job, self.enterContext(machine.client(address)), f"{job.__name__} {address} {number}")
+                for job in (self.ask, self.pipeline) for address in (None, path) for number in range(self.CLIENTS // 2)]
+        with concurrent.futures.ThreadPoolExecutor(len(jobs)) as threads:
+            try:
+                running = [threads.submit(*job, ended, tally) for job in jobs]
+                worker = None
+                for _ in range(self.KILLS):
+                    before = tally.total()
+                    worker = self.place.worker(worker)
+                    os.kill(worker, signal.SIGKILL)
+                    self.place.wait(lambda before=before: tally.total() > before + len(jobs) or
+                                    any(job.done() for job in running), "answers")
+            finally:
+                ended.set()
+            for job in running:
+                job.result()
+        self.assertGreater(tally[False], self.KILLS * len(jobs))
+        for client in idle:
+            self.assertEqual(client.command("query-name"), {})
+        half.send(b'me", "id": 1}')
+        self.assertEqual(half.read_reply(AT_ONCE), {"return": {}, "id": 1})
+        self.assertEqual(idle[0].command("qga-proxy-status")["clients"], len(jobs) + 3)
+        machine.process.terminate()
+        self.assertEqual(machine.wait_exit(), 0)
+        self.place.wait_nothing_left()
+
+    def test_listeners(self):
+        """Who connects while there is no proxy waits for the next one."""
+        machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait")
+        first = self.enterContext(machine.client())
+        worker = self.place.worker()
+        os.kill(worker, signal.SIGSTOP)
+        second = self.enterContext(machine.connect())
+        os.kill(worker, signal.SIGKILL)
+        second.negotiate()
+        self.check_serves(second)
+        self.check_serves(first)
+        self.assertEqual(self.place.processes("qga-proxyd") == [worker], False)
+
+    def test_awaited(self):
+        """The first client is waited for by the next proxy, too."""
+        machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server")
+        machine.wait_said("QEMU waiting for connection on")
+        os.kill(self.place.worker(), signal.SIGKILL)
+        machine.wait_said("the former daemon was killed")
+        self.check_serves(self.enterContext(machine.client()))
+
+    def test_upgrade(self):
+        """The supervisor passes SIGUSR2 on, and nobody notices; killed afterwards, nobody is lost either."""
+        machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait")
+        client = self.enterContext(machine.client())
+        worker = self.place.worker()
+        # It has another with each program that the process becomes.
+        vector = Path(f"/proc/{worker}/auxv")
+        for _ in range(2):
+            former = vector.read_bytes()
+            os.kill(self.place.processes("qga-qemu")[0], signal.SIGUSR2)
+            self.place.wait(lambda former=former: vector.read_bytes() not in (former, b""), "the upgrade")
+            self.check_serves(client)
+        os.kill(worker, signal.SIGKILL)
+        self.check_serves(client)
+
+    def test_told_to_end(self):
+        """A proxy that is told to end leaves all to the next."""
+        machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait")
+        client = self.enterContext(machine.client())
+        os.kill(self.place.worker(), signal.SIGTERM)
+        self.check_serves(client)
+
+
 class Served(unittest.TestCase):
     """A guest whose QEMU was started by the launcher."""
 
@@ -377,7 +490,7 @@ class Print(LauncherCase):
                                                                    options=["--print"]))
         self.assertEqual((status, error), (0, ""))
         self.assertRegex(output, r"(?m)^qemu: qemu-system-x86_64 -chardev socket,id=qga0,fd=\d+,server=on,wait=off ")
-        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ "
+        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ --keep --fd-store "
                                  r"--listen tcp:localhost:4444,server=on,wait=on$")
         self.assertEqual(self.place.left(), [])
 

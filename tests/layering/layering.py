@@ -22,7 +22,7 @@ MAX_FUNCTION_LINES = 80
 # ---- Areas ---------------------------------------------------------------------------------------
 
 ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "listener"}
-PLUMBING = {"io", "dial", "entrance", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
+PLUMBING = {"io", "dial", "entrance", "journal", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
 CORE = {"core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 

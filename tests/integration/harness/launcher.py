@@ -60,10 +60,11 @@ class Place:
                     found.append(int(entry.name))
         return found
 
-    def worker(self):
-        """The process that runs the proxy."""
-        self.wait(lambda: self.processes("qga-proxyd"), "the proxy")
-        return self.processes("qga-proxyd")[0]
+    def worker(self, former=None):
+        """The process that runs the proxy, once it is not the former one any more."""
+        found = []
+        self.wait(lambda: found.extend(set(self.processes("qga-proxyd")) - {former}) or found, "the proxy")
+        return found[0]
 
     def left(self):
         """What is left: processes and sockets."""
