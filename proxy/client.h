@@ -111,7 +111,6 @@ Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *
                        ClientCommon *common);
 void client_resume(Client *client);
 
-
 /* Answers a command that request() handed out; @id as it was there, @oob likewise. */
 void client_reply(Client *client, gboolean oob, JsonSpan id, const EnvelopeReply *reply);
 void client_error(Client *client, gboolean oob, JsonSpan id, const GError *error);

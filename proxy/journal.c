@@ -225,7 +225,7 @@ static gssize read_landing(gpointer io, gpointer buffer, gsize size, GError **er
     leave_landing(journal);
     head->landing_base = own->read;
     commit(&head->landing_slot, own->slot);
-    got = io_stream.read(own->io, head->landing, MIN(size, LANDING), error);
+    got = io_read_apart(own->io, buffer, head->landing, MIN(size, LANDING), error);
     journal->landed = (gsize)MAX(got, 0);
     if (got <= 0) {
         leave_landing(journal);

@@ -22,7 +22,7 @@ enum {
     PAUSE_MS = 1000,
     /* For the last bytes to clients, when QEMU has ended. */
     PARTING_MS = 1000,
-    /* So many in a row that end before they serve may die of what they were left. */
+    /* So many in a row that end by themselves before they serve may die of what they were left. */
     EARLY_MAX = 3,
     /* A daemon that does not heed SIGTERM is killed. */
     KILL_MS = 5000,
@@ -175,12 +175,20 @@ static void on_notify(State *state)
     leave_terminal(state);
 }
 
-static void on_lost(State *state, gboolean killed)
+/* Nobody but others sends these. */
+static gboolean was_ended(int status)
 {
-    state->early = state->ready ? 0 : state->early + 1;
+    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM);
+}
+
+static void on_lost(State *state, int status)
+{
+    gboolean well = state->ready || was_ended(status);
+
+    state->early = well ? 0 : state->early + 1;
     if (state->early >= EARLY_MAX)
         store_drop(&state->store);
-    state->due_us = g_get_monotonic_time() + (killed && state->early == 0 ? 0 : PAUSE_MS * 1000);
+    state->due_us = g_get_monotonic_time() + (well && WIFSIGNALED(status) ? 0 : PAUSE_MS * 1000);
 }
 
 static void reap_worker(State *state)
@@ -193,7 +201,7 @@ static void reap_worker(State *state)
     on_notify(state); /* what it has told before it ended counts */
     if (!state->served || state->qemu_ended)
         return;
-    on_lost(state, WIFSIGNALED(status));
+    on_lost(state, status);
 }
 
 static void on_signal(State *state)
