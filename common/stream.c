@@ -223,8 +223,9 @@ void stream_save(const Stream *stream, Saved *to)
     queue_peek(&stream->queue, pieces, n);
     for (guint i = 0; i < n; i++)
         g_byte_array_append(output, pieces[i].data, (guint)pieces[i].len);
-    saved_put_bytes(to, "output", output->data, output->len);
-    if (stream->buffer)
+    if (output->len > 0)
+        saved_put_bytes(to, "output", output->data, output->len);
+    if (stream->filled > stream->taken)
         saved_put_bytes(to, "input", stream->buffer + stream->taken,
                         stream->filled - stream->taken);
     saved_put_int(to, "taken", (gint64)stream_bytes_taken(stream));

@@ -89,7 +89,8 @@ void client_save(const Client *client, Handover *handover, Saved *to)
     saved_put_int(to, "held", client->held);
     saved_put_int(to, "busy", client->busy);
     saved_put_int(to, "oob-busy", client->oob_busy);
-    saved_put_bytes(to, "first", client->first, client->n_first);
+    if (client->n_first > 0)
+        saved_put_bytes(to, "first", client->first, client->n_first);
     stream_save(&client->stream, to);
     save_session(&client->session, to);
     save_ahead(client, handover, to);

@@ -104,10 +104,10 @@ Entrance *entrance_new(IoLoop *loop, const Address *address, EntranceCallback ca
 
 static void forget(Entrance *entrance)
 {
-    for (guint i = 0; entrance->sockets && i < entrance->sockets->len; i++)
-        journal_remove(entrance->journal, g_array_index(entrance->sockets, KeptSocket, i).slot);
     if (entrance->journal)
         journal_remove(entrance->journal, entrance->slot);
+    for (guint i = 0; entrance->sockets && i < entrance->sockets->len; i++)
+        journal_remove(entrance->journal, g_array_index(entrance->sockets, KeptSocket, i).slot);
     g_clear_pointer(&entrance->sockets, g_array_unref);
     g_free(entrance->name);
 }

@@ -371,8 +371,12 @@ void journal_claim(Journal *journal, guint slot)
     journal->unclaimed[slot] = FALSE;
 }
 
+/* Records first: killed in between, there must be none whose descriptors are gone. */
 void journal_tidy(Journal *journal)
 {
+    for (guint slot = 1; slot < journal->next; slot++)
+        if (journal->unclaimed[slot])
+            empty(journal, slot);
     for (guint slot = 1; slot < journal->next; slot++) {
         int fd = journal_take_fd(journal, slot);
 

@@ -186,6 +186,6 @@ gboolean launch(const Plan *plan, const char *directory, GError **error)
         return fail(error, directory);
     if (launch_both(plan, directory, error))
         return TRUE;
-    supervisor_clean(directory, plan);
+    supervisor_clean(directory);
     return FALSE;
 }

@@ -25,6 +25,7 @@
 typedef struct {
     GPtrArray *proxy; /* of char *: what is handed on */
     gint monitors;
+    gboolean recording;
     gboolean named;
     gboolean listening;
     gboolean print;
@@ -40,6 +41,7 @@ static gboolean hand_on(const char *name, const char *value, gpointer data, GErr
     g_ptr_array_add(options->proxy, g_strdup(name));
     if (value)
         g_ptr_array_add(options->proxy, g_strdup(value));
+    options->recording |= g_str_equal(name, "--state-dir");
     options->named |= g_str_equal(name, "--name");
     options->listening |= g_str_has_suffix(name, "listen");
     return TRUE;
@@ -151,6 +153,7 @@ static gboolean run(const Options *options, char **qemu, GError **error)
     const PlanRequest request = {
         .qemu = (const char *const *)qemu,
         .options = (const char *const *)options->proxy->pdata,
+        .recording = options->recording,
         .named = options->named,
         .listening = options->listening,
         .monitors = (guint)MAX(options->monitors, 0),

@@ -77,7 +77,7 @@ static void check(const char *line, const char *qemu, const char *proxy)
 #define QMP(fd, wait)                                                      \
     "-chardev socket,id=qga-proxy-monitor0,fd=" fd ",server=on,wait=" wait \
     " -mon chardev=qga-proxy-monitor0,mode=control"
-#define WAYS "--qmp unix:/d/monitor0 --agent unix:/d/agent --keep --fd-store"
+#define WAYS "--qmp unix:/d/monitor0 --agent unix:/d/agent --state-dir /d --keep --fd-store"
 
 /* The line that was planned for QEMU. */
 static void test_historical(void)
@@ -200,18 +200,19 @@ static void test_monitors(void)
           AGENT " " ISA " " QMP("101", "off") " -chardev socket,id=qga-proxy-monitor1,fd=102,"
                                               "server=on,wait=on"
                                               " -mon chardev=qga-proxy-monitor1,mode=control",
-          "--qmp unix:/d/monitor0 --qmp unix:/d/monitor1 --agent unix:/d/agent --keep --fd-store"
+          "--qmp unix:/d/monitor0 --qmp unix:/d/monitor1 --agent unix:/d/agent --state-dir /d "
+          "--keep --fd-store"
           " --listen unix:/a,server=on,wait=off --listen unix:/b,server=on,wait=on");
     /* None, but the proxy has an address of its own. */
     check_with("-chardev qga_proxy,id=qga0 " ISA " -qmp stdio", "--listen unix:/a", 0,
                AGENT " " ISA " -qmp stdio " QMP("101", "off"), WAYS " --listen unix:/a");
-    check_with(
-        "-chardev qga_proxy,id=qga0 " ISA " -qmp unix:/a,server,nowait", "--freeze-join", 2,
-        AGENT " " ISA " " QMP("101", "off") " -chardev socket,id=qga-proxy-monitor1,fd=102,"
-                                            "server=on,wait=off"
-                                            " -mon chardev=qga-proxy-monitor1,mode=control",
-        "--qmp unix:/d/monitor0 --qmp unix:/d/monitor1 --agent unix:/d/agent --keep --fd-store"
-        " --listen unix:/a,server=on,wait=off --freeze-join");
+    check_with("-chardev qga_proxy,id=qga0 " ISA " -qmp unix:/a,server,nowait", "--freeze-join", 2,
+               AGENT " " ISA " " QMP("101", "off") " -chardev socket,id=qga-proxy-monitor1,fd=102,"
+                                                   "server=on,wait=off"
+                                                   " -mon chardev=qga-proxy-monitor1,mode=control",
+               "--qmp unix:/d/monitor0 --qmp unix:/d/monitor1 --agent unix:/d/agent --state-dir /d "
+               "--keep --fd-store"
+               " --listen unix:/a,server=on,wait=off --freeze-join");
     /* QEMU was to wait for a client of the agent: it waits for its monitor, which we hold back. */
     check("-chardev socket,id=qga0,path=/g,server=on " PORT " -qmp unix:/a,server,nowait",
           AGENT " " PORT ",id=qga-proxy-port " QMP("101", "on"),

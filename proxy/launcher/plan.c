@@ -336,6 +336,11 @@ static char **end_proxy(const Planning *planning)
         add_address(argv, "--qmp", request->directory, name);
     }
     add_address(argv, "--agent", request->directory, "agent");
+    /* A guest that is frozen when the daemon is killed is thawed by the next. */
+    if (!request->recording) {
+        g_ptr_array_add(argv, g_strdup("--state-dir"));
+        g_ptr_array_add(argv, g_strdup(request->directory));
+    }
     g_ptr_array_add(argv, g_strdup("--keep"));
     g_ptr_array_add(argv, g_strdup("--fd-store"));
     for (guint i = 0; i < planning->listeners->len; i++)

@@ -19,6 +19,7 @@ typedef struct {
     const char *const *qemu;    /* QEMU's command line, its program in front */
     const char *const *options; /* of the proxy, as they were given to us */
     gboolean named;             /* whether there is a --name among these */
+    gboolean recording;         /* the same with --state-dir */
     gboolean listening;         /* the same with --listen and --agent-listen */
     guint monitors;        /* that QEMU is to have for the proxy; 0 for one per monitor asked for */
     const char *directory; /* of the sockets between QEMU and the proxy */

@@ -43,17 +43,19 @@ typedef struct {
     gint64 due_us;    /* when a daemon is started, or the one there is is ended; -1 for never */
 } State;
 
-void supervisor_clean(const char *directory, const Plan *plan)
+/* Sockets, and what the daemon has put on record. */
+void supervisor_clean(const char *directory)
 {
-    g_autofree char *notify = g_build_filename(directory, "notify", NULL);
+    GDir *dir = g_dir_open(directory, 0, NULL);
+    const char *name;
 
-    unlink(notify);
-    for (guint i = 0; i < plan->descriptors->len; i++) {
-        const PlanDescriptor *descriptor = plan->descriptors->pdata[i];
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
 
-        if (descriptor->path)
-            unlink(descriptor->path);
+        unlink(path);
     }
+    if (dir)
+        g_dir_close(dir);
     rmdir(directory);
 }
 
@@ -312,5 +314,5 @@ void supervisor_run(const Supervisor *own)
     if (state.log >= 0)
         on_log(&state);
     store_close(&state.store);
-    supervisor_clean(own->directory, own->plan);
+    supervisor_clean(own->directory);
 }

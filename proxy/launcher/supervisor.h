@@ -25,7 +25,7 @@ typedef struct {
 /* Returns when QEMU has ended, and nothing is left. */
 void supervisor_run(const Supervisor *supervisor);
 
-/* Removes the directory, and the sockets in it. */
-void supervisor_clean(const char *directory, const Plan *plan);
+/* Removes the directory, with all that is in it. */
+void supervisor_clean(const char *directory);
 
 G_END_DECLS

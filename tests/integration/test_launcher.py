@@ -354,6 +354,20 @@ class Served(unittest.TestCase):
         self.assertEqual(guest.wait_exit(), 0)
         guest.place.wait_nothing_left()
 
+    def test_killed_while_frozen(self):
+        """The next proxy thaws the guest, and who has frozen it is told so; it stays connected all the while."""
+        guest = self.enter()
+        client = self.enterContext(guest.client())
+        self.wait_agent(client)
+        self.assertEqual(client.command("guest-fsfreeze-freeze"), 2)
+        touches = guest.stuck_touches("ext4", "xfs")
+        os.kill(guest.place.worker(), signal.SIGKILL)
+        for touch in touches:
+            self.assertEqual(touch.wait(60), (0, ""))
+        with self.assertRaisesRegex(QmpError, "thaw"):
+            client.command("guest-fsfreeze-thaw")
+        self.assertEqual(client.command("guest-fsfreeze-status"), "thawed")
+
     def wait_agent(self, client):
         client.execute("qga-proxy-wait-agent", {"timeout": 60}, 60)
 
@@ -490,7 +504,7 @@ class Print(LauncherCase):
                                                                    options=["--print"]))
         self.assertEqual((status, error), (0, ""))
         self.assertRegex(output, r"(?m)^qemu: qemu-system-x86_64 -chardev socket,id=qga0,fd=\d+,server=on,wait=off ")
-        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ --keep --fd-store "
+        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ --state-dir \S+ --keep --fd-store "
                                  r"--listen tcp:localhost:4444,server=on,wait=on$")
         self.assertEqual(self.place.left(), [])
 
