@@ -126,13 +126,13 @@ DOMAIN = """
   </os>
   <features><acpi/></features>
   <devices>
-    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <emulator>{emulator}</emulator>
     {disks}
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
     <serial type='unix'><source mode='bind' path='{directory}/console.sock'/></serial>
     <channel type='unix'>
-      <source mode='connect' path='{agent}'><reconnect enabled='yes' timeout='1'/></source>
+      {agent}
       <target type='virtio' name='org.qemu.guest_agent.0'/>
     </channel>
     <channel type='unix'>
@@ -141,7 +141,7 @@ DOMAIN = """
     </channel>
   </devices>
   <qemu:commandline>
-    <qemu:arg value='-qmp'/><qemu:arg value='unix:{qmp},server=on,wait=off'/>
+    {more}
     <qemu:arg value='-qmp'/><qemu:arg value='unix:{directory}/harness.sock,server=on,wait=off'/>
   </qemu:commandline>
 </domain>
@@ -173,15 +173,19 @@ class LibvirtGuest(Guest):
         self.agent_path = f"{self.channel},server=on"
         return self
 
-    template = DOMAIN
+    def describe(self):
+        """What differs from domain to domain: the emulator, where the agent's channel is, more of the command line."""
+        return {"emulator": "/usr/bin/qemu-system-x86_64",
+                "agent": f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>",
+                "more": f"<qemu:arg value='-qmp'/><qemu:arg value='unix:{self.qmp_path},server=on,wait=off'/>"}
 
     def start(self):
         arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
         disks = [DISK.format(format=path.suffix[1:], path=path, target=f"vd{letter}")
                  for letter, path in zip("abc", self.disks.values())]
-        (self.directory / "domain.xml").write_text(self.template.format(
+        (self.directory / "domain.xml").write_text(DOMAIN.format(
             name=self.name, memory=self.memory, kernel=self.image.kernel, initrd=self.image.initrd, arguments=arguments,
-            disks="".join(disks), directory=self.directory, agent=self.channel, qmp=self.qmp_path))
+            disks="".join(disks), directory=self.directory, **self.describe()))
         self.libvirt.virsh("define", str(self.directory / "domain.xml"))
         self.libvirt.virsh("start", self.name)
         self.attach()
@@ -214,56 +218,22 @@ class LibvirtGuest(Guest):
         self.qmp.close()
 
 
-EMULATED = """
-<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
-  <name>{name}</name>
-  <memory unit='MiB'>{memory}</memory>
-  <vcpu>1</vcpu>
-  <os>
-    <type arch='x86_64' machine='pc'>hvm</type>
-    <kernel>{kernel}</kernel>
-    <initrd>{initrd}</initrd>
-    <cmdline>{arguments}</cmdline>
-  </os>
-  <features><acpi/></features>
-  <devices>
-    <emulator>{directory}/qga-qemu-system-x86_64</emulator>
-    {disks}
-    <controller type='usb' model='none'/>
-    <memballoon model='none'/>
-    <serial type='unix'><source mode='bind' path='{directory}/console.sock'/></serial>
-    <channel type='unix'>
-      <target type='virtio' name='org.qemu.guest_agent.0'/>
-    </channel>
-    <channel type='unix'>
-      <source mode='bind' path='{directory}/control.sock'/>
-      <target type='virtio' name='org.qga-proxy.control'/>
-    </channel>
-  </devices>
-  <qemu:commandline>
-    <qemu:arg value='-qmp'/><qemu:arg value='unix:{directory}/harness.sock,server=on,wait=off'/>
-    <qemu:env name='QGA_QEMU_OPTIONS'
-              value='--listen unix:{directory}/proxy.sock --agent-listen unix:{directory}/raw.sock'/>
-    <qemu:env name='XDG_RUNTIME_DIR' value='{directory}'/>
-  </qemu:commandline>
-</domain>
-"""
-
-
 class EmulatedGuest(LibvirtGuest):
     """A Guest that libvirt starts and ends, by the launcher as its emulator."""
-
-    template = EMULATED
 
     def __enter__(self):
         # That of a libvirt guest waits for a proxy.
         Guest.__enter__(self)
         return self
 
+    def describe(self):
+        options = f"--listen unix:{self.directory}/proxy.sock --agent-listen unix:{self.directory}/raw.sock"
+        return {"emulator": self.directory / "qga-qemu-system-x86_64", "agent": "",
+                "more": f"<qemu:env name='QGA_QEMU_OPTIONS' value='{options}'/>"
+                        f"<qemu:env name='XDG_RUNTIME_DIR' value='{self.directory}'/>"}
+
     def start(self):
-        self.channel = None
-        self.emulator = self.directory / "qga-qemu-system-x86_64"
-        self.emulator.symlink_to(image_program(QGA_QEMU))
+        (self.directory / "qga-qemu-system-x86_64").symlink_to(image_program(QGA_QEMU))
         super().start()
 
     def workers(self):
