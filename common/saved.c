@@ -4,7 +4,8 @@
 
 void saved_put_int(Saved *saved, const char *name, gint64 value)
 {
-    g_variant_dict_insert(saved, name, "x", value);
+    if (value != 0)
+        g_variant_dict_insert_value(saved, name, g_variant_new_int64(value));
 }
 
 gint64 saved_get_int(Saved *saved, const char *name)
@@ -70,9 +71,10 @@ void saved_list_add(SavedList *list, Saved *item)
 
 void saved_put_list(Saved *saved, const char *name, SavedList *list)
 {
-    g_variant_dict_insert_value(
-        saved, name,
-        g_variant_new_array(G_VARIANT_TYPE_VARDICT, (GVariant *const *)list->pdata, list->len));
+    if (list->len > 0)
+        g_variant_dict_insert_value(
+            saved, name,
+            g_variant_new_array(G_VARIANT_TYPE_VARDICT, (GVariant *const *)list->pdata, list->len));
     g_ptr_array_unref(list);
 }
 

@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 /* Reads and writes alike; G_VARIANT_DICT_INIT(NULL) to write into. */
 typedef GVariantDict Saved;
 
+/* 0 is what is not there. */
 void saved_put_int(Saved *saved, const char *name, gint64 value);
 gint64 saved_get_int(Saved *saved, const char *name);
 

@@ -136,6 +136,11 @@ gsize stream_last_read(const Stream *stream, char *buffer, gsize max)
     return len;
 }
 
+gsize stream_waiting(const Stream *stream)
+{
+    return stream->filled - stream->taken + queue_length(&stream->queue);
+}
+
 gboolean stream_is_over(const Stream *stream)
 {
     return stream->ended && stream->filled == stream->taken;
@@ -218,8 +223,9 @@ void stream_save(const Stream *stream, Saved *to)
     queue_peek(&stream->queue, pieces, n);
     for (guint i = 0; i < n; i++)
         g_byte_array_append(output, pieces[i].data, (guint)pieces[i].len);
-    saved_put_bytes(to, "output", output->data, output->len);
-    if (stream->buffer)
+    if (output->len > 0)
+        saved_put_bytes(to, "output", output->data, output->len);
+    if (stream->filled > stream->taken)
         saved_put_bytes(to, "input", stream->buffer + stream->taken,
                         stream->filled - stream->taken);
     saved_put_int(to, "taken", (gint64)stream_bytes_taken(stream));
@@ -254,4 +260,24 @@ gboolean stream_restore(Stream *stream, Saved *from)
     stream->ended = saved_get_int(from, "ended") != 0;
     tell_wishes(stream);
     return restored;
+}
+
+gboolean stream_restore_input(Stream *stream, GBytes *input)
+{
+    const gsize len = g_bytes_get_size(input);
+
+    if (stream->charge && !charge_take(stream->charge, len))
+        return FALSE;
+    /* What is in the buffer was restored, and fills it. */
+    stream->buffer = g_realloc(stream->buffer, stream->size + len);
+    memcpy(stream->buffer + stream->filled, g_bytes_get_data(input, NULL), len);
+    stream->size += len;
+    stream->filled += len;
+    return TRUE;
+}
+
+void stream_restore_written(Stream *stream, guint64 len)
+{
+    queue_pop(&stream->queue, (gsize)MIN(len, queue_length(&stream->queue)));
+    tell_wishes(stream);
 }

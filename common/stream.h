@@ -108,6 +108,9 @@ JsonFault stream_fault(const Stream *stream);
  */
 gsize stream_last_read(const Stream *stream, char *buffer, gsize max);
 
+/* Bytes that were read and are in no message yet, and bytes that were not written. */
+gsize stream_waiting(const Stream *stream);
+
 /* Whether the peer sends no more, and nothing it sent waits to be handed out. */
 gboolean stream_is_over(const Stream *stream);
 
@@ -156,6 +159,10 @@ void stream_save(const Stream *stream, Saved *to);
  * Returns: FALSE where its charge has no room
  */
 gboolean stream_restore(Stream *stream, Saved *from) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Of a stream that was restored: more was read, or written, than it knew of when it was saved. */
+gboolean stream_restore_input(Stream *stream, GBytes *input) G_GNUC_WARN_UNUSED_RESULT;
+void stream_restore_written(Stream *stream, guint64 len);
 
 /* Stops or resumes reading: back-pressure towards the peer. */
 void stream_pause(Stream *stream, gboolean paused);

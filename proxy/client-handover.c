@@ -89,12 +89,107 @@ void client_save(const Client *client, Handover *handover, Saved *to)
     saved_put_int(to, "held", client->held);
     saved_put_int(to, "busy", client->busy);
     saved_put_int(to, "oob-busy", client->oob_busy);
-    saved_put_bytes(to, "first", client->first, client->n_first);
+    if (client->n_first > 0)
+        saved_put_bytes(to, "first", client->first, client->n_first);
     stream_save(&client->stream, to);
     save_session(&client->session, to);
     save_ahead(client, handover, to);
     fd_marks_save(&client->marks, handover, to);
 }
+
+/* ---- In the journal -------------------------------------------------------------------------- */
+
+/* A client of whom more waits to be taken, or to be read, is not kept: each change of it would be
+ * written down with all of that. */
+enum { KEPT_BYTES = 256 * 1024 };
+
+/* The one descriptor that is kept is its socket. What came beside commands goes with the process.
+ */
+static int put_kept(gpointer client, int fd, GError **error)
+{
+    const Client *own = client;
+
+    return fd == io_fd(own->io) ? (int)own->kept.slot : -1;
+}
+
+static const HandoverFds kept_fds = {put_kept, NULL};
+
+static void save_owed(const Client *client, Saved *to)
+{
+    static const char *const names[OWED_LANES][2] = {{"owed", "owed-id"},
+                                                     {"owed-oob", "owed-oob-id"}};
+
+    for (guint i = 0; i < OWED_LANES; i++) {
+        const Owed *owed = &client->owed[i];
+
+        saved_put_text(to, names[i][0], owed->name);
+        if (owed->id)
+            saved_put_bytes(to, names[i][1], g_bytes_get_data(owed->id, NULL),
+                            g_bytes_get_size(owed->id));
+    }
+}
+
+static void restore_owed(Client *client, Saved *from)
+{
+    client->owed[OWED_IN_BAND] =
+        (Owed){saved_get_text(from, "owed"), saved_get_bytes(from, "owed-id")};
+    client->owed[OWED_OOB] =
+        (Owed){saved_get_text(from, "owed-oob"), saved_get_bytes(from, "owed-oob-id")};
+}
+
+void client_forget_owed(Client *client, gboolean oob)
+{
+    Owed *owed = &client->owed[oob ? OWED_OOB : OWED_IN_BAND];
+
+    g_clear_pointer(&owed->name, g_free);
+    g_clear_pointer(&owed->id, g_bytes_unref);
+}
+
+void client_note(Client *client)
+{
+    Saved saved = G_VARIANT_DICT_INIT(NULL);
+    Handover handover = {.ops = &kept_fds, .fds = client};
+
+    client->unnoted = FALSE;
+    client->told = FALSE;
+    if (client->kept.slot == 0)
+        return;
+    if (stream_waiting(&client->stream) > KEPT_BYTES) {
+        g_variant_dict_clear(&saved);
+        journal_note(client->kept.journal, client->kept.slot, NULL);
+        return;
+    }
+    client_save(client, &handover, &saved);
+    save_owed(client, &saved);
+    saved_put_text(&saved, "kind", "client");
+    saved_put_int(&saved, "read", (gint64)client->kept.read);
+    saved_put_int(&saved, "written", (gint64)client->kept.written);
+    journal_note(client->kept.journal, client->kept.slot, g_variant_dict_end(&saved));
+}
+
+/* What has happened since it was written down. */
+static gboolean recover(Client *client, Saved *from)
+{
+    JournalIo *kept = &client->kept;
+    guint64 read = (guint64)saved_get_int(from, "read");
+    guint64 written = (guint64)saved_get_int(from, "written");
+    g_autoptr(GBytes) input = NULL;
+    guint64 more = journal_take_rest(kept->journal, kept->slot, read, written, &input);
+
+    kept->read = read + (input ? g_bytes_get_size(input) : 0);
+    kept->written = written + more;
+    restore_owed(client, from);
+    client->recovered = TRUE;
+    stream_pause(&client->stream, TRUE);
+    stream_restore_written(&client->stream, more);
+    if (input && !stream_restore_input(&client->stream, input))
+        return FALSE;
+    journal_claim(kept->journal, kept->slot);
+    client_note(client);
+    return TRUE;
+}
+
+/* ---- Restoring ------------------------------------------------------------------------------- */
 
 Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *ops, gpointer owner,
                        ClientCommon *common)
@@ -103,13 +198,19 @@ Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *
     g_autofree char *peer = saved_get_text(from, "peer");
     g_autoptr(GBytes) first = saved_get_bytes(from, "first");
     int fd = handover_get_fd(part, "socket");
+    g_autofree char *kept = NULL;
     Restore restore = {NULL, FALSE};
     Client *client;
+    guint slot;
 
     if (fd < 0)
         return NULL;
-    client =
-        client_new(loop, fd, peer, (AnswersForm)saved_get_int(from, "form"), ops, owner, common);
+    kept = saved_get_text(from, "kind");
+    slot = common->journal && kept ? (guint)saved_get_int(from, "socket") - 1
+           : common->journal       ? journal_add(common->journal, fd)
+                                   : 0;
+    client = client_make(loop, fd, peer, (AnswersForm)saved_get_int(from, "form"), ops, owner,
+                         common, slot);
     client->state = (ClientState)saved_get_int(from, "state");
     client->since_us = saved_get_int(from, "since");
     client->commands = (guint64)saved_get_int(from, "commands");
@@ -127,7 +228,10 @@ Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *
     restore.client = client;
     handover_foreach(part, "ahead", restore_ahead, &restore);
     fd_marks_restore(&client->marks, part);
-    if (!stream_restore(&client->stream, from) || restore.failed)
+    if (!stream_restore(&client->stream, from) || restore.failed ||
+        (client->kept.slot > 0 && kept && !recover(client, from)))
         g_clear_pointer(&client, client_free);
+    else if (!kept)
+        client_note(client);
     return client;
 }

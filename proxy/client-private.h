@@ -37,6 +37,14 @@ typedef struct {
     int fd;          /* that came with it, or -1 */
 } Ahead;
 
+/* A command that is with the owner, as far as it is known when the process is killed. */
+typedef struct {
+    char *name; /* (nullable): NULL where there is none */
+    GBytes *id; /* (nullable) */
+} Owed;
+
+enum { OWED_IN_BAND, OWED_OOB, OWED_LANES };
+
 struct Client {
     const ClientOps *ops;
     gpointer owner;
@@ -67,9 +75,22 @@ struct Client {
     gboolean oob_busy; /* so is one out of band */
     GQueue read_ahead; /* of Ahead: behind it */
     FdMarks marks;
+    JournalIo kept;        /* of the slot 0 where there is no journal */
+    gboolean unnoted;      /* something has changed that the journal has not */
+    gboolean told;         /* so has what it is left to read, by an event */
+    Owed owed[OWED_LANES]; /* where there is a journal */
+    gboolean recovered;    /* from the journal, and not resumed */
     char first[HTTP_VERB]; /* of the connection, as far as they have come */
     gsize n_first;
 };
+
+/* @slot: of the journal, where it is kept; 0 for none */
+Client *client_make(IoLoop *loop, int fd, const char *peer, AnswersForm form, const ClientOps *ops,
+                    gpointer owner, ClientCommon *common, guint slot);
+
+/* Writes it down, where it is kept. */
+void client_note(Client *client);
+void client_forget_owed(Client *client, gboolean oob);
 
 /* @message, @fault: (transfer full) (nullable): one of them; the message is charged · @fd:
  * (transfer full): or -1 */

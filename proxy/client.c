@@ -25,6 +25,7 @@ static void leave(Client *client, const char *why)
     client->ops->gone(client->owner, client, why);
 }
 
+/* What is written is in the journal before: an answer that was given is not given again. */
 static void flush(Client *client)
 {
     guint64 before = stream_bytes_written(&client->stream);
@@ -33,8 +34,13 @@ static void flush(Client *client)
 
     if (client->state == CLIENT_GONE)
         return;
+    if (client->unnoted)
+        client_note(client);
     flushed = stream_flush(&client->stream, &error);
     client->common->bytes_out += stream_bytes_written(&client->stream) - before;
+    if (client->told && queue_length(&client->stream.queue) > 0)
+        client_note(client);
+    client->told = FALSE;
     if (!flushed)
         leave(client, error->message);
     else if (client->state == CLIENT_FINISHING && !client->busy && !client->oob_busy &&
@@ -46,6 +52,7 @@ static void flush(Client *client)
 
 static void check_sent(Client *client, gboolean sent)
 {
+    client->unnoted = TRUE;
     if (!sent)
         leave(client, "it does not read what it asked for");
 }
@@ -108,6 +115,18 @@ static int take_fd(Client *client)
 
 /* ---- Commands -------------------------------------------------------------------------------- */
 
+/* Known to be under way before it is: it must never be taken twice. */
+static void keep_owed(Client *client, const EnvelopeCommand *command)
+{
+    Owed *owed = &client->owed[command->oob ? OWED_OOB : OWED_IN_BAND];
+
+    if (client->kept.slot == 0)
+        return;
+    owed->name = g_strdup(command->name);
+    owed->id = command->id.text ? g_bytes_new(command->id.text, command->id.len) : NULL;
+    client_note(client);
+}
+
 static void hand_out(Client *client, const EnvelopeCommand *command, int fd)
 {
     g_autoptr(GError) error = NULL;
@@ -127,6 +146,7 @@ static void hand_out(Client *client, const EnvelopeCommand *command, int fd)
         client->oob_busy = TRUE;
     else
         client->busy = TRUE;
+    keep_owed(client, command);
     client->ops->request(client->owner, client, command, fd);
 }
 
@@ -239,6 +259,8 @@ static gboolean may_take_message(Client *client)
 {
     if (client->state != CLIENT_NEGOTIATING && client->state != CLIENT_COMMANDING)
         return FALSE;
+    if (client->recovered)
+        return FALSE;
     if (is_held(client))
         return FALSE;
     if (!client->busy && client->read_ahead.length > 0)
@@ -301,6 +323,8 @@ static void turn(Client *client)
 
     if (client->state == CLIENT_GONE)
         return;
+    if (client->unnoted)
+        client_note(client);
     if (left == 0)
         io_timer_set(client->again, 0);
     stream_pause(&client->stream, left == 0 || !may_take_message(client));
@@ -321,6 +345,7 @@ static gboolean fill(Client *client)
         return FALSE;
     }
     client->common->bytes_in += stream_bytes_read(&client->stream) - before;
+    client->unnoted = TRUE;
     if (client->n_first < HTTP_VERB) {
         client->n_first += stream_last_read(&client->stream, client->first + client->n_first,
                                             HTTP_VERB - client->n_first);
@@ -381,8 +406,8 @@ static void await_reading(Client *client)
 
 /* ---- Public ---------------------------------------------------------------------------------- */
 
-Client *client_new(IoLoop *loop, int fd, const char *peer, AnswersForm form, const ClientOps *ops,
-                   gpointer owner, ClientCommon *common)
+Client *client_make(IoLoop *loop, int fd, const char *peer, AnswersForm form, const ClientOps *ops,
+                    gpointer owner, ClientCommon *common, guint slot)
 {
     const Bounds *bounds = common->bounds;
     const QueueLimits limits = {bounds->output_pause_bytes / LIMIT_OUTPUT_LOW_PART,
@@ -403,11 +428,23 @@ Client *client_new(IoLoop *loop, int fd, const char *peer, AnswersForm form, con
     io_accept_fds(client->io);
     client->deadline = io_timer_new(loop, on_deadline, client);
     client->again = io_timer_new(loop, on_again, client);
-    stream_init(&client->stream, &io_stream, client->io, &JSON_SCAN_LIMITS(bounds->request_bytes),
-                &limits, &client->charge);
+    client->kept = (JournalIo){.journal = common->journal, .slot = slot, .io = client->io};
+    stream_init(&client->stream, slot > 0 ? &journal_stream : &io_stream,
+                slot > 0 ? (gpointer)&client->kept : client->io,
+                &JSON_SCAN_LIMITS(bounds->request_bytes), &limits, &client->charge);
     answers_init(&client->answers, &client->stream, form);
     if (form == ANSWERS_AGENT)
         client->state = CLIENT_COMMANDING;
+    return client;
+}
+
+Client *client_new(IoLoop *loop, int fd, const char *peer, AnswersForm form, const ClientOps *ops,
+                   gpointer owner, ClientCommon *common)
+{
+    guint slot = common->journal ? journal_add(common->journal, fd) : 0;
+    Client *client = client_make(loop, fd, peer, form, ops, owner, common, slot);
+
+    client_note(client);
     return client;
 }
 
@@ -417,6 +454,10 @@ void client_free(Client *client)
 
     if (!client)
         return;
+    client_forget_owed(client, FALSE);
+    client_forget_owed(client, TRUE);
+    if (client->kept.slot > 0)
+        journal_remove(client->kept.journal, client->kept.slot);
     stream_clear(&client->stream);
     while ((ahead = g_queue_pop_head(&client->read_ahead))) {
         client_drop_fd(client->common, ahead->fd);
@@ -452,6 +493,7 @@ static void answered(Client *client, gboolean oob)
         client->oob_busy = FALSE;
     else
         client->busy = FALSE;
+    client_forget_owed(client, oob);
     turn(client);
 }
 
@@ -495,6 +537,7 @@ void client_event(Client *client, GBytes *text)
 {
     if (client->state != CLIENT_COMMANDING || client->answers.form == ANSWERS_AGENT)
         return;
+    client->told = TRUE;
     if (!answers_event(&client->answers, text))
         leave(client, "it does not read its events");
     turn(client);
@@ -510,9 +553,29 @@ void client_finish(Client *client)
     flush(client);
 }
 
+/* It may have been sent before the process was killed, or not. */
+static void fail_owed(Client *client, gboolean oob)
+{
+    const Owed owed = client->owed[oob ? OWED_OOB : OWED_IN_BAND];
+    g_autofree char *name = g_strdup(owed.name);
+    g_autoptr(GBytes) id = owed.id ? g_bytes_ref(owed.id) : NULL;
+    JsonSpan span = JSON_SPAN_NONE;
+    g_autoptr(GError) error = NULL;
+
+    if (!name)
+        return;
+    if (id)
+        span = (JsonSpan){g_bytes_get_data(id, NULL), g_bytes_get_size(id)};
+    qmp_error_set(&error, "The proxy was killed; %s was sent and its outcome is unknown", name);
+    client_error(client, oob, span, error);
+}
+
 /* Who was negotiating, or is left to read in the end, has all its time again. */
 void client_resume(Client *client)
 {
+    client->recovered = FALSE;
+    fail_owed(client, FALSE);
+    fail_owed(client, TRUE);
     if (client->state == CLIENT_NEGOTIATING)
         await_negotiation(client);
     else if (client->lingers)

@@ -21,6 +21,7 @@
 #include "bounds.h"
 #include "handover.h"
 #include "io.h"
+#include "journal.h"
 #include "status.h"
 
 G_BEGIN_DECLS
@@ -41,6 +42,7 @@ typedef struct {
 typedef struct {
     const Bounds *bounds;
     Charge memory;       /* that they hold together */
+    Journal *journal;    /* (nullable): where they are kept, in case that the process is killed */
     guint64 dropped_fds; /* descriptors that came where none is taken */
     guint64 commands;    /* of all there were, and the bytes that came and went */
     guint64 bytes_in;

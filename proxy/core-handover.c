@@ -133,6 +133,46 @@ GVariant *core_save(Core *core, GUnixFDList *fds, GError **error)
     return state;
 }
 
+/* ---- From the journal ------------------------------------------------------------------------ */
+
+static int take_kept(gpointer journal, int number)
+{
+    return journal_take_fd(journal, (guint)number);
+}
+
+const HandoverFds core_journal_fds = {NULL, take_kept};
+
+typedef struct {
+    SavedList *clients;
+    SavedList *entrances;
+} Recovered;
+
+static void read_record(guint slot, GVariant *record, gpointer data)
+{
+    const Recovered *recovered = data;
+    Saved saved;
+    g_autofree char *kind = NULL;
+
+    g_variant_dict_init(&saved, record);
+    kind = saved_get_text(&saved, "kind");
+    saved_list_add(g_strcmp0(kind, "client") == 0 ? recovered->clients : recovered->entrances,
+                   &saved);
+}
+
+GVariant *core_read_journal(Journal *journal)
+{
+    Recovered recovered = {saved_list_new(), saved_list_new()};
+    Saved saved = G_VARIANT_DICT_INIT(NULL);
+    Saved crowd = G_VARIANT_DICT_INIT(NULL);
+
+    journal_foreach(journal, read_record, &recovered);
+    saved_put_list(&crowd, "clients", recovered.clients);
+    saved_put_list(&crowd, "entrances", recovered.entrances);
+    saved_put_part(&saved, "crowd", &crowd);
+    saved_put_int(&saved, "version", VERSION);
+    return g_variant_ref_sink(g_variant_dict_end(&saved));
+}
+
 /* ---- Restoring ------------------------------------------------------------------------------- */
 
 gboolean core_check_inherited(Core *core, GError **error)
@@ -267,7 +307,7 @@ static void ask_anew(Core *core)
 void core_forget_inherited(Core *core)
 {
     g_clear_pointer(&core->inherited, g_variant_unref);
-    if (core->handover.fds)
+    if (core->handover.fds && core->handover.ops == &core_handover_fds)
         g_object_unref(core->handover.fds);
     core->handover.fds = NULL;
 }
@@ -286,6 +326,11 @@ void core_restore(Core *core)
         restore_agent(core);
     restore_local(core);
     core_forget_inherited(core);
+    /* Where it was killed, a guest that may be frozen is on record, and nothing else is known. */
+    if (core->recovering) {
+        journal_tidy(core->journal);
+        return;
+    }
     /* From here on things happen. */
     if (!quiet)
         ask_anew(core);

@@ -52,6 +52,8 @@ struct Core {
     gboolean parting;  /* all clients have gone, and the end of the channel is waited for */
     IoTimer *parted;   /* for so long */
 
+    Journal *journal;    /* (nullable): where it is all written down */
+    gboolean recovering; /* clients of a core that was killed wait for QEMU */
     GVariant *inherited; /* (nullable): what a former core left, until core_start() */
     Handover handover;   /* of that */
 };
@@ -118,6 +120,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CoreInherited, core_inherited_clear)
 
 /* Whether what a former core left can be understood. */
 gboolean core_check_inherited(Core *core, GError **error);
+
+/* Returns: (transfer full): what a core that was killed has left in its journal, as if it had left
+ * it on purpose */
+GVariant *core_read_journal(Journal *journal);
+
+/* What was kept with it. */
+extern const HandoverFds core_journal_fds;
 
 /* Carries on, in core_start(), what the former core had under way. */
 void core_restore(Core *core);

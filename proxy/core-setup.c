@@ -20,6 +20,22 @@ static AgentLane *new_lane(Core *core, const Address *address, GError **error)
                           core_inherit(core, "agent", &inherited), error);
 }
 
+static void inherit(Core *core, const CoreState *inherited)
+{
+    core->handover.renew = core_renew;
+    core->handover.owner = core;
+    if (inherited->journal) {
+        core->journal = inherited->journal;
+        core->recovering = TRUE;
+        core->inherited = core_read_journal(core->journal);
+        core->handover.ops = &core_journal_fds;
+        core->handover.fds = core->journal;
+    } else {
+        core->inherited = g_variant_ref(inherited->state);
+        core->handover.fds = g_object_ref(inherited->fds);
+    }
+}
+
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
                const CoreState *inherited, const CoreOps *ops, gpointer owner, GError **error)
 {
@@ -28,14 +44,11 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
     core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
     handover_init(&core->handover, &core_handover_fds, NULL);
-    if (inherited) {
-        core->inherited = g_variant_ref(inherited->state);
-        core->handover.fds = g_object_ref(inherited->fds);
-        core->handover.renew = core_renew;
-        core->handover.owner = core;
-    }
+    if (inherited)
+        inherit(core, inherited);
     bounds_init(&core->bounds);
     crowd_init(&core->crowd, core->loop, &core->bounds, &core_crowd_ops, core);
+    core->crowd.common.journal = core->journal;
     introspect_init(&core->introspect);
     core->parted = io_timer_new(core->loop, core_on_parted, core);
 
@@ -70,6 +83,7 @@ void core_free(Core *core)
     introspect_clear(&core->introspect);
     core_forget_inherited(core);
     handover_clear(&core->handover);
+    journal_free(core->journal);
     io_timer_free(core->parted);
     io_loop_unref(core->loop);
     address_free(core->agent);
@@ -141,6 +155,19 @@ gboolean core_add_client(Core *core, int fd, const char *peer, gboolean agent, G
         return FALSE;
     }
     crowd_let_in(&core->crowd, fd, peer, agent ? ANSWERS_AGENT : ANSWERS_QMP);
+    return TRUE;
+}
+
+gboolean core_keep(Core *core, JournalKeep keep, gpointer keeper, GError **error)
+{
+    if (!core->journal && keep) {
+        core->journal = journal_new(error);
+        if (!core->journal)
+            return FALSE;
+        core->crowd.common.journal = core->journal;
+    }
+    if (core->journal)
+        journal_set_keep(core->journal, keep, keeper);
     return TRUE;
 }
 

@@ -602,6 +602,9 @@ void core_monitor_is_ready(Core *core, Monitor *monitor)
     if (!core->leader)
         lead(core, monitor);
     crowd_foreach(&core->crowd, greet, core);
+    if (core->recovering)
+        crowd_resume(&core->crowd);
+    core->recovering = FALSE;
 }
 
 static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gboolean oob)

@@ -11,6 +11,7 @@
 
 #include "asker.h"
 #include "bounds.h"
+#include "journal.h"
 
 #include "common/address.h"
 #include "common/envelope.h"
@@ -46,6 +47,7 @@ typedef struct {
 typedef struct {
     GVariant *state;
     GUnixFDList *fds;
+    Journal *journal; /* (nullable): of one that was killed: then the others are NULL */
 } CoreState;
 
 /**
@@ -59,6 +61,15 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreState *inherited, const CoreOps *ops, gpointer owner,
                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void core_free(Core *core);
+
+/**
+ * core_keep:
+ * @keep: (nullable): NULL for nobody any more
+ *
+ * From now on it is written down what a core needs to carry on for this one when its process is
+ * killed. To be called before there are clients, and ways for them to come.
+ */
+gboolean core_keep(Core *core, JournalKeep keep, gpointer keeper, GError **error);
 
 /* Clients come from @address from now on, whichever direction it says; see entrance.h. */
 gboolean core_add_listener(Core *core, const Address *address,

@@ -115,6 +115,8 @@ gboolean crowd_add_entrance(Crowd *crowd, const Address *address, AnswersForm fo
     if (!entrance)
         return FALSE;
     entrance_set_kind(entrance, form);
+    if (crowd->common.journal)
+        entrance_keep(entrance, crowd->common.journal, name);
     g_ptr_array_add(crowd->entrances, entrance);
     return TRUE;
 }

@@ -20,7 +20,17 @@ struct Entrance {
     gconstpointer client; /* (nullable): the last one, until it has left */
     gboolean visited;     /* somebody was let in */
     int kind;             /* the owner's */
+
+    Journal *journal; /* (nullable): where it is kept */
+    char *name;       /* there */
+    guint slot;
+    GArray *sockets; /* of KeptSocket */
 };
+
+typedef struct {
+    int fd;
+    guint slot;
+} KeptSocket;
 
 static void on_accepted(gpointer data, int fd, const char *peer)
 {
@@ -92,26 +102,91 @@ Entrance *entrance_new(IoLoop *loop, const Address *address, EntranceCallback ca
     return g_steal_pointer(&entrance);
 }
 
+static void forget(Entrance *entrance)
+{
+    if (entrance->journal)
+        journal_remove(entrance->journal, entrance->slot);
+    for (guint i = 0; entrance->sockets && i < entrance->sockets->len; i++)
+        journal_remove(entrance->journal, g_array_index(entrance->sockets, KeptSocket, i).slot);
+    g_clear_pointer(&entrance->sockets, g_array_unref);
+    g_free(entrance->name);
+}
+
 void entrance_free(Entrance *entrance)
 {
     if (!entrance)
         return;
     listener_free(entrance->listener);
     link_free(entrance->link);
+    forget(entrance);
     address_free(entrance->address);
     g_free(entrance);
 }
 
+/* ---- In the journal -------------------------------------------------------------------------- */
+
+static int put_kept(gpointer data, int fd, GError **error)
+{
+    Entrance *entrance = data;
+    KeptSocket socket = {fd, 0};
+
+    for (guint i = 0; i < entrance->sockets->len; i++) {
+        const KeptSocket *known = &g_array_index(entrance->sockets, KeptSocket, i);
+
+        if (known->fd == fd)
+            return (int)known->slot;
+    }
+    socket.slot = journal_add(entrance->journal, fd);
+    if (socket.slot == 0)
+        return -1;
+    g_array_append_val(entrance->sockets, socket);
+    return (int)socket.slot;
+}
+
+static const HandoverFds kept_fds = {put_kept, NULL};
+
+static void note(Entrance *entrance)
+{
+    Saved saved = G_VARIANT_DICT_INIT(NULL);
+    Handover handover = {.ops = &kept_fds, .fds = entrance};
+
+    if (!entrance->journal || entrance->slot == 0) {
+        g_variant_dict_clear(&saved);
+        return;
+    }
+    entrance_save(entrance, &handover, &saved);
+    saved_put_text(&saved, "kind", "entrance");
+    saved_put_text(&saved, "name", entrance->name);
+    journal_note(entrance->journal, entrance->slot, g_variant_dict_end(&saved));
+}
+
+void entrance_keep(Entrance *entrance, Journal *journal, const char *name)
+{
+    entrance->journal = journal;
+    entrance->name = g_strdup(name);
+    entrance->sockets = g_array_new(FALSE, FALSE, sizeof(KeptSocket));
+    entrance->slot = journal_add(journal, -1);
+    note(entrance);
+}
+
+/* ---- Comings and goings ---------------------------------------------------------------------- */
+
 void entrance_let_in(Entrance *entrance, gconstpointer client)
 {
+    gboolean known = entrance->visited && !entrance->link;
+
     entrance->visited = TRUE;
     entrance->client = client;
+    if (!known)
+        note(entrance);
 }
 
 void entrance_turned_away(Entrance *entrance)
 {
     if (entrance->link && entrance->address->reconnect > 0)
         link_connect(entrance->link);
+    if (entrance->link)
+        note(entrance);
 }
 
 void entrance_left(Entrance *entrance, gconstpointer client)

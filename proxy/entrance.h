@@ -15,6 +15,7 @@
 
 #include "common/address.h"
 #include "handover.h"
+#include "journal.h"
 #include "io.h"
 
 G_BEGIN_DECLS
@@ -62,6 +63,9 @@ const Address *entrance_address(const Entrance *entrance);
 /* For the owner: what kind of clients come from there; 0 until it is set. */
 void entrance_set_kind(Entrance *entrance, int kind);
 int entrance_kind(const Entrance *entrance);
+
+/* From now on it is written down there, under a name by which a successor knows it. */
+void entrance_keep(Entrance *entrance, Journal *journal, const char *name);
 
 void entrance_save(const Entrance *entrance, Handover *handover, Saved *to);
 

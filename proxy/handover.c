@@ -42,9 +42,10 @@ void handover_add_party(Handover *handover, gpointer party)
 
 void handover_put_party(Handover *handover, Saved *to, const char *name, gconstpointer party)
 {
+    GPtrArray *parties = handover->parties;
     guint index;
 
-    if (party && g_ptr_array_find(handover->parties, party, &index))
+    if (party && parties && g_ptr_array_find(parties, party, &index))
         saved_put_int(to, name, index + 1);
 }
 

@@ -31,8 +31,8 @@ typedef struct {
 typedef struct {
     const HandoverFds *ops;
     gpointer fds;       /* what these are handed */
-    GPtrArray *parties; /* of gpointer (nullable): who can be meant, in the same order on both
-                           sides: monitors, then clients */
+    GPtrArray *parties; /* (nullable): of gpointer (nullable): who can be meant, in the same order
+                           on both sides: monitors, then clients */
     /* Restoring: makes a Pending anew, as the core would. @asker: (nullable). Returns: (nullable)
      */
     Pending *(*renew)(gpointer owner, const EnvelopeCommand *command, gpointer asker);

@@ -371,19 +371,23 @@ static gssize failed(int number, GError **error)
     return STREAM_IO_FAILED;
 }
 
-static gssize read_some(gpointer data, gpointer buffer, gsize size, GError **error)
+gssize io_read_apart(Io *io, gpointer look, gpointer buffer, gsize size, GError **error)
 {
-    Io *io = data;
     gssize got;
 
     if (io->refusal)
         return failed(io->refusal, error);
     drop_arrived(io);
     do
-        got = io->accepts_fds ? rights_read(io->fd, buffer, size, &io->arrived)
+        got = io->accepts_fds ? rights_read(io->fd, look, buffer, size, &io->arrived)
                               : read(io->fd, buffer, size);
     while (got < 0 && errno == EINTR);
     return got < 0 ? failed(errno, error) : got;
+}
+
+static gssize read_some(gpointer io, gpointer buffer, gsize size, GError **error)
+{
+    return io_read_apart(io, buffer, buffer, size, error);
 }
 
 gssize io_write_with_fd(Io *io, const char *text, gsize len, int fd, GError **error)

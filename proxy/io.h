@@ -117,6 +117,10 @@ gssize io_write_with_fd(Io *io, const char *text, gsize len, int fd, GError **er
  * program's to ignore. */
 extern const StreamIo io_stream;
 
+/* As io_stream's read; but bytes that stay in the socket never come into @buffer, as they would for
+ * a look ahead, which goes to @look. */
+gssize io_read_apart(Io *io, gpointer look, gpointer buffer, gsize size, GError **error);
+
 /* ---- One timer ------------------------------------------------------------------------------- */
 
 typedef void (*IoTimerCallback)(gpointer owner, gint64 now_us);

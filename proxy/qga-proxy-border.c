@@ -202,6 +202,7 @@ static void border_free(Border *border)
     detach(&border->teller);
     detach(&border->burial);
     g_queue_clear_full(&border->tellings, telling_free);
+    g_clear_pointer(&border->keep, hook_unref);
     g_clear_pointer(&border->gate, hook_unref);
     g_clear_pointer(&border->audit, hook_unref);
     g_ptr_array_unref(border->services);

@@ -38,6 +38,7 @@ typedef struct {
     GSource *teller; /* (nullable): while there are any */
 
     GPtrArray *services;     /* of Service */
+    Hook *keep;              /* (nullable): of QgaProxyKeepFunc */
     Hook *gate;              /* (nullable): of QgaProxyGateFunc */
     Hook *audit;             /* (nullable): of QgaProxyAuditFunc */
     const char *agent_state; /* (nullable): as was told */

@@ -160,6 +160,57 @@ QgaProxy *qga_proxy_new_successor(const char *monitor, const char *agent, GVaria
     return make(monitor, agent, &(CoreState){state, descriptors}, error);
 }
 
+QgaProxy *qga_proxy_new_recovered(const char *monitor, const char *agent, const char *const *names,
+                                  GUnixFDList *descriptors, GError **error)
+{
+    CoreState state = {NULL};
+    GError *cause = NULL;
+    g_autofree int *fds = NULL;
+
+    g_return_val_if_fail(monitor != NULL, NULL);
+    g_return_val_if_fail(names != NULL, NULL);
+    g_return_val_if_fail(G_IS_UNIX_FD_LIST(descriptors), NULL);
+    g_return_val_if_fail(
+        (int)g_strv_length((char **)names) == g_unix_fd_list_get_length(descriptors), NULL);
+
+    fds = g_unix_fd_list_steal_fds(descriptors, NULL);
+    state.journal = journal_reopen(names, fds, &cause);
+    if (state.journal)
+        return make(monitor, agent, &state, error);
+    border_pass_on(cause, QGA_PROXY_ERROR_STATE, error);
+    return NULL;
+}
+
+static void tell_keep(gpointer border, const char *name, int fd)
+{
+    Border *own = border;
+    QgaProxyKeepFunc func = (QgaProxyKeepFunc)own->keep->func;
+
+    func(name, fd, own->keep->user_data);
+}
+
+gboolean qga_proxy_set_keep(QgaProxy *self, QgaProxyKeepFunc func, gpointer user_data,
+                            GDestroyNotify destroy, GError **error)
+{
+    Border *border = self->border;
+    g_autoptr(Hook) hook = hook_new(G_CALLBACK(func), user_data, destroy);
+    GError *cause = NULL;
+    gboolean kept;
+
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    return_val_if_elsewhere(self, FALSE);
+
+    if (border_has_stopped(border, error))
+        return FALSE;
+    core_keep(border->core, NULL, NULL, NULL);
+    g_clear_pointer(&border->keep, hook_unref);
+    border->keep = g_steal_pointer(&hook);
+    kept = core_keep(border->core, border->keep ? tell_keep : NULL, border, &cause);
+    if (!kept)
+        border_pass_on(cause, QGA_PROXY_ERROR_STATE, error);
+    return kept;
+}
+
 gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)
 {
     g_autoptr(Address) address = NULL;

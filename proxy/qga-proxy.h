@@ -10,7 +10,7 @@
  * is told so by a critical message, and nothing happens. Before, and in between, any one thread
  * may: a proxy can be set up in one thread and its context then be run in another.
  *
- * Every function may be called from within every callback and signal handler of the proxy,
+ * Every function may be called from within every callback and signal handler of the proxy but one,
  * qga_proxy_stop() among them, and its last reference may be dropped there.
  */
 
@@ -167,6 +167,55 @@ QGA_PROXY_API GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors,
  */
 QGA_PROXY_API QgaProxy *qga_proxy_new_successor(const char *monitor, const char *agent,
                                                 GVariant *state, GUnixFDList *descriptors,
+                                                GError **error);
+
+/**
+ * QgaProxyKeepFunc:
+ * @name: of what is kept
+ * @fd: what is to be kept under @name, as a duplicate; -1 where it is to be kept no more
+ * @user_data: as it was given to qga_proxy_set_keep()
+ *
+ * Keeps a descriptor where it outlives this process, as `FDSTORE=1` of `sd_notify(3)` does. Here
+ * alone no function of the proxy may be called.
+ */
+typedef void (*QgaProxyKeepFunc)(const char *name, int fd, gpointer user_data);
+
+/**
+ * qga_proxy_set_keep:
+ * @self: a proxy that lets nobody in yet
+ * @func: (nullable) (scope notified) (closure user_data) (destroy destroy): is called with each
+ *   descriptor that is to be kept; %NULL to keep nothing any more
+ * @user_data: for @func
+ * @destroy: (nullable): is called with @user_data when another function is set, or the proxy is
+ *   gone
+ * @error: return location for an error of domain %QGA_PROXY_ERROR
+ *
+ * From now on, what it takes to serve the clients on is kept outside this process all the time, so
+ * that qga_proxy_new_recovered() can when it is killed. `SIGPIPE` is to be ignored.
+ *
+ * Returns: %FALSE, with @error set to one of code %QGA_PROXY_ERROR_STATE, where that cannot be
+ */
+QGA_PROXY_API gboolean qga_proxy_set_keep(QgaProxy *self, QgaProxyKeepFunc func, gpointer user_data,
+                                          GDestroyNotify destroy, GError **error);
+
+/**
+ * qga_proxy_new_recovered:
+ * @monitor: as for qga_proxy_new()
+ * @agent: (nullable): as for qga_proxy_new()
+ * @names: (array zero-terminated=1): of all that was kept
+ * @descriptors: what was kept under these names, in the same order
+ * @error: return location for an error of domain %QGA_PROXY_ERROR
+ *
+ * Makes a proxy that carries on for one whose process was killed. It must be set up in the same
+ * way, after qga_proxy_set_keep(). The clients stay connected: they are served as soon as QEMU is
+ * connected anew, and what they had under way fails, with an unknown outcome. So do the freezes of
+ * filesystems that are on record: see qga_proxy_set_state_directory().
+ *
+ * Returns: (transfer full): the proxy, or %NULL, with @error set to one of code
+ *   %QGA_PROXY_ERROR_STATE where that was kept by one of another make
+ */
+QGA_PROXY_API QgaProxy *qga_proxy_new_recovered(const char *monitor, const char *agent,
+                                                const char *const *names, GUnixFDList *descriptors,
                                                 GError **error);
 
 /**

@@ -62,7 +62,7 @@ static char *read_all(const Fixture *fixture, gsize size)
     gssize got;
 
     g_assert_cmpuint(size, <=, sizeof buffer);
-    while ((got = rights_read(fixture->ours, buffer, size, &arrived)) > 0) {
+    while ((got = rights_read(fixture->ours, buffer, buffer, size, &arrived)) > 0) {
         g_assert_false(arrived.more);
         if (arrived.fd >= 0) {
             g_autofree char *name = sockets_read_all(arrived.fd);
@@ -107,7 +107,7 @@ static void test_far(Fixture *fixture, gconstpointer unused)
 
     send_plain(fixture, before);
     send_named(fixture, "y", "one");
-    got = rights_read(fixture->ours, buffer, sizeof buffer, &arrived);
+    got = rights_read(fixture->ours, buffer, buffer, sizeof buffer, &arrived);
     g_assert_cmpint(got, >, 0);
     g_assert_cmpint(got, <, 700);
     g_assert_cmpint(arrived.fd, ==, -1);
@@ -135,7 +135,7 @@ static void test_several(Fixture *fixture, gconstpointer unused)
 
     memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
     g_assert_cmpint(sendmsg(fixture->theirs, &message, 0), ==, 1);
-    g_assert_cmpint(rights_read(fixture->ours, &byte, 1, &arrived), ==, 1);
+    g_assert_cmpint(rights_read(fixture->ours, &byte, &byte, 1, &arrived), ==, 1);
     g_assert_cmpint(arrived.fd, >=, 0);
     g_assert_true(arrived.more);
     g_assert_cmpuint(sockets_open_descriptors(), ==, before + 1);
@@ -150,11 +150,11 @@ static void test_no_room(Fixture *fixture, gconstpointer unused)
 
     send_named(fixture, "bytes", "one");
     sockets_forbid_descriptors(TRUE);
-    g_assert_cmpint(rights_read(fixture->ours, bytes, sizeof bytes, &arrived), ==, 1);
+    g_assert_cmpint(rights_read(fixture->ours, bytes, bytes, sizeof bytes, &arrived), ==, 1);
     sockets_forbid_descriptors(FALSE);
     g_assert_cmpint(arrived.fd, ==, -1);
     g_assert_true(arrived.more);
-    g_assert_cmpint(rights_read(fixture->ours, bytes, sizeof bytes, &arrived), ==, 4);
+    g_assert_cmpint(rights_read(fixture->ours, bytes, bytes, sizeof bytes, &arrived), ==, 4);
 }
 
 static void test_end(Fixture *fixture, gconstpointer unused)
@@ -170,7 +170,7 @@ static void test_end(Fixture *fixture, gconstpointer unused)
 
         g_assert_cmpstr(log, ==, "(one)x");
     }
-    g_assert_cmpint(rights_read(fixture->ours, &byte, 1, &arrived), ==, 0);
+    g_assert_cmpint(rights_read(fixture->ours, &byte, &byte, 1, &arrived), ==, 0);
     g_assert_cmpint(arrived.fd, ==, -1);
     g_assert_false(arrived.more);
 }

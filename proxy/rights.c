@@ -67,9 +67,9 @@ static gsize bytes_without(int sock, gpointer buffer, gsize size)
  * one; which byte of a read it came with cannot be told afterwards, nor can a look ahead tell: it
  * reports one that lies behind what was asked for (measured on 6.18). So while there is
  * one anywhere, bytes are read singly, as QEMU reads them. The look costs 0.3 µs a read. */
-gssize rights_read(int sock, gpointer buffer, gsize size, RightsArrived *arrived)
+gssize rights_read(int sock, gpointer look, gpointer buffer, gsize size, RightsArrived *arrived)
 {
-    gsize plain = bytes_without(sock, buffer, size);
+    gsize plain = bytes_without(sock, look, size);
     char *bytes = buffer;
     gsize n = 0;
     gssize got;

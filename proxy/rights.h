@@ -24,13 +24,14 @@ typedef struct {
 
 /**
  * rights_read:
+ * @look: as large as @buffer, and may be the same: what is there is looked at before it is read
  * @arrived: set in any case
  *
  * A read ends with the byte that a descriptor came with.
  *
  * Returns: as read(2), but for EINTR
  */
-gssize rights_read(int sock, gpointer buffer, gsize size, RightsArrived *arrived);
+gssize rights_read(int sock, gpointer look, gpointer buffer, gsize size, RightsArrived *arrived);
 
 /**
  * rights_write:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Holds a manual page to its program: manual-test.py PAGE PROGRAM
 
-Every option that --help knows is in the page and none besides, and every limit with its default. TAP."""
+Every option that --help knows is in the page and none besides, and every limit with its default, where the page has a
+section for them. TAP."""
 
 import re
 import subprocess

@@ -7,6 +7,7 @@
  * library's, through its public header.
  */
 
+#include "keeper.h"
 #include "metrics.h"
 #include "proxy/qga-proxy.h"
 #include "service.h"
@@ -40,6 +41,7 @@ typedef struct {
     gboolean freeze_join;
     gboolean persist;
     gboolean fd_store;
+    gboolean keep;
     gboolean version;
 } Options;
 
@@ -142,6 +144,8 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
          "Keep clients when QEMU goes, until it is there again", NULL},
         {"fd-store", 0, 0, G_OPTION_ARG_NONE, &options->fd_store,
          "When ended, leave all connections with the service manager, for the next one", NULL},
+        {"keep", 0, 0, G_OPTION_ARG_NONE, &options->keep,
+         "Keep connections with the service manager, for the next one if this one is killed", NULL},
         {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->limits,
          "Set a limit; may be given several times", "NAME=NUMBER"},
         {"agent-cache", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->cached,
@@ -202,6 +206,28 @@ static gboolean set_freezes(QgaProxy *proxy, const Options *options, GError **er
            qga_proxy_set_state_directory(proxy, options->state_directory, name, error);
 }
 
+/* For one that was killed, if there was one. */
+static QgaProxy *new_alone(const Options *options, GError **error)
+{
+    g_auto(Kept) kept = {NULL};
+    g_autoptr(GError) trouble = NULL;
+    QgaProxy *proxy = NULL;
+
+    kept_find(&kept);
+    if (kept.names)
+        proxy = qga_proxy_new_recovered(options->monitors[0], options->agent,
+                                        (const char *const *)kept.names->pdata, kept.descriptors,
+                                        &trouble);
+    if (proxy) {
+        g_warning("the former daemon was killed: carrying on with its clients");
+        return proxy;
+    }
+    if (trouble)
+        g_warning("the clients of the former daemon are lost: %s", trouble->message);
+    kept_drop(&kept);
+    return qga_proxy_new(options->monitors[0], options->agent, error);
+}
+
 static QgaProxy *new_proxy(const Options *options, GError **error)
 {
     g_auto(Estate) estate = {NULL};
@@ -209,7 +235,7 @@ static QgaProxy *new_proxy(const Options *options, GError **error)
     if (!successor_inherit(&estate, error))
         return NULL;
     if (!estate.state)
-        return qga_proxy_new(options->monitors[0], options->agent, error);
+        return new_alone(options, error);
     return qga_proxy_new_successor(options->monitors[0], options->agent, estate.state,
                                    estate.descriptors, error);
 }
@@ -223,6 +249,8 @@ static QgaProxy *start(const Options *options, GError **error)
     for (char **monitor = options->monitors + 1; *monitor; monitor++)
         if (!qga_proxy_add_monitor(proxy, *monitor, error))
             return NULL;
+    if (options->keep && service_is_managed() && !keeper_start(proxy, error))
+        return NULL;
     qga_proxy_set_persist(proxy, options->persist);
     if (!set_freezes(proxy, options, error))
         return NULL;
@@ -266,6 +294,7 @@ typedef struct {
     char *program; /* (nullable): path of what this process runs, where it can be told */
     char **argv;
     gboolean upgrading;
+    gboolean keeps;
 } Daemon;
 
 static void daemon_clear(Daemon *daemon)
@@ -289,12 +318,18 @@ static void on_tried(GObject *trial, GAsyncResult *result, gpointer data)
 {
     Daemon *daemon = data;
     g_autoptr(GError) error = NULL;
+    g_autoptr(GError) trouble = NULL;
 
     daemon->upgrading = FALSE;
     if (!g_main_loop_is_running(daemon->loop)) /* QEMU has gone meanwhile */
         return;
-    if (g_subprocess_wait_check_finish(G_SUBPROCESS(trial), result, &error))
+    if (g_subprocess_wait_check_finish(G_SUBPROCESS(trial), result, &error)) {
+        if (daemon->keeps)
+            keeper_end(daemon->proxy);
         successor_exec(daemon->proxy, daemon->program, daemon->argv, &error);
+        if (daemon->keeps && !keeper_start(daemon->proxy, &trouble))
+            g_warning("%s", trouble->message);
+    }
     g_warning("no upgrade, and all goes on: %s", error->message);
 }
 
@@ -373,6 +408,8 @@ static void end(Daemon *daemon, gboolean leave)
 
     if (!daemon->proxy)
         return;
+    if (leave && daemon->keeps)
+        keeper_end(daemon->proxy);
     if (leave && successor_leave(daemon->proxy, &error)) {
         daemon->proxy = NULL; /* goes on in another process; freed here, it would take its paths */
         return;
@@ -415,6 +452,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "qga-proxyd: %s\n", error->message);
         return EXIT_FAILURE;
     }
+    daemon.keeps = options.keep && service_is_managed();
     g_unix_fd_add(signals, G_IO_IN, on_signal, &daemon);
     g_timeout_add_seconds(TROUBLE_SECONDS, tell_trouble, daemon.proxy);
     g_signal_connect(daemon.proxy, "closed", G_CALLBACK(on_closed), &daemon);

@@ -107,7 +107,7 @@ static void close_stored(gpointer fd)
     close(GPOINTER_TO_INT(fd));
 }
 
-GHashTable *service_take_stored(const char *prefix)
+GHashTable *service_take_stored(const char *prefix, gboolean stays)
 {
     const char *listed = g_getenv("LISTEN_FDNAMES");
     g_auto(GStrv) names = listed && is_for_us() ? g_strsplit(listed, ":", -1) : NULL;
@@ -118,7 +118,8 @@ GHashTable *service_take_stored(const char *prefix)
 
         if (!g_str_has_prefix(names[i], prefix) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
             continue;
-        service_remove_stored(names[i]);
+        if (!stays)
+            service_remove_stored(names[i]);
         if (g_hash_table_contains(taken, names[i])) /* of an earlier service */
             close(fd);
         else

@@ -30,8 +30,9 @@ void service_remove_stored(const char *name);
 /**
  * service_take_stored:
  * @prefix: of the names that are wanted
+ * @stays: whether the manager goes on to keep them
  *
- * Returns: (transfer full): what a former service has left under these names, name to descriptor,
- *   and the manager keeps no longer; what is still in it is closed with it
+ * Returns: (transfer full): what a former service has left under these names, name to descriptor;
+ *   what is still in it is closed with it
  */
-GHashTable *service_take_stored(const char *prefix);
+GHashTable *service_take_stored(const char *prefix, gboolean stays);

@@ -199,7 +199,7 @@ static void take_descriptors(Estate *estate, GVariant *numbers, GHashTable *stor
 gboolean successor_inherit(Estate *estate, GError **error)
 {
     g_autofree char *variable = g_strdup(g_getenv(STATE_VARIABLE));
-    g_autoptr(GHashTable) stored = variable ? NULL : service_take_stored(STORED_DESCRIPTOR);
+    g_autoptr(GHashTable) stored = variable ? NULL : service_take_stored(STORED_DESCRIPTOR, FALSE);
     int fd = variable ? (int)g_ascii_strtoll(variable, NULL, 10) : take(stored, STORED_STATE);
     g_autoptr(GVariant) whole = NULL;
     g_autoptr(GVariant) numbers = NULL;

@@ -240,6 +240,11 @@ static gssize read_some(gpointer data, gpointer buffer, gsize size, GError **err
     return io->line->reset ? fail(error) : io->line->shut ? 0 : STREAM_IO_AGAIN;
 }
 
+gssize io_read_apart(Io *io, gpointer unused_look, gpointer buffer, gsize size, GError **error)
+{
+    return read_some(io, buffer, size, error);
+}
+
 static gssize write_some(gpointer data, const QueuePiece *pieces, guint n_pieces, GError **error)
 {
     Io *io = data;

@@ -23,7 +23,7 @@ MAX_FUNCTION_LINES = 80
 
 ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "agent-lane-guest",
              "agent-lane-handover", "agent-lane-private", "agent-lane-send", "agent-lane-terms", "listener"}
-PLUMBING = {"io", "dial", "entrance", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
+PLUMBING = {"io", "dial", "entrance", "journal", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
 CORE = {"core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
@@ -37,7 +37,9 @@ MAY_INCLUDE = {
     "proxy border": PROXY_AREAS | {"proxy border", "proxy public header", "common"},
     "proxy public header": set(),
     "proxy test": PROXY_AREAS | {"proxy test", "proxy border", "proxy public header", "common", "test support"},
-    "proxy program": {"proxy program", "proxy public header"},
+    "daemon": {"daemon", "proxy public header"},
+    "launcher": {"launcher", "proxy public header"},
+    "launcher test": {"launcher", "proxy public header"},
     "cli": {"cli", "proxy public header", "common"},
     "cli test": {"cli", "proxy public header", "common", "test support"},
     "example": {"example", "proxy public header"},
@@ -45,7 +47,7 @@ MAY_INCLUDE = {
     "agent command": {"agent command", "common"},
     "agent test": {"agent", "agent command", "common", "test support"},
     "test support": {"test support", "common", "proxy public header"},
-    "test": {"test", "test support", "common", "proxy public header"} | PROXY_AREAS,
+    "test": {"test", "test support", "common", "proxy public header", "agent"} | PROXY_AREAS,
 }
 
 # Single headers beyond that.
@@ -63,7 +65,7 @@ PURE_SYSTEM_HEADER = re.compile(
 
 def proxy_area(path, stem):
     if len(path.parts) > 2:
-        return "proxy program"
+        return f"{path.parts[1]} test" if stem.endswith("-test") else path.parts[1]
     if stem.endswith(("-test", "-fixture")):
         return "proxy test"
     if path.name == "qga-proxy.h":

@@ -7,10 +7,15 @@ import signal
 import subprocess
 import time
 import types
+from pathlib import Path
 
 from .console import Console
 from .control import Control
 from .guest import KERNEL_ARGUMENTS, Guest
+from .agent import AgentChannel
+from .image import program as image_program
+from .launcher import QGA_QEMU
+from .proxy import PROXYD
 from .qmp import Qmp
 from .stream import Deadline, Stream, TimedOut
 
@@ -75,8 +80,10 @@ class Libvirt:
 
     def start(self, *programs):
         for program in programs:
+            # What libvirt starts finds the programs under test.
+            path = f"{Path(image_program(PROXYD)).parent}:{os.environ['PATH']}"
             self.daemons[program] = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.inside(program)],
-                                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                                     env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                                      stderr=subprocess.DEVNULL)
         self.wait(lambda: self.try_virsh("version")[0] == 0, "libvirt to answer")
 
@@ -119,13 +126,13 @@ DOMAIN = """
   </os>
   <features><acpi/></features>
   <devices>
-    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <emulator>{emulator}</emulator>
     {disks}
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
     <serial type='unix'><source mode='bind' path='{directory}/console.sock'/></serial>
     <channel type='unix'>
-      <source mode='connect' path='{agent}'><reconnect enabled='yes' timeout='1'/></source>
+      {agent}
       <target type='virtio' name='org.qemu.guest_agent.0'/>
     </channel>
     <channel type='unix'>
@@ -134,7 +141,7 @@ DOMAIN = """
     </channel>
   </devices>
   <qemu:commandline>
-    <qemu:arg value='-qmp'/><qemu:arg value='unix:{qmp},server=on,wait=off'/>
+    {more}
     <qemu:arg value='-qmp'/><qemu:arg value='unix:{directory}/harness.sock,server=on,wait=off'/>
   </qemu:commandline>
 </domain>
@@ -166,14 +173,25 @@ class LibvirtGuest(Guest):
         self.agent_path = f"{self.channel},server=on"
         return self
 
+    def describe(self):
+        """What differs from domain to domain: the emulator, where the agent's channel is, more of the command line."""
+        return {"emulator": "/usr/bin/qemu-system-x86_64",
+                "agent": f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>",
+                "more": f"<qemu:arg value='-qmp'/><qemu:arg value='unix:{self.qmp_path},server=on,wait=off'/>"}
+
     def start(self):
         arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
         disks = [DISK.format(format=path.suffix[1:], path=path, target=f"vd{letter}")
                  for letter, path in zip("abc", self.disks.values())]
         (self.directory / "domain.xml").write_text(DOMAIN.format(
             name=self.name, memory=self.memory, kernel=self.image.kernel, initrd=self.image.initrd, arguments=arguments,
-            disks="".join(disks), directory=self.directory, agent=self.channel, qmp=self.qmp_path))
-        self.libvirt.virsh("create", str(self.directory / "domain.xml"))
+            disks="".join(disks), directory=self.directory, **self.describe()))
+        self.libvirt.virsh("define", str(self.directory / "domain.xml"))
+        self.libvirt.virsh("start", self.name)
+        self.attach()
+
+    def attach(self):
+        """To what libvirt has started."""
         pid = int(subprocess.run(self.libvirt.inside("cat", f"/run/libvirt/qemu/{self.name}.pid"),
                                       stdout=subprocess.PIPE, check=True).stdout)
         self.process = types.SimpleNamespace(pid=pid)
@@ -198,3 +216,50 @@ class LibvirtGuest(Guest):
         self.console.close()
         self.control.close()
         self.qmp.close()
+
+
+class EmulatedGuest(LibvirtGuest):
+    """A Guest that libvirt starts and ends, by the launcher as its emulator."""
+
+    def __enter__(self):
+        # That of a libvirt guest waits for a proxy.
+        Guest.__enter__(self)
+        return self
+
+    def describe(self):
+        options = f"--listen unix:{self.directory}/proxy.sock --agent-listen unix:{self.directory}/raw.sock"
+        return {"emulator": self.directory / "qga-qemu-system-x86_64", "agent": "",
+                "more": f"<qemu:env name='QGA_QEMU_OPTIONS' value='{options}'/>"
+                        f"<qemu:env name='XDG_RUNTIME_DIR' value='{self.directory}'/>"}
+
+    def start(self):
+        (self.directory / "qga-qemu-system-x86_64").symlink_to(image_program(QGA_QEMU))
+        super().start()
+
+    def workers(self):
+        """The processes that run its proxy."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and (entry / "comm").read_text() == "qga-proxyd\n" and \
+                        str(self.directory).encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+        return found
+
+    def client(self):
+        return Qmp.connect(f"{self.directory}/proxy.sock", "a client").negotiate()
+
+    def raw_client(self):
+        return AgentChannel.connect(f"{self.directory}/raw.sock", "a raw client")
+
+    def left(self):
+        """libvirt has ended QEMU, and will start it again."""
+        Guest.alive.remove(self)
+        self.process = None
+        self.console.close()
+        self.control.close()
+        self.qmp.close()
+
+    def again(self):
+        """It has. What the guest is restored with had other channels than there are now: its shell is not there."""
+        self.attach()

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "store.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Of sd_listen_fds(3). */
+enum { FIRST_FD = 3 };
+
+/* A datagram has a few short lines. */
+enum { TEXT = 1024 };
+
+typedef struct {
+    char *name;
+    int fd;
+} Stored;
+
+static void stored_clear(gpointer data)
+{
+    Stored *stored = data;
+
+    g_free(stored->name);
+    close(stored->fd);
+}
+
+gboolean store_open(Store *store, const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+
+    store->stored = g_array_new(FALSE, FALSE, sizeof(Stored));
+    g_array_set_clear_func(store->stored, stored_clear);
+    store->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    g_strlcpy(name.sun_path, path, sizeof name.sun_path);
+    return store->socket >= 0 && bind(store->socket, (struct sockaddr *)&name, sizeof name) == 0;
+}
+
+void store_close(Store *store)
+{
+    close(store->socket);
+    g_array_unref(store->stored);
+}
+
+gboolean store_has_any(const Store *store)
+{
+    return store->stored->len > 0;
+}
+
+void store_drop(Store *store)
+{
+    g_array_set_size(store->stored, 0);
+}
+
+/* ---- Telling --------------------------------------------------------------------------------- */
+
+static void forget(Store *store, const char *name)
+{
+    for (guint i = store->stored->len; i > 0; i--)
+        if (strcmp(g_array_index(store->stored, Stored, i - 1).name, name) == 0)
+            g_array_remove_index_fast(store->stored, i - 1);
+}
+
+/* Under a name there is one. @fd: (transfer full) */
+static void keep(Store *store, const char *name, int fd)
+{
+    Stored stored = {g_strdup(name), fd};
+
+    forget(store, name);
+    g_array_append_val(store->stored, stored);
+}
+
+/* Returns: (transfer full): the one that came with it, or -1 */
+static int take_fd(struct msghdr *message)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    int fd = -1;
+
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
+}
+
+/* Returns: (nullable): what stands behind @key */
+static const char *find_line(char **lines, const char *key)
+{
+    for (; *lines; lines++)
+        if (g_str_has_prefix(*lines, key))
+            return *lines + strlen(key);
+    return NULL;
+}
+
+gboolean store_receive(Store *store, gboolean *ret_ready)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    char text[TEXT + 1];
+    struct iovec part = {text, TEXT};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    gssize len = recvmsg(store->socket, &message, MSG_CMSG_CLOEXEC);
+    g_auto(GStrv) lines = NULL;
+    const char *name;
+    int fd;
+
+    if (len < 0)
+        return FALSE;
+    text[len] = '\0';
+    fd = take_fd(&message);
+    lines = g_strsplit(text, "\n", -1);
+    name = find_line(lines, "FDNAME=");
+    if (find_line(lines, "READY=1"))
+        *ret_ready = TRUE;
+    if (find_line(lines, "FDSTORE=1") && name && fd >= 0)
+        keep(store, name, fd);
+    else if (fd >= 0)
+        close(fd);
+    if (find_line(lines, "FDSTOREREMOVE=1") && name)
+        forget(store, name);
+    return TRUE;
+}
+
+/* ---- Passing on ------------------------------------------------------------------------------ */
+
+/* Out of the way first, since they come from below: nothing that is to be moved is where another
+ * goes. */
+void store_pass_on(const Store *store)
+{
+    const guint n = store->stored->len;
+    g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree int *moved = g_new(int, n);
+    g_autofree char *count = g_strdup_printf("%u", n);
+    g_autofree char *pid = g_strdup_printf("%d", getpid());
+
+    for (guint i = 0; i < n; i++) {
+        const Stored *stored = &g_array_index(store->stored, Stored, i);
+
+        moved[i] = fcntl(stored->fd, F_DUPFD_CLOEXEC, FIRST_FD + (int)n);
+        g_string_append_printf(names, "%s%s", i > 0 ? ":" : "", stored->name);
+    }
+    for (guint i = 0; i < n; i++)
+        if (moved[i] >= 0)
+            dup2(moved[i], FIRST_FD + (int)i);
+    setenv("LISTEN_PID", pid, TRUE);
+    setenv("LISTEN_FDS", count, TRUE);
+    setenv("LISTEN_FDNAMES", names->str, TRUE);
+}

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""libvirt with the launcher for its emulator: its own code, unmodified, on our monitor and our agent's channel."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from harness.image import SOURCE, program
+from harness.launcher import QGA_QEMU
+from harness.libvirt import DAEMONS, EmulatedGuest, Libvirt, obstacle
+
+AT_ONCE = 10
+LIBVIRTD = DAEMONS[1]
+
+
+class Emulator(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if why := obstacle():
+            raise unittest.SkipTest(why)
+        cls.libvirt = cls.enterClassContext(Libvirt())
+        cls.guest = cls.enterClassContext(EmulatedGuest(cls.libvirt))
+        cls.wait_connected()
+
+    @classmethod
+    def wait_connected(cls):
+        """libvirt has found the agent."""
+        cls.libvirt.wait(lambda: cls.libvirt.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
+                         "libvirt's agent channel", 60)
+
+    def virsh(self, verb, *arguments, **more):
+        return self.libvirt.virsh(verb, "guest", *arguments, **more)
+
+    def monitor(self, command, **arguments):
+        """A command on libvirt's own monitor."""
+        return json.loads(self.virsh("qemu-monitor-command", json.dumps({"execute": command, "arguments": arguments})))
+
+    def worker(self):
+        self.libvirt.wait(lambda: len(self.guest.workers()) == 1, "the proxy")
+        return self.guest.workers()[0]
+
+    def test_commands(self):
+        """All that asks the agent, guest commands on libvirt's monitor, and another QMP client and one of the agent's
+        protocol beside it."""
+        self.assertEqual(self.monitor("guest-ping")["return"], {})
+        self.assertIn("version", self.monitor("guest-info")["return"])
+        with self.guest.client() as client, self.guest.raw_client() as raw:
+            self.assertEqual(client.command("guest-ping"), {})
+            raw.send(b'\xff{"execute": "guest-sync-delimited", "arguments": {"id": 7}}\n')
+            raw.read_until(b"\xff", AT_ONCE)
+            self.assertEqual(raw.read_message(AT_ONCE), {"return": 7})
+            self.assertEqual(self.virsh("domstate"), "running")
+            self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
+            self.assertIn("os.kernel-release", self.virsh("guestinfo"))
+            self.assertIn("lo", self.virsh("domifaddr", "--source", "agent"))
+            self.assertIn("Time:", self.virsh("domtime"))
+            self.assertTrue(self.virsh("domhostname", "--source", "agent"))
+            # The test guest has no chpasswd(8): that is the agent's own answer.
+            status, output = self.libvirt.try_virsh("set-user-password", "guest", "root", "secret")
+            self.assertTrue(status == 0 or "chpasswd" in output, output)
+            self.virsh("domfsfreeze")
+            status = client.command("qga-proxy-status")["freeze"]
+            self.assertEqual(status["state"], "frozen")
+            self.virsh("domfsthaw")
+            self.assertEqual(client.command("guest-fsfreeze-status"), "thawed")
+
+    def test_snapshot(self):
+        self.virsh("snapshot-create-as", "--disk-only", "--quiesce", "--no-metadata", "one", timeout=60)
+        with self.guest.client() as client:
+            self.assertEqual(client.command("guest-fsfreeze-status"), "thawed")
+            self.assertIn("one", json.dumps(client.command("query-block")))
+
+    def test_attach(self):
+        disk = self.guest.directory / "more.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "1M"], check=True)
+        self.virsh("attach-disk", str(disk), "vdz", "--subdriver", "qcow2")
+        self.assertIn("vdz", self.virsh("domblklist"))
+        self.virsh("detach-disk", "vdz")
+
+    def test_restart_of_libvirtd(self):
+        """It finds its monitor, and the agent."""
+        self.libvirt.kill(LIBVIRTD)
+        self.libvirt.start(LIBVIRTD)
+        self.assertEqual(self.virsh("domstate"), "running")
+        self.wait_connected()
+
+    def test_proxy_killed(self):
+        """A proxy that is killed is not noticed by libvirt: the domain runs on, its monitor and its agent answer."""
+        events = self.guest.qmp
+        for _ in range(3):
+            os.kill(self.worker(), signal.SIGKILL)
+            self.assertEqual(self.virsh("domstate"), "running")
+            self.assertEqual(self.monitor("query-status")["return"]["status"], "running")
+            self.wait_connected()
+            self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
+        self.assertEqual(events.command("query-status")["status"], "running")
+
+    def test_upgrade(self):
+        """So is one that is upgraded, with no moment between."""
+        worker = self.worker()
+        vector = Path(f"/proc/{worker}/auxv")
+        former = vector.read_bytes()
+        os.kill(worker, signal.SIGUSR2)
+        self.libvirt.wait(lambda: vector.read_bytes() not in (former, b""), "the upgrade")
+        self.assertEqual(self.virsh("domstate"), "running")
+        self.assertEqual(self.monitor("guest-ping")["return"], {})
+        self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
+
+
+class Life(unittest.TestCase):
+    """What ends a domain, or has it go elsewhere."""
+
+    def setUp(self):
+        if why := obstacle():
+            raise unittest.SkipTest(why)
+        self.libvirt = self.enterContext(Libvirt())
+        self.guest = self.enterContext(EmulatedGuest(self.libvirt))
+        Emulator.wait_connected.__func__(self)
+
+    def state(self):
+        return self.libvirt.try_virsh("domstate", "guest")[1]
+
+    def test_managed_save(self):
+        self.libvirt.virsh("managedsave", "guest", timeout=90)
+        self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
+        self.guest.left()
+        self.libvirt.virsh("start", "guest", timeout=90)
+        self.guest.again()
+        Emulator.wait_connected.__func__(self)
+        with self.guest.client() as client:
+            self.assertEqual(client.command("guest-ping"), {})
+
+    def test_reboot_and_shutdown(self):
+        self.libvirt.virsh("reboot", "guest", "--mode", "agent")
+        self.guest.wait_reboot()
+        Emulator.wait_connected.__func__(self)
+        self.libvirt.virsh("shutdown", "guest", "--mode", "agent")
+        self.libvirt.wait(lambda: self.state() == "shut off", "the domain to shut down", 60)
+        self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
+
+
+class Example(unittest.TestCase):
+    def test_domain(self):
+        """The domain among the examples is one that libvirt takes."""
+        if why := obstacle():
+            self.skipTest(why)
+        with Libvirt() as libvirt, tempfile.TemporaryDirectory(prefix="qga-") as folder:
+            link = Path(folder) / "qga-qemu-system-x86_64"
+            link.symlink_to(program(QGA_QEMU))
+            text = (SOURCE / "examples/domain-emulator.xml").read_text()
+            domain = Path(folder) / "domain.xml"
+            domain.write_text(text.replace("/usr/bin/qga-qemu-system-x86_64", str(link)))
+            libvirt.virsh("define", str(domain))
+            shown = libvirt.virsh("domxml-to-native", "qemu-argv", "--domain", "example")
+            self.assertIn("org.qemu.guest_agent.0", shown)
+
+
+if __name__ == "__main__":
+    unittest.main()
