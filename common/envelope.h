@@ -62,6 +62,7 @@ typedef struct {
     JsonSpan id;    /* of a reply; absent where there is none */
     JsonSpan value; /* return: any value · error, greeting: their object · event: its name */
     JsonSpan data;  /* of an event; absent where there is none */
+    GBytes *shared; /* (nullable): not owned; the value and nothing else, for who may keep it */
 } EnvelopeReply;
 
 /* {"return": {}}: what success says that has nothing else to say. */

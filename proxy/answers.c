@@ -40,7 +40,17 @@ static gboolean send_text(Answers *answers, const char *text, gsize len)
                                            : stream_send(answers->stream, text, len);
 }
 
-static gboolean send_return(Answers *answers, JsonSpan id, JsonSpan value)
+/* What is the same for many is not copied for each. */
+static gboolean send_shared(Answers *answers, GBytes *bytes)
+{
+    gsize len;
+    const char *text = g_bytes_get_data(bytes, &len);
+
+    return answers->form == ANSWERS_PRETTY ? send_pretty(answers, text, len)
+                                           : stream_send_bytes(answers->stream, bytes);
+}
+
+static gboolean send_return(Answers *answers, JsonSpan id, const EnvelopeReply *reply)
 {
     g_autoptr(GString) front = g_string_new(NULL);
     g_autoptr(GString) back = g_string_new(NULL);
@@ -48,7 +58,9 @@ static gboolean send_return(Answers *answers, JsonSpan id, JsonSpan value)
     message_open(front, "return");
     message_close(back, dialect(answers), id);
     return send_text(answers, front->str, front->len) &&
-           send_text(answers, value.text, value.len) && send_text(answers, back->str, back->len);
+           (reply->shared ? send_shared(answers, reply->shared)
+                          : send_text(answers, reply->value.text, reply->value.len)) &&
+           send_text(answers, back->str, back->len);
 }
 
 gboolean answers_reply(Answers *answers, JsonSpan id, const EnvelopeReply *reply)
@@ -56,7 +68,7 @@ gboolean answers_reply(Answers *answers, JsonSpan id, const EnvelopeReply *reply
     g_autoptr(GString) text = NULL;
 
     if (reply->kind == ENVELOPE_RETURN)
-        return send_return(answers, id, reply->value);
+        return send_return(answers, id, reply);
     text = g_string_new(NULL);
     message_error_span(text, dialect(answers), reply->value, id);
     return send_text(answers, text->str, text->len);
@@ -89,9 +101,5 @@ gboolean answers_greeting(Answers *answers, JsonSpan version, gboolean oob)
 
 gboolean answers_event(Answers *answers, GBytes *line)
 {
-    gsize len;
-    const char *text = g_bytes_get_data(line, &len);
-
-    return answers->form == ANSWERS_PRETTY ? send_pretty(answers, text, len)
-                                           : stream_send_bytes(answers->stream, line);
+    return send_shared(answers, line);
 }

@@ -33,7 +33,8 @@ void answers_init(Answers *answers, Stream *stream, AnswersForm form);
 gboolean answers_greeting(Answers *answers, JsonSpan version,
                           gboolean oob) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The value goes to the queue as it stands where it came in: it may be 64 MiB. */
+/* The value goes to the queue as it stands where it came in: it may be 64 MiB. One that is shared
+ * is not copied. */
 gboolean answers_reply(Answers *answers, JsonSpan id,
                        const EnvelopeReply *reply) G_GNUC_WARN_UNUSED_RESULT;
 gboolean answers_error(Answers *answers, JsonSpan id,

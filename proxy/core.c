@@ -61,6 +61,19 @@ static void audit(Core *core, const Pending *pending, const EnvelopeReply *reply
                         io_loop_now(core->loop) - pending->taken_us);
 }
 
+/* Without a text, where QEMU was not asked yet. */
+static EnvelopeReply known_answer(Core *core, const char *question)
+{
+    EnvelopeReply reply = {
+        .kind = ENVELOPE_RETURN,
+        .shared = introspect_answer(&core->introspect, question),
+    };
+
+    if (reply.shared)
+        reply.value.text = g_bytes_get_data(reply.shared, &reply.value.len);
+    return reply;
+}
+
 const EnvelopeReply *core_note_answer(Core *core, const Pending *pending,
                                       const EnvelopeReply *reply, const GError *error,
                                       EnvelopeReply *merged)
@@ -72,10 +85,7 @@ const EnvelopeReply *core_note_answer(Core *core, const Pending *pending,
     /* 2 what QEMU tells of itself, with the agent's commands and ours behind it */
     if (merged && reply && reply->kind == ENVELOPE_RETURN) {
         introspect_learn(&core->introspect, pending->name, reply->value);
-        *merged = (EnvelopeReply){
-            .kind = ENVELOPE_RETURN,
-            .value = introspect_answer(&core->introspect, pending->name),
-        };
+        *merged = known_answer(core, pending->name);
         reply = merged;
     }
     /* 3 the program, where it wants to know */
@@ -161,12 +171,9 @@ char *core_dup_status(gpointer core, gboolean connections)
 
 static void ask_once(Core *core, const CoreParty *party, Pending *pending)
 {
-    EnvelopeReply known = {
-        .kind = ENVELOPE_RETURN,
-        .value = introspect_answer(&core->introspect, pending->name),
-    };
+    EnvelopeReply known = known_answer(core, pending->name);
 
-    if (known.value.text)
+    if (known.shared)
         pending_finish(pending, &known, NULL);
     else
         upstream_submit(monitor_upstream(party->monitor), pending);

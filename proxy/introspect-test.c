@@ -55,8 +55,11 @@ static void tear_down(Introspect *introspect, gconstpointer unused)
 
 static void assert_answer(Introspect *introspect, const char *question, const char *expected)
 {
-    JsonSpan answer = introspect_answer(introspect, question);
-    g_autofree char *text = g_strndup(answer.text, answer.len);
+    GBytes *answer = introspect_answer(introspect, question);
+    g_autofree char *text = NULL;
+
+    g_assert_nonnull(answer);
+    text = g_strndup(g_bytes_get_data(answer, NULL), g_bytes_get_size(answer));
 
     g_assert_cmpstr(text, ==, expected);
 }
@@ -146,15 +149,35 @@ static void test_guest_commands(Introspect *introspect, gconstpointer unused)
 /* QEMU's word is kept for each question by itself, as long as QEMU is there. */
 static void test_kept(Introspect *introspect, gconstpointer unused)
 {
-    g_assert_null(introspect_answer(introspect, COMMANDS).text);
+    g_assert_null(introspect_answer(introspect, COMMANDS));
     introspect_learn(introspect, COMMANDS, span("[1]"));
-    g_assert_null(introspect_answer(introspect, SCHEMA).text);
+    g_assert_null(introspect_answer(introspect, SCHEMA));
     introspect_learn(introspect, COMMANDS, span("[2]"));
     assert_answer(introspect, COMMANDS, "[1, " OWN "]");
     introspect_forget_qemu(introspect);
-    g_assert_null(introspect_answer(introspect, COMMANDS).text);
+    g_assert_null(introspect_answer(introspect, COMMANDS));
     introspect_learn(introspect, COMMANDS, span("[2]"));
     assert_answer(introspect, COMMANDS, "[2, " OWN "]");
+}
+
+/* All are given the same text, which stays what it was for those who have not read it all yet when
+ * another agent comes. */
+static void test_shared(Introspect *introspect, gconstpointer unused)
+{
+    static const char *const before = "[{\"name\": \"query-name\"}, " OWN "]";
+    g_autoptr(GBytes) taken = NULL;
+    GBytes *later;
+
+    introspect_learn(introspect, COMMANDS, span("[{\"name\": \"query-name\"}]"));
+    taken = g_bytes_ref(introspect_answer(introspect, COMMANDS));
+    g_assert_true(introspect_answer(introspect, COMMANDS) == taken);
+    introspect_read_guest_info(introspect,
+                               span("{\"supported_commands\": [" ENABLED("guest-ping") "]}"));
+    later = introspect_answer(introspect, COMMANDS);
+    g_assert_false(g_bytes_equal(later, taken));
+    g_assert_cmpmem(g_bytes_get_data(taken, NULL), g_bytes_get_size(taken), before, strlen(before));
+    introspect_forget_qemu(introspect);
+    g_assert_cmpmem(g_bytes_get_data(taken, NULL), g_bytes_get_size(taken), before, strlen(before));
 }
 
 /* The agent's part goes with the agent, and is the former's no more when another is there. */
@@ -249,6 +272,7 @@ int main(int argc, char **argv)
     ADD("/introspect/schema", test_schema);
     ADD("/introspect/guest-commands", test_guest_commands);
     ADD("/introspect/kept", test_kept);
+    ADD("/introspect/shared", test_shared);
     ADD("/introspect/agents-change", test_agents_change);
     ADD("/introspect/hostile", test_hostile);
     ADD("/introspect/limits", test_limits);

@@ -5,6 +5,7 @@
 #include "common/envelope.h"
 #include "common/guest-schema/guest-schema.h"
 #include "common/guest-schema/introspection.h"
+#include "common/json-write.h"
 #include "common/limits.h"
 
 #include <string.h>
@@ -133,8 +134,7 @@ static IntrospectList *list_of(Introspect *introspect, const char *question)
 
 static void forget_list(IntrospectList *list)
 {
-    if (list->text)
-        g_string_free(list->text, TRUE);
+    g_clear_pointer(&list->text, g_bytes_unref);
     *list = (IntrospectList){NULL};
 }
 
@@ -180,37 +180,46 @@ static void write_schema(JsonWrite *write, JsonSpan list)
 void introspect_learn(Introspect *introspect, const char *question, JsonSpan list)
 {
     IntrospectList *known = list_of(introspect, question);
+    GString *text;
+    JsonWrite write;
 
     if (known->text)
         return;
-    known->text = g_string_sized_new(list.len);
-    json_write_init(&known->resume, known->text);
-    json_write_begin_array(&known->resume);
+    text = g_string_sized_new(list.len);
+    json_write_init(&write, text);
+    json_write_begin_array(&write);
     if (known == &introspect->schema)
-        write_schema(&known->resume, list);
+        write_schema(&write, list);
     else
-        write_commands(&known->resume, list);
-    known->fixed = known->text->len;
+        write_commands(&write, list);
+    known->fixed = text->len;
+    known->text = g_string_free_to_bytes(text);
 }
 
-JsonSpan introspect_answer(Introspect *introspect, const char *question)
+/* The former text may be on its way to somebody. */
+static void make_whole(const Introspect *introspect, IntrospectList *list)
+{
+    GString *text = g_string_new_len(g_bytes_get_data(list->text, NULL), (gssize)list->fixed);
+    JsonWrite write = {.out = text, .comma = TRUE}; /* the proxy's own commands stand before */
+
+    for (guint i = 0; i < introspect->guest_commands->len; i++) {
+        const char *name = g_ptr_array_index(introspect->guest_commands, i);
+
+        (list == &introspect->schema ? write_guest_command : write_name)(&write, name);
+    }
+    json_write_end_array(&write);
+    g_bytes_unref(list->text);
+    list->text = g_string_free_to_bytes(text);
+    list->whole = TRUE;
+}
+
+GBytes *introspect_answer(Introspect *introspect, const char *question)
 {
     IntrospectList *list = list_of(introspect, question);
-    JsonWrite write = list->resume;
 
-    if (!list->text)
-        return JSON_SPAN_NONE;
-    if (!list->whole) {
-        g_string_truncate(list->text, list->fixed);
-        for (guint i = 0; i < introspect->guest_commands->len; i++) {
-            const char *name = g_ptr_array_index(introspect->guest_commands, i);
-
-            (list == &introspect->schema ? write_guest_command : write_name)(&write, name);
-        }
-        json_write_end_array(&write);
-        list->whole = TRUE;
-    }
-    return (JsonSpan){list->text->str, list->text->len};
+    if (list->text && !list->whole)
+        make_whole(introspect, list);
+    return list->text;
 }
 
 /* ---- To a successor -------------------------------------------------------------------------- */

@@ -15,7 +15,6 @@
 #pragma once
 
 #include "common/json-read.h"
-#include "common/json-write.h"
 #include "common/saved.h"
 
 G_BEGIN_DECLS
@@ -23,10 +22,9 @@ G_BEGIN_DECLS
 /* One merged answer: QEMU's entries and the proxy's, then the agent's. Of QEMU's size, which
  * LIMIT_QMP_REPLY_BYTES bounds, and a few bytes for each of at most LIMIT_AGENT_COMMANDS. */
 typedef struct {
-    GString *text;    /* (nullable): NULL until QEMU has answered */
-    gsize fixed;      /* bytes of it in front that hold for every agent */
-    JsonWrite resume; /* behind those */
-    gboolean whole;   /* the agent's commands stand behind those, and the end */
+    GBytes *text;   /* (nullable): NULL until QEMU has answered; many clients' queues may hold it */
+    gsize fixed;    /* bytes of it in front that hold for every agent */
+    gboolean whole; /* the agent's commands stand behind those, and the end */
 } IntrospectList;
 
 typedef struct {
@@ -63,10 +61,10 @@ void introspect_learn(Introspect *introspect, const char *question, JsonSpan lis
  * introspect_answer:
  * @question: as above
  *
- * Returns: the merged list, until the next call of any function here; or JSON_SPAN_NONE where QEMU
- * must be asked
+ * Returns: (transfer none) (nullable): the merged list, until the next call of any function here,
+ * and for longer to who keeps a reference; NULL where QEMU must be asked
  */
-JsonSpan introspect_answer(Introspect *introspect, const char *question);
+GBytes *introspect_answer(Introspect *introspect, const char *question);
 
 /* What is known of the agent; QEMU can be asked again. */
 void introspect_save(const Introspect *introspect, Saved *to);

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import signal
+import string
 import subprocess
 import time
 import types
@@ -135,10 +136,7 @@ DOMAIN = """
       {agent}
       <target type='virtio' name='org.qemu.guest_agent.0'/>
     </channel>
-    <channel type='unix'>
-      <source mode='bind' path='{directory}/control.sock'/>
-      <target type='virtio' name='org.qga-proxy.control'/>
-    </channel>
+    {channels}
   </devices>
   <qemu:commandline>
     {more}
@@ -147,6 +145,10 @@ DOMAIN = """
 </domain>
 """
 
+CHANNEL = """<channel type='unix'>
+      <source mode='bind' path='{path}'/><target type='virtio' name='{name}'/>
+    </channel>"""
+
 DISK = """<disk type='file' device='disk'>
       <driver name='qemu' type='{format}'/><source file='{path}'/><target dev='{target}' bus='virtio'/>
     </disk>"""
@@ -154,17 +156,20 @@ DISK = """<disk type='file' device='disk'>
 
 class LibvirtGuest(Guest):
     """A Guest that libvirt starts and ends. Its agent's channel connects to agent_path, where a proxy has to listen
-    before: enter the guest, start the proxy, boot()."""
+    before: enter the guest, start the proxy, boot(). Or it is direct: libvirt has the agent for itself. Further ports of
+    the guest are in channels, paths by their names."""
 
     name = "guest"
     port = "channel0"
 
-    def __init__(self, libvirt, **options):
+    def __init__(self, libvirt, direct=False, **options):
         super().__init__(**options)
         self.libvirt = libvirt
+        self.direct = direct
+        self.channels = {}
 
     def __enter__(self):
-        boot, self.boot = self.boot, lambda: None
+        boot, self.boot = self.boot, lambda timeout: None
         try:
             super().__enter__()
         finally:
@@ -175,17 +180,21 @@ class LibvirtGuest(Guest):
 
     def describe(self):
         """What differs from domain to domain: the emulator, where the agent's channel is, more of the command line."""
-        return {"emulator": "/usr/bin/qemu-system-x86_64",
-                "agent": f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>",
-                "more": f"<qemu:arg value='-qmp'/><qemu:arg value='unix:{self.qmp_path},server=on,wait=off'/>"}
+        agent = (f"<source mode='bind' path='{self.channel}'/>" if self.direct else
+                 f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>")
+        more = ["-qmp", f"unix:{self.qmp_path},server=on,wait=off", *self.qemu_arguments]
+        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": agent,
+                "more": "".join(f"<qemu:arg value='{argument}'/>" for argument in more)}
 
     def start(self):
         arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
         disks = [DISK.format(format=path.suffix[1:], path=path, target=f"vd{letter}")
-                 for letter, path in zip("abc", self.disks.values())]
+                 for letter, path in zip(string.ascii_lowercase, self.disks.values())]
+        channels = {"org.qga-proxy.control": self.directory / "control.sock", **self.channels}
         (self.directory / "domain.xml").write_text(DOMAIN.format(
             name=self.name, memory=self.memory, kernel=self.image.kernel, initrd=self.image.initrd, arguments=arguments,
-            disks="".join(disks), directory=self.directory, **self.describe()))
+            disks="".join(disks), directory=self.directory, **self.describe(),
+            channels="".join(CHANNEL.format(name=name, path=path) for name, path in channels.items())))
         self.libvirt.virsh("define", str(self.directory / "domain.xml"))
         self.libvirt.virsh("start", self.name)
         self.attach()
