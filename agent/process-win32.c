@@ -19,8 +19,9 @@
 
 enum { PIPE_BYTES = 64 * 1024 };
 
-/* Turns that a dead child's pipe is given to hand over what is in it: that much it can hold. */
-enum { DRAIN_TURNS = 16 };
+/* Turns that a dead child's pipe is given to hand over what is in it. Windows needs two, Wine,
+ * whose pipes take all that is written, more; a descendant may write for ever. */
+enum { DRAIN_TURNS = 64, DRAIN_WAIT_MS = 1000 };
 
 /* Ends by which programs say that the system has ended them: the codes of exceptions. */
 enum { EXCEPTION_MASK = 0xF0000000u, EXCEPTION_CODES = 0xC0000000u };
@@ -181,10 +182,23 @@ static gboolean on_in(gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+/* Whether the read that is under way has got something, or nobody can write any more. (Windows ends
+ * it before the writer goes on, Wine a little later.) */
+static gboolean is_ending(const Reader *reader)
+{
+    DWORD waiting = 0;
+
+    return !PeekNamedPipe(reader->file, NULL, 0, NULL, &waiting, NULL) || waiting > 0;
+}
+
 static void drain(Reader *reader)
 {
-    for (guint i = 0; i < DRAIN_TURNS && reader_turn(reader); i++)
-        continue;
+    for (guint i = 0; i < DRAIN_TURNS && reader->file != NULL; i++) {
+        if (reader->transfer.pending && is_ending(reader))
+            WaitForSingleObject(reader->transfer.state.hEvent, DRAIN_WAIT_MS);
+        if (!reader_turn(reader))
+            break;
+    }
 }
 
 /* It has ended, and is wanted by nobody. */

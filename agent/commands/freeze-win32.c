@@ -29,6 +29,7 @@ typedef enum {
 struct Freezer {
     Commands *commands;
     guint timeout_ms;
+    guint lease_ms; /* in its place; 0: none */
     guint timer;
     FreezerState state;
     HANDLE thaw;      /* set: the thread is to thaw */
@@ -81,6 +82,23 @@ static gboolean on_time_up(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
+/* Windows ends what lasts longer than 10 s in any case. */
+static void arm(Freezer *freezer)
+{
+    guint limit_ms = freezer->lease_ms > 0 ? freezer->lease_ms : freezer->timeout_ms;
+
+    g_clear_handle_id(&freezer->timer, g_source_remove);
+    if (limit_ms > 0)
+        freezer->timer = g_timeout_add(limit_ms, on_time_up, freezer);
+}
+
+void freezer_set_lease(Freezer *freezer, guint seconds)
+{
+    freezer->lease_ms = seconds * 1000;
+    if (freezer->state == STATE_FROZEN)
+        arm(freezer);
+}
+
 static gboolean on_frozen(gpointer user_data)
 {
     g_autofree News *news = user_data;
@@ -91,8 +109,7 @@ static gboolean on_frozen(gpointer user_data)
         freezer->state = STATE_FROZEN;
         freezer->expired = FALSE;
         set_frozen(freezer, TRUE);
-        if (freezer->timeout_ms > 0)
-            freezer->timer = g_timeout_add(freezer->timeout_ms, on_time_up, freezer);
+        arm(freezer);
     }
     end_call(freezer, news->count, NULL);
     if (freezer->released != NULL) /* the agent is about to end */
@@ -213,13 +230,13 @@ gboolean guest_fsfreeze_status(Commands *commands, Call *call, GError **error)
 
 /* Nothing is left frozen by an agent that has died: Windows thaws after 10 s. And there is no hook:
  * writers are told by the service. */
-Freezer *freezer_new(Commands *commands, const char *hook, guint timeout_ms)
+Freezer *freezer_new(Commands *commands, const FreezerOptions *options)
 {
     Freezer *freezer = g_new(Freezer, 1);
 
     *freezer = (Freezer){
         .commands = commands,
-        .timeout_ms = timeout_ms,
+        .timeout_ms = options->timeout_ms,
         .thaw = CreateEventW(NULL, TRUE, FALSE, NULL),
     };
     g_assert(freezer->thaw != NULL);

@@ -89,9 +89,8 @@ static void add_volume(GPtrArray *paths, const wchar_t *volume)
     DWORD len;
     char *path;
 
-    if (GetDriveTypeW(volume) != DRIVE_FIXED ||
-        !GetVolumePathNamesForVolumeNameW(volume, names, G_N_ELEMENTS(names), &len) ||
-        names[0] == 0)
+    if (!GetVolumePathNamesForVolumeNameW(volume, names, G_N_ELEMENTS(names), &len) ||
+        names[0] == 0 || GetDriveTypeW(names) != DRIVE_FIXED)
         return;
     path = g_utf16_to_utf8(names, -1, NULL, NULL, NULL);
     if (path != NULL)
