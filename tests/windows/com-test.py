@@ -213,6 +213,22 @@ class Com(Direct, Transcripts, unittest.TestCase):
         finally:
             self.guest.wine("C:\\qga-agent.exe", "--service=uninstall")
 
+    def test_zz_installer(self):
+        """The installer leaves a service that runs, with the options it was told, again what it was told, and takes
+        all with it."""
+        self.guest.kill()
+        msi = self.guest.prefix / "drive_c/agent.msi"
+        subprocess.run([ROOT / "packaging/windows/build-msi", "x86_64", PROGRAM, msi], check=True, capture_output=True)
+        for _ in "install", "repair":
+            self.guest.wine("msiexec", "/i", "C:\\agent.msi", "/qn", "REINSTALLMODE=amus",
+                            "OPTIONS=-m isa-serial -p COM1")
+            self.assertIn("RUNNING", self.guest.wine("sc", "query", "QEMU-GA"))
+            self.client.sync(60)
+        self.guest.wine("msiexec", "/x", "C:\\agent.msi", "/qn")
+        self.assertFalse(list(self.guest.prefix.glob("drive_c/Program Files/**/qga-agent.exe")))
+        with self.assertRaises(AssertionError):
+            self.guest.wine("net", "start", "qemu-ga")
+
 
 if __name__ == "__main__":
     unittest.main()
