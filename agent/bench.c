@@ -164,7 +164,6 @@ static gboolean fake_trim(System *system, int fd, guint64 *minimum, guint64 *ret
     return TRUE;
 }
 
-
 /* What a program reads is noted, or there would be no telling that it is right. */
 static void fake_run(System *system, const SystemProgram *program, SystemDone done, gpointer user)
 {
@@ -269,7 +268,7 @@ static gboolean fake_read_rtc(System *system, struct tm *ret_time, GError **erro
 static gboolean fake_write_rtc(System *system, const struct tm *time, GError **error)
 {
     bench_note(bench_of(system), "rtc %d-%02d-%02d %02d:%02d:%02d", time->tm_year + 1900,
-         time->tm_mon + 1, time->tm_mday, time->tm_hour, time->tm_min, time->tm_sec);
+               time->tm_mon + 1, time->tm_mday, time->tm_hour, time->tm_min, time->tm_sec);
     return TRUE;
 }
 

@@ -35,33 +35,33 @@ static void await_thawed(Bench *bench)
 
 static void test_freeze_and_thaw(Bench *bench, gconstpointer data)
 {
-    bench_check_later(bench, FREEZE, "{\"return\": 2}");
+    bench_check(bench, FREEZE, "{\"return\": 2}");
     bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
     bench_check_log(bench, "hold all, quiet");
     g_assert_true(bench->policy.frozen);
-    bench_check_later(bench, THAW, "{\"return\": 2}");
+    bench_check(bench, THAW, "{\"return\": 2}");
     bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
     bench_check_log(bench, "loud");
     bench_check(bench, THAW, "{\"return\": 0}");
-    bench_check_later(bench, FREEZE, "{\"return\": 2}");
-    bench_check_later(bench, THAW, "{\"return\": 2}");
+    bench_check(bench, FREEZE, "{\"return\": 2}");
+    bench_check(bench, THAW, "{\"return\": 2}");
 }
 
 static void test_some(Bench *bench, gconstpointer data)
 {
-    bench_check_later(bench,
-                      "{\"execute\": \"guest-fsfreeze-freeze-list\", "
-                      "\"arguments\": {\"mountpoints\": [\"C:\\\\\", \"D:\\\\\"]}}",
-                      "{\"return\": 2}");
+    bench_check(bench,
+                "{\"execute\": \"guest-fsfreeze-freeze-list\", "
+                "\"arguments\": {\"mountpoints\": [\"C:\\\\\", \"D:\\\\\"]}}",
+                "{\"return\": 2}");
     bench_check_log(bench, "hold C:\\ D:\\, quiet");
-    bench_check_later(bench, THAW, "{\"return\": 2}");
+    bench_check(bench, THAW, "{\"return\": 2}");
 }
 
 static void test_refused(Bench *bench, gconstpointer data)
 {
     bench_win32.hold = BENCH_REFUSES;
-    bench_check_later(bench, FREEZE,
-                      "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no provider\"}}");
+    bench_check(bench, FREEZE,
+                "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no provider\"}}");
     bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
     bench_check_log(bench, "hold all");
 }
@@ -69,7 +69,7 @@ static void test_refused(Bench *bench, gconstpointer data)
 static void test_nothing(Bench *bench, gconstpointer data)
 {
     bench_win32.hold = BENCH_HAS_NONE;
-    bench_check_later(bench, FREEZE, "{\"return\": 0}");
+    bench_check(bench, FREEZE, "{\"return\": 0}");
     bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
 }
 
@@ -77,7 +77,7 @@ static void test_nothing(Bench *bench, gconstpointer data)
 static void test_given_up(Bench *bench, gconstpointer data)
 {
     bench_win32.hold = BENCH_GIVES_UP;
-    bench_check_later(bench, FREEZE, "{\"return\": 2}");
+    bench_check(bench, FREEZE, "{\"return\": 2}");
     await_thawed(bench);
     bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
     bench_check(bench, THAW, LIMITED);
@@ -86,7 +86,7 @@ static void test_given_up(Bench *bench, gconstpointer data)
 
 static void test_time_limit(Bench *bench, gconstpointer data)
 {
-    bench_check_later(bench, FREEZE, "{\"return\": 2}");
+    bench_check(bench, FREEZE, "{\"return\": 2}");
     await_thawed(bench);
     bench_check(bench, THAW, LIMITED);
 }
@@ -107,7 +107,7 @@ static void test_release(Bench *bench, gconstpointer data)
 {
     gboolean released = FALSE;
 
-    bench_check_later(bench, FREEZE, "{\"return\": 2}");
+    bench_check(bench, FREEZE, "{\"return\": 2}");
     freezer_release(bench->commands.freezer, on_released, &released);
     g_assert_false(released);
     bench_run_until(&released);
