@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
+#include "agent/bench-system.h"
 #include "agent/commands/capabilities.h"
 #include "agent/commands/exec.h"
 #include "agent/commands/file.h"
@@ -28,9 +27,7 @@ static Bench *bench_of(System *system)
     return (Bench *)(gpointer)((char *)system - offsetof(Bench, system));
 }
 
-static void note(Bench *bench, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void note(Bench *bench, const char *format, ...)
+void bench_note(Bench *bench, const char *format, ...)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&bench->lock);
     va_list args;
@@ -98,7 +95,7 @@ static void fake_sync(System *system, int fd)
     Bench *bench = bench_of(system);
 
     if (bench->tells_syncs)
-        note(bench, "sync %s", directory_of(bench, fd));
+        bench_note(bench, "sync %s", directory_of(bench, fd));
 }
 
 static void wait_for_company(Bench *bench)
@@ -133,7 +130,7 @@ static SystemFreeze fake_freeze(System *system, int fd)
     if (busy)
         return SYSTEM_FREEZE_BUSY;
     expedited = bench_read(bench, "/sys/kernel/rcu_expedited");
-    note(bench, "freeze %s%s", directory, g_strcmp0(expedited, "1") == 0 ? " at once" : "");
+    bench_note(bench, "freeze %s%s", directory, g_strcmp0(expedited, "1") == 0 ? " at once" : "");
     if (g_strcmp0(directory, bench->refusing) == 0) {
         errno = EIO;
         return SYSTEM_FREEZE_FAILED;
@@ -160,7 +157,7 @@ static gboolean fake_thaw(System *system, int fd)
     g_cond_broadcast(&bench->changed);
     g_mutex_unlock(&bench->lock);
     if (found)
-        note(bench, "thaw %s", directory);
+        bench_note(bench, "thaw %s", directory);
     errno = EINVAL;
     return found;
 }
@@ -176,32 +173,6 @@ static gboolean fake_trim(System *system, int fd, guint64 *minimum, guint64 *ret
     *minimum = MAX(*minimum, 512);
     *ret_trimmed = 8192;
     return TRUE;
-}
-
-/* By the longest directory of the table that @path is in, the last where there are several. */
-static gboolean fake_locate(System *system, const char *path, SystemPlace *ret)
-{
-    g_auto(GStrv) lines = g_strsplit(bench_of(system)->mounts, "\n", -1);
-    gsize longest = 0;
-
-    for (guint i = 0; lines[i] != NULL; i++) {
-        g_auto(GStrv) fields = g_strsplit(lines[i], " ", -1);
-        const char *directory;
-        gsize len;
-        guint number_major, number_minor;
-
-        if (g_strv_length(fields) < 5)
-            continue;
-        directory = fields[4];
-        len = g_str_equal(directory, "/") ? 1 : strlen(directory) + 1;
-        if (len < longest || !g_str_has_prefix(path, directory) ||
-            (len > 1 && path[len - 1] != '/' && path[len - 1] != '\0'))
-            continue;
-        g_assert_cmpint(sscanf(fields[2], "%u:%u", &number_major, &number_minor), ==, 2);
-        *ret = (SystemPlace){makedev(number_major, number_minor), atoi(fields[0])};
-        longest = len;
-    }
-    return longest > 0 && strstr(path, "nowhere") == NULL;
 }
 
 /* What a program reads is noted, or there would be no telling that it is right. */
@@ -221,8 +192,8 @@ static void fake_run(System *system, const SystemProgram *program, SystemDone do
         qmp_error_set(&error, "killed, since it had not ended");
     result.error = error;
     if (input != NULL)
-        note(bench, "feed %s", g_strchomp(input));
-    note(bench, "run %s", line);
+        bench_note(bench, "feed %s", g_strchomp(input));
+    bench_note(bench, "run %s", line);
     if (bench->hold) {
         Held held = {done, user};
 
@@ -254,17 +225,6 @@ static gboolean fake_read_nvme_smart(System *system, const char *node,
     return bench->smart != NULL;
 }
 
-static gboolean fake_find_user(System *system, const char *name, SystemUser *ret)
-{
-    Bench *bench = bench_of(system);
-
-    errno = 0;
-    if (g_strcmp0(name, bench->user) != 0)
-        return FALSE;
-    *ret = (SystemUser){getuid(), getgid(), g_strdup(bench->directory)};
-    return TRUE;
-}
-
 static char *fake_find_tool(System *system, const char *name)
 {
     g_autofree char *word = g_strconcat(name, " ", NULL);
@@ -283,7 +243,7 @@ static char *fake_read_file(System *system, const char *path)
 
 static gboolean fake_write_file(System *system, const char *path, const char *text, GError **error)
 {
-    note(bench_of(system), "write %s to %s", text, path);
+    bench_note(bench_of(system), "write %s to %s", text, path);
     return TRUE;
 }
 
@@ -295,7 +255,7 @@ static gboolean fake_set_clock(System *system, gint64 seconds, gint64 microsecon
         g_propagate_error(error, g_error_copy(bench->clock_error));
         return FALSE;
     }
-    note(bench, "clock %" G_GINT64_FORMAT ".%06d", seconds, (int)microseconds);
+    bench_note(bench, "clock %" G_GINT64_FORMAT ".%06d", seconds, (int)microseconds);
     return TRUE;
 }
 
@@ -318,14 +278,14 @@ static gboolean fake_read_rtc(System *system, struct tm *ret_time, GError **erro
 
 static gboolean fake_write_rtc(System *system, const struct tm *time, GError **error)
 {
-    note(bench_of(system), "rtc %d-%02d-%02d %02d:%02d:%02d", time->tm_year + 1900,
-         time->tm_mon + 1, time->tm_mday, time->tm_hour, time->tm_min, time->tm_sec);
+    bench_note(bench_of(system), "rtc %d-%02d-%02d %02d:%02d:%02d", time->tm_year + 1900,
+               time->tm_mon + 1, time->tm_mday, time->tm_hour, time->tm_min, time->tm_sec);
     return TRUE;
 }
 
 static void fake_set_frozen(System *system, gboolean frozen)
 {
-    note(bench_of(system), frozen ? "quiet" : "loud");
+    bench_note(bench_of(system), frozen ? "quiet" : "loud");
 }
 
 /* ---- Dispatch -------------------------------------------------------------------------------- */
@@ -366,11 +326,9 @@ void bench_init(Bench *bench, const char *hook)
                 .freeze = fake_freeze,
                 .thaw = fake_thaw,
                 .trim = fake_trim,
-                .locate = fake_locate,
                 .run = fake_run,
                 .measure = fake_measure,
                 .read_nvme_smart = fake_read_nvme_smart,
-                .find_user = fake_find_user,
                 .find_tool = fake_find_tool,
                 .read_file = fake_read_file,
                 .write_file = fake_write_file,
@@ -394,6 +352,7 @@ void bench_init(Bench *bench, const char *hook)
     bench->directory = g_dir_make_tmp("qga-XXXXXX", &error);
     g_assert_no_error(error);
     bench->system.root = bench->directory;
+    bench_attach_system(bench);
     policy_init(&bench->policy, none, none);
     state_init(&bench->state, bench->directory);
     bench->commands = (Commands){
@@ -541,14 +500,6 @@ void bench_check_cut(Bench *bench, const char *request, const char *path, const 
         check_object(bench, request);
         changed[i] = text[i];
     }
-}
-
-void bench_link(Bench *bench, const char *path, const char *target)
-{
-    g_autofree char *file = place(bench, path);
-    g_autofree char *real = g_build_filename(bench->directory, target, NULL);
-
-    g_assert_cmpint(symlink(real, file), ==, 0);
 }
 
 char *bench_read(Bench *bench, const char *path)

@@ -5,14 +5,12 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "agent/places.h"
 #include "agent/policy.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
 
-#define GROUP        "general"
-#define DEFAULT_FILE "/etc/qemu/qemu-ga.conf"
-#define DEFAULT_HOOK "/etc/qemu/fsfreeze-hook"
-#define DEFAULT_DIR  "/var/run"
+#define GROUP "general"
 
 /*
  * Seconds after which a freeze ends by itself. A host that lives thaws within seconds, at worst
@@ -40,6 +38,7 @@ typedef struct {
     const char *argument; /* for the help */
     const char *help;
     gboolean is_addition; /* to qemu-ga's: whoever compares both sees it only where it is used */
+    const char *const *fallback; /* (nullable): for the help: what it is without */
 } Option;
 
 #define FIELD(field) offsetof(Config, field)
@@ -61,11 +60,11 @@ static const Option options[] = {
     {"logfile", "logfile", OPTION_STRING, 'l', FIELD(logfile), 0, "PATH",
      "log to this file, not to standard error"},
     {"pidfile", "pidfile", OPTION_STRING, 'f', FIELD(pidfile), 0, "PATH",
-     "with -d, hold this file locked (" DEFAULT_DIR "/qemu-ga.pid)"},
+     "with -d, hold this file locked", .fallback = &places.pidfile},
     {"fsfreeze-hook", "fsfreeze-hook", OPTION_HOOK, 'F', FIELD(hook), 0, "PATH",
-     "run this before a freeze and after the thaw; no blank in -FPATH (" DEFAULT_HOOK ")"},
+     "run this before a freeze and after the thaw; no blank in -FPATH", .fallback = &places.hook},
     {"statedir", "statedir", OPTION_STRING, 't', FIELD(statedir), 0, "DIR",
-     "keep what outlives the agent here (" DEFAULT_DIR ")"},
+     "keep what outlives the agent here", .fallback = &places.state_directory},
     {"verbose", "verbose", OPTION_FLAG, 'v', FIELD(verbose), 0, NULL, "log what is ordinary, too"},
     {"retry-path", "retry-path", OPTION_FLAG, 'r', FIELD(retry_path), 0, NULL,
      "try to open the path again, whatever is wrong with it"},
@@ -88,7 +87,9 @@ static const Option options[] = {
        forbidden. */
     {"blacklist", "blacklist", OPTION_LIST, 0, FIELD(blocked), 0, NULL, NULL},
     {"config", NULL, OPTION_STRING, 'c', FIELD(file), 0, "PATH",
-     "read this file ($QGA_CONF, or " DEFAULT_FILE ")"},
+     "read this file, or that of $QGA_CONF", .fallback = &places.config_file},
+    {"service", NULL, OPTION_STRING, 's', FIELD(service), 0, "COMMAND",
+     "install or uninstall the service, with all other options given"},
     {"dump-conf", NULL, OPTION_ACTION, 'D', 0, CONFIG_DUMP, NULL,
      "print a configuration file that says the same as all this"},
     {"version", NULL, OPTION_ACTION, 'V', 0, CONFIG_VERSION, NULL, "print the version"},
@@ -98,6 +99,11 @@ static const Option options[] = {
 static gpointer field_of(const Config *config, const Option *option)
 {
     return (char *)config + option->offset;
+}
+
+static gboolean is_offered(const Option *option)
+{
+    return option->letter != 's' || places.has_services;
 }
 
 static void set_string(char **field, const char *value)
@@ -169,11 +175,12 @@ static gboolean load(Config *config, GError **error)
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) reason = NULL;
     const char *path = config->file;
+    g_autofree char *usual = NULL;
 
     if (path == NULL)
         path = g_getenv("QGA_CONF");
     if (path == NULL)
-        path = DEFAULT_FILE;
+        path = usual = places_expand(places.config_file);
     if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &reason)) {
         if (config->file == NULL && g_error_matches(reason, G_FILE_ERROR, G_FILE_ERROR_NOENT))
             return TRUE;
@@ -214,6 +221,8 @@ static void build_tables(GString *letters, GArray *names)
         const Option *option = &options[i];
         struct option name = {option->name, has_argument(option), NULL, VALUE_BASE + (int)i};
 
+        if (!is_offered(option))
+            continue;
         g_array_append_val(names, name);
         if (option->letter == 0)
             continue;
@@ -266,7 +275,10 @@ static gboolean apply(Config *config, const Given *given, GError **error)
 
     switch (option->kind) {
     case OPTION_STRING: set_string(field, given->value); break;
-    case OPTION_HOOK: set_string(field, given->value != NULL ? given->value : DEFAULT_HOOK); break;
+    case OPTION_HOOK:
+        g_free(*(char **)field);
+        *(char **)field = places_expand(given->value != NULL ? given->value : places.hook);
+        break;
     case OPTION_FLAG: *(gboolean *)field = TRUE; break;
     case OPTION_NUMBER: return set_number(option, field, given->value, error);
     case OPTION_LIST:
@@ -282,17 +294,29 @@ static gboolean apply(Config *config, const Given *given, GError **error)
     return TRUE;
 }
 
+static void note(Config *config, const Given *given)
+{
+    const Option *option = given->option;
+
+    if (option->offset == FIELD(service) || option->offset == FIELD(daemonize))
+        return;
+    g_ptr_array_add(config->given, given->value != NULL
+                                       ? g_strdup_printf("--%s=%s", option->name, given->value)
+                                       : g_strdup_printf("--%s", option->name));
+}
+
 gboolean config_init(Config *ret, int argc, char **argv, GError **error)
 {
     g_autoptr(GArray) given = NULL;
 
     *ret = defaults;
     ret->method = g_strdup("virtio-serial");
-    ret->pidfile = g_strdup(DEFAULT_DIR "/qemu-ga.pid");
-    ret->statedir = g_strdup(DEFAULT_DIR);
+    ret->pidfile = places_expand(places.pidfile);
+    ret->statedir = places_expand(places.state_directory);
     ret->blocked = g_ptr_array_new_with_free_func(g_free);
     ret->allowed = g_ptr_array_new_with_free_func(g_free);
     ret->freeze_exclude = g_ptr_array_new_with_free_func(g_free);
+    ret->given = g_ptr_array_new_with_free_func(g_free);
     given = read_command_line(argc, argv, error);
     if (given == NULL)
         return FALSE;
@@ -307,7 +331,11 @@ gboolean config_init(Config *ret, int argc, char **argv, GError **error)
     for (guint i = 0; i < given->len; i++) {
         if (!apply(ret, &g_array_index(given, Given, i), error))
             return FALSE;
+        note(ret, &g_array_index(given, Given, i));
     }
+    g_ptr_array_add(ret->given, NULL);
+    if (ret->service != NULL && ret->action == CONFIG_RUN)
+        ret->action = CONFIG_SERVICE;
     return TRUE;
 }
 
@@ -320,6 +348,8 @@ void config_clear(Config *config)
     g_clear_pointer(&config->pidfile, g_free);
     g_clear_pointer(&config->hook, g_free);
     g_clear_pointer(&config->statedir, g_free);
+    g_clear_pointer(&config->service, g_free);
+    g_clear_pointer(&config->given, g_ptr_array_unref);
     g_clear_pointer(&config->blocked, g_ptr_array_unref);
     g_clear_pointer(&config->allowed, g_ptr_array_unref);
     g_clear_pointer(&config->freeze_exclude, g_ptr_array_unref);
@@ -327,25 +357,16 @@ void config_clear(Config *config)
 
 /* ---- Use ------------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    ChannelMethod method;
-    const char *path; /* (nullable): default */
-} methods[] = {
-    {"virtio-serial", CHANNEL_VIRTIO_SERIAL, "/dev/virtio-ports/org.qemu.guest_agent.0"},
-    {"isa-serial", CHANNEL_ISA_SERIAL, "/dev/ttyS0"},
-    {"unix-listen", CHANNEL_UNIX_LISTEN, NULL},
-    {"vsock-listen", CHANNEL_VSOCK_LISTEN, NULL},
-};
-
 gboolean config_channel(const Config *config, ChannelAddress *ret, GError **error)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(methods); i++) {
-        if (strcmp(config->method, methods[i].name) != 0)
+    for (guint i = 0; i < G_N_ELEMENTS(places.channels); i++) {
+        const PlacesChannel *channel = &places.channels[i];
+
+        if (g_strcmp0(config->method, channel->name) != 0)
             continue;
         *ret = (ChannelAddress){
-            .method = methods[i].method,
-            .path = config->path != NULL ? config->path : methods[i].path,
+            .method = channel->method,
+            .path = config->path != NULL ? config->path : channel->path,
             .listen_fd = -1,
             .retry = config->retry_path,
         };
@@ -428,13 +449,15 @@ void config_print_help(const char *program, FILE *out)
         gboolean optional = option->kind == OPTION_HOOK;
         g_autofree char *name = NULL;
 
-        if (option->help == NULL)
+        if (option->help == NULL || !is_offered(option))
             continue;
         name = g_strdup_printf(
             "--%s%s%s%s%s", option->name, optional ? "[" : "", option->argument != NULL ? "=" : "",
             option->argument != NULL ? option->argument : "", optional ? "]" : "");
-        fprintf(out, "  %c%c%c %-26s %s\n", option->letter != 0 ? '-' : ' ',
+        fprintf(out, "  %c%c%c %-26s %s%s%s%s\n", option->letter != 0 ? '-' : ' ',
                 option->letter != 0 ? option->letter : ' ', option->letter != 0 ? ',' : ' ', name,
-                option->help);
+                option->help, option->fallback != NULL ? " (" : "",
+                option->fallback != NULL ? *option->fallback : "",
+                option->fallback != NULL ? ")" : "");
     }
 }

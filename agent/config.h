@@ -4,8 +4,9 @@
  * config: what the agent was told, on the command line and in its configuration file.
  *
  * Owns names, defaults and precedence, which are qemu-ga's: the file first, the command line over
- * it, lists of both together. Adds those that begin with freeze- and fsfreeze-hook-, and classes of
- * commands to the lists of those that are blocked and allowed.
+ * it, lists of both together. Leaves what differs between systems to places.h. Adds those that
+ * begin with freeze- and fsfreeze-hook-, and classes of commands to the lists of those that are
+ * blocked and allowed.
  */
 
 #pragma once
@@ -20,6 +21,7 @@ typedef enum {
     CONFIG_DUMP,
     CONFIG_HELP,
     CONFIG_VERSION,
+    CONFIG_SERVICE,
     CONFIG_LIST_COMMANDS,
     CONFIG_LIST_CLASSES,
 } ConfigAction;
@@ -33,6 +35,10 @@ typedef struct {
     char *pidfile;
     char *hook; /* (nullable) */
     char *statedir;
+    char *service; /* (nullable): what is to be done with the service */
+    /* What else the command line says, in long form, NULL at the end: a service is started with it.
+     */
+    GPtrArray *given;
     gboolean verbose;
     gboolean daemonize;
     gboolean retry_path;

@@ -180,7 +180,7 @@ static gboolean check_room(const Dispatch *dispatch, const GuestCommand *command
 
 static gboolean handle(Commands *commands, Call *call, JsonSpan arguments, GError **error)
 {
-    const GuestHandler *handler = &guest_handlers[call->command - guest_schema_commands];
+    const GuestHandler *handler = guest_handler_find(call->command);
     g_autofree char *args = g_malloc0(MAX(handler->arguments->size, 1));
     gboolean ok;
 
@@ -250,6 +250,7 @@ void dispatch_request(Dispatch *dispatch, JsonSpan message)
 {
     g_auto(EnvelopeCommand) request = {0};
     g_autoptr(GError) error = NULL;
+    const GuestCommand *command;
     gboolean ok;
     Call *call;
 
@@ -261,8 +262,9 @@ void dispatch_request(Dispatch *dispatch, JsonSpan message)
         conclude(call_new(dispatch, NULL, request.id), error);
         return;
     }
-    call = call_new(dispatch, guest_schema_find(request.name), request.id);
-    if (call->command == NULL)
+    command = guest_schema_find(request.name);
+    call = call_new(dispatch, command, request.id);
+    if (command == NULL || guest_handler_find(command) == NULL)
         g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
                     "The command %s has not been found", request.name);
     else if (run(dispatch, call, request.arguments, &error) && call->deferred) {

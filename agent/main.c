@@ -4,13 +4,14 @@
  * start. */
 
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/places.h"
 #include "agent/service.h"
+#include "common/guest-schema/guest-commands.h"
 #include "common/qmp-error.h"
 
 typedef struct {
@@ -25,8 +26,10 @@ typedef struct {
 
 static void list_commands(void)
 {
-    for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++)
-        printf("%s\n", guest_schema_commands[i].name);
+    for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++) {
+        if (guest_handler_find(&guest_schema_commands[i]) != NULL)
+            printf("%s\n", guest_schema_commands[i].name);
+    }
 }
 
 /* Apart from the list of commands, which scripts make a list of names of. */
@@ -37,7 +40,7 @@ static void list_classes(void)
         for (guint j = 0; j < GUEST_SCHEMA_COMMANDS; j++) {
             const GuestCommand *command = &guest_schema_commands[j];
 
-            if ((command->privileges & (1u << i)) != 0 &&
+            if (guest_handler_find(command) != NULL && (command->privileges & (1u << i)) != 0 &&
                 command->privileges != GUEST_PRIVILEGE_ALL)
                 printf(" %s", command->name);
         }
@@ -62,26 +65,12 @@ static void on_stop(gpointer user)
 /* A socket that was handed over decides what the channel is, whatever the options say. */
 static gboolean find_channel(const Config *config, ChannelAddress *ret, GError **error)
 {
-    guint inherited = service_inherited_sockets();
-    int domain;
-    socklen_t len = sizeof(domain);
-
-    if (inherited == 0)
-        return config_channel(config, ret, error);
-    if (inherited > 1) {
-        qmp_error_set(error, "qga-agent only supports listening on one socket");
-        return FALSE;
+    switch (service_inherited_channel(ret, error)) {
+    case SERVICE_CHANNEL_INHERITED: return TRUE;
+    case SERVICE_CHANNEL_UNFIT: return FALSE;
+    case SERVICE_CHANNEL_NONE: return config_channel(config, ret, error);
     }
-    if (getsockopt(SERVICE_FIRST_SOCKET, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 ||
-        (domain != AF_UNIX && domain != AF_VSOCK)) {
-        qmp_error_set(error, "the inherited socket is neither a unix nor a vsock one");
-        return FALSE;
-    }
-    *ret = (ChannelAddress){
-        .method = domain == AF_UNIX ? CHANNEL_UNIX_LISTEN : CHANNEL_VSOCK_LISTEN,
-        .listen_fd = SERVICE_FIRST_SOCKET,
-    };
-    return TRUE;
+    g_assert_not_reached();
 }
 
 /* All that is written to filesystems from the start. */
@@ -184,6 +173,7 @@ static gboolean run_configured(const Config *config, GError **error)
         return FALSE;
     if (config->daemonize && !service_detach(error))
         return FALSE;
+    places_make_directory(config->statedir);
     policy_init(&policy, config->allowed, config->blocked);
     state_init(&state, config->statedir);
     ok = run(&program, &address, error);
@@ -203,6 +193,8 @@ static gboolean act(const Config *config, const char *program, GError **error)
     case CONFIG_VERSION: printf("QEMU Guest Agent " QGA_PROXY_VERSION "\n"); return TRUE;
     case CONFIG_LIST_COMMANDS: list_commands(); return TRUE;
     case CONFIG_LIST_CLASSES: list_classes(); return TRUE;
+    case CONFIG_SERVICE:
+        return service_manage(config->service, (const char *const *)config->given->pdata, error);
     case CONFIG_RUN: return run_configured(config, error);
     }
     g_assert_not_reached();
@@ -211,11 +203,16 @@ static gboolean act(const Config *config, const char *program, GError **error)
 int main(int argc, char **argv)
 {
     g_auto(Config) config = {0};
+    g_auto(GStrv) words = service_command_line(argv);
     g_autoptr(GError) error = NULL;
 
     service_secure_standard_streams();
-    if (config_init(&config, argc, argv, &error) && act(&config, argv[0], &error))
+    if (config_init(&config, (int)g_strv_length(words), words, &error) &&
+        act(&config, words[0], &error)) {
+        service_end(NULL);
         return EXIT_SUCCESS;
+    }
     g_printerr("%s\n", error->message);
+    service_end(error);
     return EXIT_FAILURE;
 }

@@ -488,7 +488,7 @@ gboolean process_has_ended(const Process *process)
     return process->ended;
 }
 
-int process_status(const Process *process)
+gint64 process_status(const Process *process)
 {
     return process->status;
 }

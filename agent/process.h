@@ -64,8 +64,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
 gint64 process_id(const Process *process);
 gboolean process_has_ended(const Process *process);
 
-/* Once it has ended: its exit status or, negative, the signal that killed it. */
-int process_status(const Process *process);
+/* Once it has ended: its exit status or, negative, the signal that killed it: on Windows the number
+ * of the exception. */
+gint64 process_status(const Process *process);
 
 /* Complete, once it has ended, as far as it is its own. */
 const ProcessOutput *process_out(const Process *process);

@@ -8,11 +8,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/qmp-error.h"
 #include "common/retry.h"
+
+/* By the protocol of the service manager. */
+enum { FIRST_SOCKET = 3 };
 
 /* Both belong to the process, like what they are about. */
 static int ready_pipe = -1;
@@ -25,6 +29,11 @@ static gboolean fail(const char *what, GError **error)
 {
     qmp_error_set(error, "%s: %s", what, g_strerror(errno));
     return FALSE;
+}
+
+char **service_command_line(char **argv)
+{
+    return g_strdupv(argv);
 }
 
 void service_secure_standard_streams(void)
@@ -82,19 +91,44 @@ static gint64 read_number(const char *variable)
     return text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
 }
 
-guint service_inherited_sockets(void)
+/* Returns: how many sockets there are, from descriptor FIRST_SOCKET on */
+static guint count_inherited(void)
 {
     gint64 count = read_number("LISTEN_FDS");
 
     if (read_number("LISTEN_PID") != getpid() || count < 1 || count > G_MAXUINT16)
         return 0;
-    for (int fd = SERVICE_FIRST_SOCKET; fd < SERVICE_FIRST_SOCKET + count; fd++)
+    for (int fd = FIRST_SOCKET; fd < FIRST_SOCKET + count; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     /* They are not for the programs that we start. */
     g_unsetenv("LISTEN_PID");
     g_unsetenv("LISTEN_FDS");
     g_unsetenv("LISTEN_FDNAMES");
     return (guint)count;
+}
+
+ServiceChannel service_inherited_channel(ChannelAddress *ret, GError **error)
+{
+    guint count = count_inherited();
+    int domain;
+    socklen_t len = sizeof(domain);
+
+    if (count == 0)
+        return SERVICE_CHANNEL_NONE;
+    if (count > 1) {
+        qmp_error_set(error, "qga-agent only supports listening on one socket");
+        return SERVICE_CHANNEL_UNFIT;
+    }
+    if (getsockopt(FIRST_SOCKET, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 ||
+        (domain != AF_UNIX && domain != AF_VSOCK)) {
+        qmp_error_set(error, "the inherited socket is neither a unix nor a vsock one");
+        return SERVICE_CHANNEL_UNFIT;
+    }
+    *ret = (ChannelAddress){
+        .method = domain == AF_UNIX ? CHANNEL_UNIX_LISTEN : CHANNEL_VSOCK_LISTEN,
+        .listen_fd = FIRST_SOCKET,
+    };
+    return SERVICE_CHANNEL_INHERITED;
 }
 
 /* ---- Background ------------------------------------------------------------------------------ */
@@ -214,4 +248,16 @@ void service_remove_pidfile(void)
         g_warning("cannot remove '%s': %s", pidfile.path, g_strerror(errno));
     close(pidfile.fd);
     g_clear_pointer(&pidfile.path, g_free);
+}
+
+/* The exit status is all that anybody waits for. One in the background has its standard error
+ * still: see service_ready(). */
+void service_end(const GError *error)
+{
+}
+
+gboolean service_manage(const char *action, const char *const *argv, GError **error)
+{
+    qmp_error_set(error, "the service manager of this system takes files, not calls");
+    return FALSE;
 }

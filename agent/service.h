@@ -7,7 +7,10 @@
 
 #pragma once
 
-#include <glib.h>
+#include "agent/channel.h"
+
+/* Returns: (transfer full): @argv, in UTF-8 where the system has it in something else */
+char **service_command_line(char **argv);
 
 /* Before anything else: so that no file that is opened later becomes a standard stream. */
 void service_secure_standard_streams(void);
@@ -18,14 +21,18 @@ void service_secure_standard_streams(void);
  */
 void service_watch_signals(void (*stop)(gpointer user), gpointer user);
 
-/**
- * service_inherited_sockets:
- * Returns: how many listening sockets the service manager has handed to this process, from
- * descriptor SERVICE_FIRST_SOCKET on
- */
-guint service_inherited_sockets(void);
+typedef enum {
+    SERVICE_CHANNEL_NONE,
+    SERVICE_CHANNEL_INHERITED,
+    SERVICE_CHANNEL_UNFIT, /* *error is set */
+} ServiceChannel;
 
-#define SERVICE_FIRST_SOCKET 3
+/**
+ * service_inherited_channel:
+ *
+ * Finds out whether the service manager has handed a listening socket to this process.
+ */
+ServiceChannel service_inherited_channel(ChannelAddress *ret, GError **error);
 
 /**
  * service_detach:
@@ -46,3 +53,20 @@ gboolean service_lock_pidfile(const char *path, GError **error) G_GNUC_WARN_UNUS
 
 /* At the end: does nothing where no file was locked, or where another one stands by now. */
 void service_remove_pidfile(void);
+
+/**
+ * service_end:
+ * @error: (nullable): why the agent cannot go on
+ *
+ * The last call: tells whoever started the service how it went.
+ */
+void service_end(const GError *error);
+
+/**
+ * service_manage:
+ * @action: install or uninstall; vss-install and vss-uninstall, which qemu-ga has beside them
+ * @argv: what the service is to be started with, but for the program itself
+ *
+ * Not every system has a register of services that is asked this way: see places.h.
+ */
+gboolean service_manage(const char *action, const char *const *argv, GError **error);

@@ -88,7 +88,7 @@ static char *boot_line(void)
 /* Nothing waits for it to be on its disk: a crash that could lose it would thaw all. */
 gboolean state_mark_frozen(const char *mark, gboolean expedited, GError **error)
 {
-    int fd = open(mark, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = g_open(mark, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     g_autofree char *boot = boot_line();
     g_autofree char *text = g_strconcat(boot, expedited ? MARK_EXPEDITED : "", NULL);
     gsize len = strlen(text);

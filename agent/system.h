@@ -63,8 +63,8 @@ typedef struct {
 
 /* One of the guest's users. */
 typedef struct {
-    uid_t uid;
-    gid_t gid;
+    guint32 uid; /* and gid: where users have numbers */
+    guint32 gid;
     char *home;
 } SystemUser;
 
@@ -73,6 +73,7 @@ enum { SYSTEM_NVME_SMART_BYTES = 512 };
 typedef struct System System;
 
 struct System {
+    const struct SystemWin32 *win32; /* what only Windows has: system-win32.h; NULL elsewhere */
     /* Stands before every path in /sys, /proc, /etc and /run that is only read from or told a word:
      * empty, but for tests. */
     const char *root;

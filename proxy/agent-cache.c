@@ -30,7 +30,7 @@ gboolean agent_cache_allow(AgentCache *cache, const char *text, GError **error)
 {
     const char *equals = strchr(text, '=');
     g_autofree char *name = g_strndup(text, equals ? (gsize)(equals - text) : strlen(text));
-    const GuestCommand *command = guest_schema_know(name);
+    const GuestCommand *command = guest_schema_find(name);
     guint64 seconds;
 
     if (!equals) {

@@ -151,7 +151,7 @@ AgentFlight *agent_flight_restore(const HandoverPart *part)
 
     *flight = (AgentFlight){
         .question = agent_question_restore(part),
-        .guest = command ? guest_schema_know(command) : NULL,
+        .guest = command ? guest_schema_find(command) : NULL,
         .id = (guint64)saved_get_int(part->from, "number"),
         .with_id = saved_get_int(part->from, "with-id") != 0,
         .pings = saved_get_int(part->from, "pings") != 0,

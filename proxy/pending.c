@@ -27,7 +27,7 @@ Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone
         .id = g_memdup2(command->id.text, command->id.len),
         .id_len = command->id.len,
         .arguments = copy_span(command->arguments),
-        .guest = guest_schema_know(command->name),
+        .guest = guest_schema_find(command->name),
         .fd = -1,
         .seconds = command->timeout,
         .done = done,

@@ -111,7 +111,7 @@ static void write_output(JsonWrite *write, const ProcessOutput *output, const ch
 
 static void write_end(JsonWrite *write, const Process *process)
 {
-    int status = process_status(process);
+    gint64 status = process_status(process);
 
     json_write_member_int64(write, status >= 0 ? "exitcode" : "signal", ABS(status));
     write_output(write, process_out(process), "out-data", "out-truncated");

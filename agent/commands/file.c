@@ -17,13 +17,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base64.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
-#include "common/retry.h"
+#include "file-io.h"
 
 /* Everything that the longest path can be is repeated in an error, and no more. */
 #define ERROR_PATH "%.4096s"
@@ -159,26 +158,6 @@ static gboolean read_mode(const char *mode, int *ret_flags, GError **error)
     return FALSE;
 }
 
-/* A new file is opened to everybody whatever the agent's umask is; an existing one keeps its mode.
- */
-static int open_or_create(const char *path, int flags)
-{
-    const mode_t everybody = 0666;
-    int fd = open(path, flags & ~O_CREAT);
-
-    if (fd >= 0 || errno != ENOENT || (flags & O_CREAT) == 0)
-        return fd;
-    fd = open(path, flags | O_EXCL, 0);
-    /* Somebody else was faster, or it is a symbolic link to what does not exist yet. */
-    if (fd < 0 && errno == EEXIST)
-        return open(path, flags, everybody);
-    if (fd >= 0 && fchmod(fd, everybody) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 /* The mode decides what the file is opened for, and so which class of commands this is one of. */
 static gboolean check_use(const Policy *policy, int flags, GError **error)
 {
@@ -232,7 +211,7 @@ gboolean guest_file_open(Commands *commands, const GuestFileOpenArguments *args,
     if (!read_mode(args->mode, &flags, error) || !check_use(commands->policy, flags, error) ||
         !begin_opening(files, error))
         return FALSE;
-    fd = open_or_create(args->path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = file_io_open(args->path, flags);
     if (fd < 0)
         qmp_error_set(error, "failed to open file '" ERROR_PATH "' (mode: '%s'): %s", args->path,
                       args->mode, g_strerror(errno));
@@ -281,7 +260,7 @@ static gboolean read_bytes(const File *file, gsize count, char **ret_data, gsize
             size = MIN(size * 2, count);
             data = g_realloc(data, size);
         }
-        got = TEMP_FAILURE_RETRY(read(file->fd, data + len, size - len));
+        got = file_io_read(file->fd, data + len, size - len);
         if (got > 0)
             len += (gsize)got;
     }
@@ -321,7 +300,7 @@ static gboolean write_bytes(const File *file, const guint8 *data, gsize len, gsi
     gsize written = 0;
 
     while (written < len) {
-        gssize done = TEMP_FAILURE_RETRY(write(file->fd, data + written, len - written));
+        gssize done = file_io_write(file->fd, data + written, len - written);
 
         if (done < 0 && errno == EAGAIN && written > 0)
             break;
@@ -386,7 +365,7 @@ gboolean guest_file_seek(Commands *commands, const GuestFileSeekArguments *args,
 
     if (file == NULL || !read_whence(&args->whence, &origin, error))
         return FALSE;
-    position = lseek(file->fd, args->offset, origin);
+    position = file_io_seek(file->fd, args->offset, origin);
     if (position < 0)
         return fail("seek file", error);
     json_write_begin_object(write);

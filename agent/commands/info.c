@@ -27,8 +27,10 @@ gboolean guest_info(Commands *commands, Call *call, GError **error)
     json_write_member_string(write, "version", QGA_PROXY_VERSION);
     json_write_key(write, "supported_commands");
     json_write_begin_array(write);
-    for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++)
-        write_command(write, commands->policy, &guest_schema_commands[i]);
+    for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++) {
+        if (guest_handler_find(&guest_schema_commands[i]) != NULL)
+            write_command(write, commands->policy, &guest_schema_commands[i]);
+    }
     json_write_end_array(write);
     json_write_end_object(write);
     return TRUE;

@@ -16,7 +16,7 @@ import re
 import sys
 
 from introspection import command_entries, event_entries
-from schema import CLASSES, FLAGS, PRIVILEGES, SCALARS, Schema, SchemaError
+from schema import CLASSES, FLAGS, PRIVILEGES, SCALARS, SYSTEMS, Schema, SchemaError
 
 BANNER = "/* Generated from {source} by generate.py. */\n\n"
 
@@ -74,9 +74,7 @@ def emit_schema_h(schema, prefix):
               "/* Sorted by name. */",
               "extern const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS];\n",
               "/* Returns: (nullable): the command called @name */",
-              "const GuestCommand *guest_schema_find(const char *name);\n",
-              "/* The same, and commands that only other agents have: they are in no table. */",
-              "const GuestCommand *guest_schema_know(const char *name);\n", "G_END_DECLS"]
+              "const GuestCommand *guest_schema_find(const char *name);\n",              "G_END_DECLS"]
     return lines
 
 
@@ -89,11 +87,6 @@ def emit_table(head, commands):
     return lines + ["};\n"]
 
 
-def emit_find(table, size):
-    return [f"    return bsearch(name, {table}, {size},",
-            f"                   sizeof({table}[0]), compare);", "}"]
-
-
 def emit_schema_c(schema, prefix):
     lines = [f'#include "{prefix}-schema.h"\n', "#include <stdlib.h>", "#include <string.h>\n"]
     lines.append("const char *const guest_privilege_names[GUEST_PRIVILEGES] = {")
@@ -101,15 +94,11 @@ def emit_schema_c(schema, prefix):
     lines.append("};\n")
     lines += emit_table("const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS]",
                         schema.commands)
-    lines += emit_table("static const GuestCommand foreign[]", schema.foreign)
     lines += ["static int compare(const void *name, const void *command)", "{",
               "    return strcmp(name, ((const GuestCommand *)command)->name);", "}\n",
               "const GuestCommand *guest_schema_find(const char *name)", "{",
-              *emit_find("guest_schema_commands", "GUEST_SCHEMA_COMMANDS"), "",
-              "const GuestCommand *guest_schema_know(const char *name)", "{",
-              "    const GuestCommand *own = guest_schema_find(name);\n",
-              "    if (own)", "        return own;",
-              *emit_find("foreign", "G_N_ELEMENTS(foreign)")]
+              "    return bsearch(name, guest_schema_commands, GUEST_SCHEMA_COMMANDS,",
+              "                   sizeof(guest_schema_commands[0]), compare);", "}"]
     return lines
 
 
@@ -166,15 +155,16 @@ def emit_commands_h(schema, prefix):
              "typedef struct Commands Commands;", "typedef struct Call Call;\n"]
     lines += emit_types(schema)
     lines.append("/* FALSE with @error; or the result is in @call; or @call is kept for later. */")
-    for command in schema.commands:
+    for command in schema.here:
         args = f"const {command.struct} *args, " if command.arguments else ""
         lines.append(f"gboolean {command.c_name}(Commands *commands, {args}Call *call,")
         lines.append("    GError **error) G_GNUC_WARN_UNUSED_RESULT;")
     return lines + ["", "typedef struct {", "    const GuestStruct *arguments; /* may have none */",
                     "    gboolean (*run)(Commands *commands, gconstpointer args, Call *call,",
                     "                    GError **error);",
-                    "} GuestHandler;\n", "/* In the order of guest_schema_commands. */",
-                    "extern const GuestHandler guest_handlers[GUEST_SCHEMA_COMMANDS];\n",
+                    "} GuestHandler;\n",
+                    "/* Returns: (nullable): NULL where this system has no such command */",
+                    "const GuestHandler *guest_handler_find(const GuestCommand *command);\n",
                     "G_END_DECLS"]
 
 
@@ -248,16 +238,21 @@ def emit_arguments_c(schema, prefix):
 def emit_commands_c(schema, prefix):
     lines = [f'#include "{prefix}-commands.h"\n'] + emit_descriptions(schema, "static ")
     lines.append("static const GuestStruct nothing;\n")
-    for command in schema.commands:
+    for command in schema.here:
         args = "args, " if command.arguments else ""
         lines += [f"static gboolean run_{command.c_name}(Commands *commands, gconstpointer args,",
                   "    Call *call, GError **error)", "{",
                   f"    return {command.c_name}(commands, {args}call, error);", "}\n"]
-    lines.append("const GuestHandler guest_handlers[GUEST_SCHEMA_COMMANDS] = {")
+    lines += ["/* In the order of guest_schema_commands. */",
+              "static const GuestHandler handlers[GUEST_SCHEMA_COMMANDS] = {"]
     for command in schema.commands:
         arguments = f"{lower(command.struct)}_struct" if command.arguments else "nothing"
-        lines.append(f"    {{&{arguments}, run_{command.c_name}}},")
-    return lines + ["};"]
+        run = f"run_{command.c_name}" if command in schema.here else "NULL"
+        lines.append(f"    {{&{arguments}, {run}}},")
+    return lines + ["};\n",
+                    "const GuestHandler *guest_handler_find(const GuestCommand *command)", "{",
+                    "    const GuestHandler *handler = &handlers[command - guest_schema_commands];\n",
+                    "    return handler->run != NULL ? handler : NULL;", "}"]
 
 
 def type_words(name, is_list):
@@ -292,6 +287,8 @@ def emit_manual(schema, prefix):
         notes = [f"Since {command.since}", f"time class {command.time_class}"]
         if command.privileges and command.privileges != list(PRIVILEGES):
             notes.append("privilege " + " or ".join(f"@{name}" for name in command.privileges))
+        if command.systems != SYSTEMS:
+            notes.append(f"on {' and '.join(map(str.capitalize, command.systems))} only")
         lines += ["; ".join(notes + [FLAGS[flag] for flag in command.flags]) + ".", ""]
     if schema.events:
         lines += ["## Events", ""]
@@ -346,12 +343,15 @@ def main():
     parser.add_argument("output", type=pathlib.Path, help="directory to write to")
     parser.add_argument("--parts", nargs="+", default=OUTPUTS, choices=OUTPUTS, metavar="PART",
                         help=f"what to write of {', '.join(OUTPUTS)}; all by default")
+    parser.add_argument("--system", choices=SYSTEMS, default="linux",
+                        help="whose commands get a handler")
     parser.add_argument("--prefix", default="guest", help="what the names of the files begin with")
     options = parser.parse_args()
     try:
         schema = Schema(options.schema.read_text(encoding="utf-8"))
     except SchemaError as error:
         sys.exit(f"{options.schema}: {error}")
+    schema.here = [command for command in schema.commands if options.system in command.systems]
     for suffix in options.parts:
         banner = "" if suffix.endswith(".md") else BANNER.format(source=options.schema.name)
         text = banner + "\n".join(OUTPUTS[suffix](schema, options.prefix)) + "\n"

@@ -79,22 +79,19 @@ class SchemaErrors(unittest.TestCase):
         self.expect("commands.guest-set.since: must be a version", command(since=1.0))
         self.expect("commands.guest-set.doc: must be sentences", command(doc="no stop"))
         self.expect("has a member 'retruns' that means nothing", command(retruns="int"))
+        self.expect("what is shared must be read-only", command(flags=["shared"]))
         self.expect("silent on success",
                     command(flags=["silent"], returns={"type": "int", "doc": "It."}))
         self.expect("commands.set: is no name",
                     lambda root: root["commands"].update({"set": root["commands"]["guest-set"]}))
         self.expect("lacks 'doc'", lambda root: root["commands"]["guest-set"].pop("doc"))
 
-    def test_elsewhere(self):
-        def elsewhere(name, **entry):
-            return lambda root: root.update(elsewhere={name: entry})
+    def test_systems(self):
+        def systems(value):
+            return lambda root: root["commands"]["guest-set"].update(systems=value)
 
-        self.expect("elsewhere.guest-set: is a command of our own", elsewhere("guest-set", **{"class": "quick"}))
-        self.expect("elsewhere.get: is no name", elsewhere("get", **{"class": "quick"}))
-        self.expect("lacks 'class'", elsewhere("guest-get"))
-        self.expect("'loud' is none of", elsewhere("guest-get", **{"class": "quick", "flags": ["loud"]}))
-        self.expect("what is shared must be read-only",
-                    elsewhere("guest-get", **{"class": "quick", "flags": ["shared"]}))
+        for value in [], ["dos"], "linux", ["linux", "dos"]:
+            self.expect("commands.guest-set.systems: must be some of linux, windows", systems(value))
 
     def test_argument(self):
         def argument(name, entry):

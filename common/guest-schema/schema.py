@@ -2,8 +2,8 @@
 """The guest schema as objects, checked on the way in.
 
 The names of its commands begin with its `prefix`, those of its types with the same in capitals:
-guest- and Guest, qga-proxy- and QgaProxy. Events are called GUEST_SOMETHING. `elsewhere` is what is to be known of commands that other agents have and
-ours has not: their class and flags.
+guest- and Guest, qga-proxy- and QgaProxy. Events are called GUEST_SOMETHING. A command that not every
+guest has names its `systems`; the proxy knows all.
 
 Two notions of class, kept apart: a command's `class` says how long it may take, its `privileges` what it can do to
 the guest, by which the guest's administrator blocks and allows (agent/policy.h). Of several privileges any one will
@@ -57,6 +57,7 @@ FLAGS = {  # flag: what it means
     "beside": "may take long, so that our agent runs it beside others, on a thread",
     "channel": "is about the channel itself: for whoever holds that, and not passed on by the proxy",
 }
+SYSTEMS = ["linux", "windows"]  # that the agent runs on, as meson calls them
 MAX_FIELDS = 32  # GUEST_STRUCT_MAX_FIELDS
 NAME = re.compile(r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$")
 PREFIX = re.compile(r"^[a-z]+(-[a-z]+)*$")
@@ -180,23 +181,18 @@ def privileges_of(place, entry):
     return privileges
 
 
-class Foreign:
-    """A command of other agents."""
-
-    def __init__(self, prefix, name, entry):
-        place = f"elsewhere.{name}"
-        check_command_name(place, prefix, name)
-        check_keys(place, entry, ["class"], ["flags"])
-        self.name = name
-        self.time_class, self.flags = class_and_flags_of(place, entry)
-        self.privileges = []
+def systems_of(place, entry):
+    systems = entry.get("systems", SYSTEMS)
+    if not isinstance(systems, list) or not systems or not set(systems) <= set(SYSTEMS):
+        raise SchemaError(f"{place}.systems", f"must be some of {', '.join(SYSTEMS)}")
+    return systems
 
 
 class Command:
     def __init__(self, prefix, name, entry):
         place = f"commands.{name}"
         check_command_name(place, prefix, name)
-        required, optional = ["since", "class", "doc"], ["arguments", "returns", "flags"]
+        required, optional = ["since", "class", "doc"], ["arguments", "returns", "flags", "systems"]
         if prefix == "guest":  # no administrator of a guest rules over the proxy's own
             required.append("privileges")
         check_keys(place, entry, required, optional)
@@ -207,6 +203,7 @@ class Command:
         self.privileges = privileges_of(place, entry)
         if prefix == "guest" and not self.privileges:
             raise SchemaError(f"{place}.privileges", "is empty: nobody could allow it by class")
+        self.systems = systems_of(place, entry)
         self.doc = doc_text(place, entry["doc"])
         self.arguments = members_of(f"{place}.arguments", entry.get("arguments", {}))
         self.struct = capitals(name) + "Arguments"
@@ -248,7 +245,7 @@ class Schema:
             root = json.loads(text, object_pairs_hook=unique_object)
         except json.JSONDecodeError as error:
             raise SchemaError(f"line {error.lineno}", error.msg) from error
-        check_keys("schema", root, ["prefix", "types", "commands"], ["elsewhere", "events"])
+        check_keys("schema", root, ["prefix", "types", "commands"], ["events"])
         prefix = root["prefix"]
         if not isinstance(prefix, str) or not PREFIX.match(prefix):
             raise SchemaError("prefix", "must be words of small letters")
@@ -257,11 +254,6 @@ class Schema:
         self.commands = sorted((Command(prefix, name, entry)
                                 for name, entry in root["commands"].items()),
                                key=lambda command: command.name)
-        self.foreign = [Foreign(prefix, name, entry)
-                        for name, entry in sorted(root.get("elsewhere", {}).items())]
-        for command in self.foreign:
-            if command.name in root["commands"]:
-                raise SchemaError(f"elsewhere.{command.name}", "is a command of our own")
         self.events = [Event(name, entry) for name, entry in sorted(root.get("events", {}).items())]
         for described in self.types.values():
             self.check_members(described.members)

@@ -393,7 +393,7 @@ static gboolean has_form(GPtrArray *forms, const char *form)
 /* One answer may be for several that ask the same. */
 static gboolean is_shared(const Request *request)
 {
-    const GuestCommand *command = guest_schema_know(request->name);
+    const GuestCommand *command = guest_schema_find(request->name);
 
     return command && (command->flags & GUEST_FLAG_SHARED);
 }

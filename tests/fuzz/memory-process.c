@@ -36,7 +36,7 @@ gboolean process_has_ended(const Process *process)
     return process->ended;
 }
 
-int process_status(const Process *process)
+gint64 process_status(const Process *process)
 {
     return process->status;
 }

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The channel over a named pipe, which looks to it like a port: what it does when the other side
+ * comes, speaks, is slow, and goes. Ports of a driver Wine has not. */
+
+#include "agent/channel.h"
+
+#include <string.h>
+#include <windows.h>
+
+#include "common/limits.h"
+
+#define PIPE "\\\\.\\pipe\\qga-channel-test"
+
+typedef struct {
+    HANDLE host;
+    Channel *channel;
+    Stream stream;
+    gboolean open;
+    guint connections;
+    GString *said; /* messages, a blank behind each */
+} Fixture;
+
+static const JsonScanLimits scan_limits = {1 << 20, 1 << 16, 64};
+static const QueueLimits queue_limits = {1 << 16, 1 << 20, 1 << 24};
+
+static HANDLE make_pipe(void)
+{
+    HANDLE pipe = CreateNamedPipeW(L"" PIPE, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE | PIPE_WAIT, 1,
+                                   4096, 4096, 0, NULL);
+
+    g_assert_true(pipe != INVALID_HANDLE_VALUE);
+    return pipe;
+}
+
+static void on_opened(gpointer user)
+{
+    Fixture *fixture = user;
+
+    stream_init(&fixture->stream, &channel_io, fixture->channel, &scan_limits, &queue_limits, NULL);
+    fixture->open = TRUE;
+    fixture->connections++;
+}
+
+static void disconnect(Fixture *fixture)
+{
+    if (fixture->open)
+        stream_clear(&fixture->stream);
+    fixture->open = FALSE;
+}
+
+static void on_ready(gpointer user)
+{
+    Fixture *fixture = user;
+    JsonSpan message;
+
+    if (!stream_flush(&fixture->stream, NULL) || !stream_fill(&fixture->stream, NULL)) {
+        disconnect(fixture);
+        return;
+    }
+    while (stream_next(&fixture->stream, &message) == STREAM_MESSAGE) {
+        g_string_append_len(fixture->said, message.text, (gssize)message.len);
+        g_string_append_c(fixture->said, ' ');
+    }
+}
+
+static const ChannelCallbacks callbacks = {on_opened, on_ready};
+
+static void open_channel(Fixture *fixture)
+{
+    GError *error = NULL;
+
+    fixture->channel = channel_new(&(ChannelAddress){.method = CHANNEL_VIRTIO_SERIAL, .path = PIPE},
+                                   &callbacks, fixture, &error);
+    g_assert_no_error(error);
+}
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    fixture->said = g_string_new(NULL);
+    fixture->host = make_pipe();
+    open_channel(fixture);
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    disconnect(fixture);
+    channel_free(fixture->channel);
+    if (fixture->host != NULL)
+        CloseHandle(fixture->host);
+    g_string_free(fixture->said, TRUE);
+}
+
+static void await_connections(Fixture *fixture, guint count)
+{
+    while (fixture->connections < count)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void await_said(Fixture *fixture, const char *expected)
+{
+    while (fixture->said->len < strlen(expected))
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpstr(fixture->said->str, ==, expected);
+    g_string_truncate(fixture->said, 0);
+}
+
+static void say(const Fixture *fixture, const char *text)
+{
+    DWORD written;
+
+    g_assert_true(WriteFile(fixture->host, text, (DWORD)strlen(text), &written, NULL));
+}
+
+static void test_messages(Fixture *fixture, gconstpointer data)
+{
+    char buffer[64];
+    DWORD got;
+
+    await_connections(fixture, 1);
+    say(fixture, "{\"a\":1}{\"b\"");
+    await_said(fixture, "{\"a\":1} ");
+    say(fixture, ":2}\n");
+    await_said(fixture, "{\"b\":2} ");
+    g_assert_true(stream_send(&fixture->stream, "{\"return\": {}}\n", 15));
+    g_assert_true(stream_flush(&fixture->stream, NULL));
+    g_assert_true(ReadFile(fixture->host, buffer, sizeof(buffer), &got, NULL));
+    g_assert_cmpmem(buffer, got, "{\"return\": {}}\n", 15);
+}
+
+/* More than the pipe and the buffer hold waits in the queue until the host reads. */
+static void test_slow_host(Fixture *fixture, gconstpointer data)
+{
+    enum { BYTES = 1 << 20 };
+    g_autofree char *sent = g_malloc(BYTES);
+    g_autofree char *received = g_malloc(BYTES);
+    gsize total = 0;
+
+    for (gsize i = 0; i < BYTES; i++)
+        sent[i] = (char)(i % 251);
+    await_connections(fixture, 1);
+    g_assert_true(stream_send(&fixture->stream, sent, BYTES));
+    g_assert_true(stream_flush(&fixture->stream, NULL));
+    while (total < BYTES) {
+        DWORD waiting = 0, got = 0;
+
+        g_assert_true(PeekNamedPipe(fixture->host, NULL, 0, NULL, &waiting, NULL));
+        if (waiting > 0)
+            g_assert_true(ReadFile(fixture->host, received + total, waiting, &got, NULL));
+        else
+            g_main_context_iteration(NULL, TRUE);
+        total += got;
+    }
+    g_assert_cmpmem(received, total, sent, BYTES);
+}
+
+/* It is opened again, and nothing of the former host's is left. */
+static void test_comes_back(Fixture *fixture, gconstpointer data)
+{
+    await_connections(fixture, 1);
+    say(fixture, "{\"half\":");
+    CloseHandle(fixture->host);
+    while (fixture->open)
+        g_main_context_iteration(NULL, TRUE);
+    fixture->host = make_pipe();
+    await_connections(fixture, 2);
+    say(fixture, "{\"c\":3}");
+    await_said(fixture, "{\"c\":3} ");
+}
+
+/* A device that is not there yet is waited for, any other trouble told at once. */
+static void test_opening(void)
+{
+    Fixture fixture = {.said = g_string_new(NULL)};
+    g_autoptr(GError) error = NULL;
+
+    open_channel(&fixture);
+    fixture.host = make_pipe();
+    await_connections(&fixture, 1);
+    tear_down(&fixture, NULL);
+    g_assert_null(
+        channel_new(&(ChannelAddress){.method = CHANNEL_ISA_SERIAL, .path = "C:\\windows\\win.ini"},
+                    &callbacks, &fixture, &error));
+    g_assert_nonnull(strstr(error->message, "error opening channel C:\\windows\\win.ini"));
+    g_clear_error(&error);
+    g_assert_null(channel_new(&(ChannelAddress){.method = CHANNEL_UNIX_LISTEN, .path = "x"},
+                              &callbacks, &fixture, &error));
+    g_assert_nonnull(error);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK); /* it warns that it waits */
+    g_test_add("/channel/messages", Fixture, NULL, set_up, test_messages, tear_down);
+    g_test_add("/channel/slow-host", Fixture, NULL, set_up, test_slow_host, tear_down);
+    g_test_add("/channel/comes-back", Fixture, NULL, set_up, test_comes_back, tear_down);
+    g_test_add_func("/channel/opening", test_opening);
+    return g_test_run();
+}

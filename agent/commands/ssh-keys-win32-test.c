@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Keys are kept where OpenSSH for Windows looks for them, in a form that it and editors understand.
+ */
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "agent/bench-win32.h"
+
+static wchar_t *home;
+
+static void set_up(Bench *bench, gconstpointer data)
+{
+    bench_init(bench, NULL);
+    home = g_utf8_to_utf16(bench->directory, -1, NULL, NULL, NULL);
+    bench_win32.folder = home;
+}
+
+static void tear_down(Bench *bench, gconstpointer data)
+{
+    bench_clear(bench);
+    g_clear_pointer(&home, g_free);
+}
+
+#define ADD(key, more)                                                                       \
+    "{\"execute\": \"guest-ssh-add-authorized-keys\", \"arguments\": {\"username\": \"u\", " \
+    "\"keys\": [" key "]" more "}}"
+#define REMOVE(key)                                                                             \
+    "{\"execute\": \"guest-ssh-remove-authorized-keys\", \"arguments\": {\"username\": \"u\", " \
+    "\"keys\": [" key "]}}"
+#define GET "{\"execute\": \"guest-ssh-get-authorized-keys\", \"arguments\": {\"username\": \"u\"}}"
+
+static void test_user(Bench *bench, gconstpointer data)
+{
+    g_autofree char *text = NULL;
+
+    bench_check(bench, ADD("\"ssh-rsa A\", \"ssh-rsa B\"", ""), "{\"return\": {}}");
+    bench_check(bench, ADD("\"ssh-rsa B\", \"ssh-rsa C\"", ""), "{\"return\": {}}");
+    text = bench_read(bench, ".ssh/authorized_keys");
+    g_assert_cmpstr(text, ==, "ssh-rsa A\nssh-rsa B\nssh-rsa C\n");
+    bench_check(bench, REMOVE("\"ssh-rsa A\""), "{\"return\": {}}");
+    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa B\", \"ssh-rsa C\"]}}");
+    bench_check(bench, ADD("\"ssh-rsa D\"", ", \"reset\": true"), "{\"return\": {}}");
+    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa D\"]}}");
+}
+
+static void test_administrators(Bench *bench, gconstpointer data)
+{
+    g_autofree char *text = NULL;
+
+    bench_win32.is_administrator = TRUE;
+    bench_check(bench, ADD("\"ssh-rsa A\"", ""), "{\"return\": {}}");
+    text = bench_read(bench, "ssh/administrators_authorized_keys");
+    g_assert_cmpstr(text, ==, "ssh-rsa A\n");
+}
+
+static void test_line_ends(Bench *bench, gconstpointer data)
+{
+    bench_write(bench, ".ssh/authorized_keys", "# mine\r\nssh-rsa A\r\n\r\nssh-rsa B");
+    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa A\", \"ssh-rsa B\"]}}");
+    bench_check(bench, REMOVE("\"ssh-rsa A\""), "{\"return\": {}}");
+    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa B\"]}}");
+}
+
+static void check_refused(Bench *bench, const char *request, const char *words)
+{
+    g_autofree char *reply = bench_ask(bench, request);
+
+    if (strstr(reply, words) == NULL)
+        g_assert_cmpstr(reply, ==, words);
+}
+
+static void test_refused(Bench *bench, gconstpointer data)
+{
+    check_refused(bench, GET, "failed to read '");
+    check_refused(bench, ADD("\"# no key\"", ""), "invalid OpenSSH public key");
+    bench_write(bench, ".ssh/authorized_keys/file", "a folder is in its place");
+    check_refused(bench, GET, "failed to read '");
+    bench_win32.folder = NULL;
+    check_refused(bench, GET, "failed to lookup user 'u': ");
+}
+
+static void add(const char *path, void (*test)(Bench *bench, gconstpointer data))
+{
+    g_test_add(path, Bench, NULL, set_up, test, tear_down);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    add("/ssh-keys/user", test_user);
+    add("/ssh-keys/administrators", test_administrators);
+    add("/ssh-keys/line-ends", test_line_ends);
+    add("/ssh-keys/refused", test_refused);
+    return g_test_run();
+}
