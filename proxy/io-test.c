@@ -125,6 +125,7 @@ static void assert_reads(Probe *probe, const char *expected)
 static void test_want(Fixture *fixture, gconstpointer unused)
 {
     Probe probe;
+    guint calls;
 
     probe_init(&probe, fixture->loop);
     probe_put(&probe, "text");
@@ -144,8 +145,13 @@ static void test_want(Fixture *fixture, gconstpointer unused)
     assert_reads(&probe, "text");
     g_assert_true(turn(fixture));
     g_assert_cmpint(probe.ready, ==, IO_WRITABLE);
+    /* The kernel tells once more what is not wanted any more; whoever is served does not hear it.
+     */
     io_want(probe.io, TRUE, FALSE);
+    calls = probe.calls;
+    g_assert_true(turn(fixture));
     g_assert_false(turn(fixture));
+    g_assert_cmpuint(probe.calls, ==, calls);
     probe_clear(&probe);
 }
 

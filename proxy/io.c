@@ -28,6 +28,8 @@ struct IoLoop {
     struct epoll_event batch[BATCH];
     int batch_next; /* first that was not handed out yet */
     int batch_len;
+    gboolean serving;
+    gboolean muted; /* the epoll descriptor is not polled until the turn is over */
 
     GSequence *timers; /* armed IoTimers, the first due in front */
     GSequence *due;    /* those of them that this turn serves */
@@ -42,6 +44,7 @@ struct Io {
     gboolean accepts_fds;
     RightsArrived arrived; /* with the last read; its fd is -1 once taken */
     guint32 wanted;        /* EPOLLIN, EPOLLOUT */
+    guint32 watched;       /* what the kernel tells: this, or more */
     int refusal;           /* errno, where the kernel does not watch fd */
     IoTimer *refused;      /* reports it */
     IoCallback callback;
@@ -63,18 +66,41 @@ gint64 io_loop_now(const IoLoop *loop)
     return loop->still_us ? loop->still_us : g_get_monotonic_time();
 }
 
+/* ---- Watching -------------------------------------------------------------------------------- */
+
+static void report_refusal(gpointer data, gint64 unused_now)
+{
+    Io *io = data;
+
+    io->callback(io->owner, IO_HANGUP);
+}
+
+/* The kernel refuses regular files (EPERM), numbers that are no descriptor (EBADF), and more than
+ * /proc/sys/fs/epoll/max_user_watches (ENOSPC). */
+static void refuse(Io *io, int refusal)
+{
+    io->refusal = refusal;
+    io->refused = io_timer_new(io->loop, report_refusal, io);
+    io_timer_set(io->refused, 0);
+}
+
+static void watch(Io *io, int operation)
+{
+    struct epoll_event event = {.events = io->wanted, .data.ptr = io};
+
+    io->watched = io->wanted;
+    if (epoll_ctl(io->loop->epoll_fd, operation, io->fd, &event) < 0)
+        refuse(io, io->loop->refusal ? io->loop->refusal : errno);
+}
+
 /* ---- Serving --------------------------------------------------------------------------------- */
 
-static void wake_for_first_timer(IoLoop *loop)
+/* Returns: when the first timer is due; -1 where none is armed */
+static gint64 first_timer_at(const IoLoop *loop)
 {
     GSequenceIter *first = g_sequence_get_begin_iter(loop->timers);
-    gint64 at = -1;
 
-    if (!g_sequence_iter_is_end(first))
-        at = ((IoTimer *)g_sequence_get(first))->at;
-    if (loop->still_us)
-        at = at >= 0 && at <= loop->still_us ? 0 : -1;
-    g_source_set_ready_time(&loop->source, at);
+    return g_sequence_iter_is_end(first) ? -1 : ((IoTimer *)g_sequence_get(first))->at;
 }
 
 static void disarm(IoTimer *timer)
@@ -120,10 +146,57 @@ static void serve_batch(IoLoop *loop)
         struct epoll_event event = loop->batch[loop->batch_next++];
         Io *io = event.data.ptr;
 
-        if (io && event.events & (io->wanted | EPOLLHUP | EPOLLERR))
-            io->callback(io->owner, ready_from(event.events & (io->wanted | EPOLLHUP | EPOLLERR)));
+        if (!io)
+            continue;
+        if (event.events & io->watched & ~io->wanted)
+            watch(io, EPOLL_CTL_MOD);
+        event.events &= io->wanted | EPOLLHUP | EPOLLERR;
+        if (event.events)
+            io->callback(io->owner, ready_from(event.events));
     }
     loop->batch_len = 0;
+}
+
+/* Timers are not told to GLib, which would write to an eventfd for each that is set, and read that
+ * again, in case another thread polls; none does, see qga-proxy.h. */
+static gboolean prepare(GSource *source, gint *timeout_ms)
+{
+    IoLoop *loop = (IoLoop *)source;
+    gint64 at = first_timer_at(loop);
+    gint64 now_us;
+
+    *timeout_ms = -1;
+    if (at < 0 || loop->serving)
+        return FALSE;
+    now_us = io_loop_now(loop);
+    if (at > now_us && !loop->still_us)
+        *timeout_ms = (gint)MIN((at - now_us + 999) / 1000, G_MAXINT);
+    return at <= now_us;
+}
+
+static gboolean check(GSource *source)
+{
+    IoLoop *loop = (IoLoop *)source;
+    gint64 at = first_timer_at(loop);
+
+    if (loop->poll_tag && g_source_query_unix_fd(source, loop->poll_tag))
+        return TRUE;
+    return at >= 0 && !loop->serving && at <= io_loop_now(loop);
+}
+
+/* A callback runs the context: what is ready waits until it is done, and is not polled for. */
+static void mute(IoLoop *loop)
+{
+    loop->muted = TRUE;
+    if (loop->poll_tag)
+        g_source_modify_unix_fd(&loop->source, loop->poll_tag, 0);
+}
+
+static void unmute(IoLoop *loop)
+{
+    loop->muted = FALSE;
+    if (loop->poll_tag && !g_source_is_destroyed(&loop->source))
+        g_source_modify_unix_fd(&loop->source, loop->poll_tag, G_IO_IN);
 }
 
 /* Callbacks may give back the last reference: GLib holds one on the source meanwhile, so that it
@@ -133,10 +206,17 @@ static gboolean dispatch(GSource *source, GSourceFunc unused_callback, gpointer 
     IoLoop *loop = (IoLoop *)source;
     gboolean ready = loop->poll_tag && g_source_query_unix_fd(source, loop->poll_tag);
 
+    if (loop->serving) {
+        mute(loop);
+        return G_SOURCE_CONTINUE;
+    }
+    loop->serving = TRUE;
     serve_timers(loop);
     if (ready)
         serve_batch(loop);
-    wake_for_first_timer(loop);
+    loop->serving = FALSE;
+    if (loop->muted)
+        unmute(loop);
     return G_SOURCE_CONTINUE;
 }
 
@@ -153,7 +233,7 @@ static void finalize(GSource *source)
         close(loop->epoll_fd);
 }
 
-static GSourceFuncs loop_funcs = {.dispatch = dispatch, .finalize = finalize};
+static GSourceFuncs loop_funcs = {prepare, check, dispatch, finalize};
 
 static IoLoop *loop_new(GMainContext *context)
 {
@@ -161,6 +241,9 @@ static IoLoop *loop_new(GMainContext *context)
     IoLoop *loop = (IoLoop *)source;
 
     g_source_set_name(source, "qga-proxy");
+    /* Else GLib takes the descriptor out of its poll for the length of each turn, with two writes
+     * to an eventfd, a poll and a read. See mute() for what that would be good for. */
+    g_source_set_can_recurse(source, TRUE);
     /* With callback data of its own, io_loop_get() finds it; NULL will do. */
     g_source_set_callback(source, NULL, NULL, NULL);
     loop->context = g_main_context_ref(context);
@@ -212,7 +295,6 @@ void io_loop_set_time(IoLoop *loop, gint64 now_us)
 {
     g_assert(now_us > 0);
     loop->still_us = now_us;
-    wake_for_first_timer(loop);
 }
 
 /* ---- Timers ---------------------------------------------------------------------------------- */
@@ -260,34 +342,9 @@ void io_timer_set(IoTimer *timer, gint64 at_us)
         timer->at = at_us;
         timer->place = g_sequence_insert_sorted(loop->timers, timer, compare_timers, NULL);
     }
-    wake_for_first_timer(loop);
 }
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
-
-static void report_refusal(gpointer data, gint64 unused_now)
-{
-    Io *io = data;
-
-    io->callback(io->owner, IO_HANGUP);
-}
-
-/* The kernel refuses regular files (EPERM), numbers that are no descriptor (EBADF), and more than
- * /proc/sys/fs/epoll/max_user_watches (ENOSPC). */
-static void refuse(Io *io, int refusal)
-{
-    io->refusal = refusal;
-    io->refused = io_timer_new(io->loop, report_refusal, io);
-    io_timer_set(io->refused, 0);
-}
-
-static void watch(Io *io, int operation)
-{
-    struct epoll_event event = {.events = io->wanted, .data.ptr = io};
-
-    if (epoll_ctl(io->loop->epoll_fd, operation, io->fd, &event) < 0)
-        refuse(io, io->loop->refusal ? io->loop->refusal : errno);
-}
 
 Io *io_new(IoLoop *loop, int fd, IoCallback callback, gpointer owner)
 {
@@ -358,7 +415,10 @@ void io_want(Io *io, gboolean read, gboolean write)
     if (wanted == io->wanted || io->refusal)
         return;
     io->wanted = wanted;
-    watch(io, EPOLL_CTL_MOD);
+    /* What is no longer wanted is given up when it is told: most of it is wanted again sooner, as
+     * reading is after each command. */
+    if (wanted & ~io->watched)
+        watch(io, EPOLL_CTL_MOD);
 }
 
 /* ---- As a stream's --------------------------------------------------------------------------- */
