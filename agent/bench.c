@@ -132,7 +132,7 @@ static SystemFreeze fake_freeze(System *system, int fd)
     expedited = bench_read(bench, "/sys/kernel/rcu_expedited");
     bench_note(bench, "freeze %s%s", directory, g_strcmp0(expedited, "1") == 0 ? " at once" : "");
     if (g_strcmp0(directory, bench->refusing) == 0) {
-        errno = EIO;
+        errno = EPERM;
         return SYSTEM_FREEZE_FAILED;
     }
     if (g_strcmp0(directory, bench->skipping) == 0)
