@@ -19,8 +19,10 @@ METHODS = ("virtio-serial", "isa-serial")
 AT_ONCE = 5
 
 # In which a ping is answered that waits for an agent that has opened its channel. It takes some ms; this is for a
-# machine that is busy. On isa-serial nothing tells that it was opened: up to 2 s go by until the next sync.
+# machine that is busy. On isa-serial nothing tells that it was opened: up to 2 s go by until the next sync. An agent
+# that took several commands at once is asked a question first, for 5 s, as a sync costs others their answers.
 READY = {"virtio-serial": 1 + AT_ONCE, "isa-serial": 3 + AT_ONCE}
+ASKED = 5
 
 UNKNOWN = "was sent and its outcome is unknown"
 
@@ -43,13 +45,14 @@ def shared_guest(agent):
 
 
 class Lane:
-    """A proxy for one of the guest's channels, with a client that asks, one that waits behind it, and one that only
-    listens."""
+    """A proxy for one of the guest's channels, with a client that asks, one that waits behind it or, with an agent that
+    takes several commands at once, is beside it, and one that only listens."""
 
     def __init__(self, test, guest, method, arguments=()):
         self.test = test
         self.guest = guest
         self.method = method
+        self.pipelined = False
         self.proxy = Proxy(guest, method, monitor=None if method == METHODS[0] else guest.second, arguments=arguments)
         self.proxy.unix = str(guest.directory / f"{method}.proxy")
         test.enterContext(self.proxy)
@@ -61,20 +64,39 @@ class Lane:
         self.client, self.behind, self.listener = (self.test.enterContext(self.proxy.client()) for _ in range(3))
 
     def pend(self):
-        """A command is under way, which its agent does not answer, and another waits."""
+        """A command is under way, which its agent does not answer, and another waits or is under way beside it."""
         self.guest.signal_agent("STOP", self.method)
+        agent = self.proxy.status()["agent"]
+        self.pipelined = agent["depth"] > 1
+        sent = agent["commands"]
         self.client.send_command("guest-file-open", {"path": "/tmp/nowhere"})
         self.proxy.wait_agent_state("busy")
         self.behind.send_command("guest-info")
-        self.proxy.wait_status("a command that waits", lambda status: status["agent"]["queued"] == 1)
+        counts = (0, sent + 2) if self.pipelined else (1, sent + 1)
+        self.proxy.wait_status("a second command",
+                               lambda status: (status["agent"]["queued"], status["agent"]["commands"]) == counts)
 
-    def lost(self, why, waits=False):
-        """The one under way has an unknown outcome, and the one behind it was not sent, unless it waits."""
+    def lost(self, why, waits=False, alone=False):
+        """The one under way has an unknown outcome, and so has one beside it, unless the first is lost alone. One that
+        waits behind it was not sent, unless it goes on waiting."""
         reply = self.client.read_reply(AT_ONCE)
         self.test.assertRegex(reply["error"]["desc"], f"^{why}; guest-file-open {UNKNOWN}$")
-        if not waits:
+        self.behind_goes_on = alone if self.pipelined else waits
+        if not self.behind_goes_on:
             reply = self.behind.read_reply(AT_ONCE)
-            self.test.assertRegex(reply["error"]["desc"], "; guest-info was not sent$")
+            self.test.assertRegex(reply["error"]["desc"], f"; guest-info {UNKNOWN if self.pipelined else 'was not sent'}$")
+
+    def check_behind(self, answered=True):
+        """What becomes of it when an agent is there again: one that was under way has an unknown outcome. Not always is
+        that soon enough for one that waits."""
+        if not self.behind_goes_on:
+            return
+        reply = self.behind.read_reply(30)
+        if self.pipelined:
+            self.test.assertTrue(reply["error"]["desc"].endswith(f"; guest-info {UNKNOWN}"), reply)
+        else:
+            self.test.assertTrue("return" in reply or
+                                 (not answered and reply["error"]["desc"].endswith("; guest-info was not sent")), reply)
 
     def refuses(self, why):
         """What comes now is not sent."""
@@ -90,10 +112,10 @@ class Lane:
     def check_ready(self, began):
         """That was answered, so many seconds after the agent began."""
         self.test.assertEqual(self.client.read_reply(90), {"return": {"state": "ready"}})
-        self.test.assertEqual(self.client.read_reply(AT_ONCE), {"return": {}})
+        self.test.assertEqual(self.client.read_reply(30), {"return": {}})
         took = time.time() - began
         print(f"     {self.method}: a ping was answered {took * 1000:.0f} ms after the agent was there", flush=True)
-        self.test.assertLess(took, READY[self.method])
+        self.test.assertLess(took, READY[self.method] + (ASKED if self.pipelined else 0))
 
     def states(self):
         """That were told until now, and since this was asked last."""
@@ -164,9 +186,7 @@ class Case:
         states = {lane.method: self.collapse(lane.states()) for lane in self.lanes}
         self.assertEqual(states["isa-serial"], ["syncing", "ready"])
         self.assertEqual(states["virtio-serial"][-3:], ["closed", "syncing", "ready"])
-        for lane in self.lanes:
-            reply = lane.behind.read_reply(AT_ONCE)
-            self.assertTrue("return" in reply or reply["error"]["desc"].endswith("; guest-info was not sent"), reply)
+        self.each("check_behind", False)
         self.check_again()
 
     def test_system_reset(self):
@@ -214,7 +234,7 @@ class Case:
             with lane.proxy.client() as client:
                 client.send_command("guest-ping")
                 self.assertIn("paused; guest-ping was not sent", client.read_reply(AT_ONCE)["error"]["desc"])
-            self.assertEqual(lane.proxy.status()["agent"]["queued"], 1)
+            self.assertEqual(lane.proxy.status()["agent"]["queued"], 0 if lane.pipelined else 1)
         self.guest.qmp.command("cont")
         began = time.time()
         self.guest.run("kill -CONT $(cat /run/agent-*/supervised.pid)")
@@ -268,10 +288,10 @@ class Case:
         virtio.check_ready(began)
         self.assertEqual(virtio.states(), ["closed", "syncing", "ready"])
         began = self.restart(isa)
-        isa.lost("The guest agent did not answer within 2 s", waits=True)
+        isa.lost("The guest agent did not answer within 2 s", waits=True, alone=True)
         isa.wait_ready()
         isa.check_ready(max(began, time.time()))
-        self.assertIn("return", isa.behind.read_reply(AT_ONCE))
+        isa.check_behind()
         self.assertEqual(isa.states(), ["syncing", "ready"])
         self.check_again()
 
@@ -286,13 +306,13 @@ class Ours(Case, unittest.TestCase):
         for lane, version in zip(self.lanes, versions):
             lane.client.execute("qga-proxy-session-set", {"timeout": 2})
             began = self.restart(lane)
-            lane.lost("The guest agent .*", waits=lane.method == "isa-serial")
+            isa = lane.method == "isa-serial"
+            lane.lost("The guest agent .*", waits=isa, alone=isa)
             lane.wait_ready()
             lane.check_ready(max(began, time.time()))
             lane.proxy.wait_status("another agent", lambda status: status["agent"].get("version", version) != version)
             self.assertEqual(lane.states()[-1], "ready")
-            if lane.method == "isa-serial":
-                self.assertIn("return", lane.behind.read_reply(AT_ONCE))
+            lane.check_behind()
         self.check_again()
 
     def test_agent_replaced(self):
