@@ -155,12 +155,24 @@ static gboolean become_qemu(const Plan *plan, GError **error)
     return fail(error, plan->qemu[0]);
 }
 
+/* Before anything else is started, which would tell of its own end, too. */
+static gboolean find_qemu(const Plan *plan, GError **error)
+{
+    const char *qemu = plan->qemu[0];
+    g_autofree char *found = g_find_program_in_path(qemu);
+
+    if (found != NULL)
+        return TRUE;
+    errno = strchr(qemu, '/') != NULL && access(qemu, F_OK) == 0 ? EACCES : ENOENT;
+    return fail(error, qemu);
+}
+
 static gboolean launch_both(const Plan *plan, const char *directory, GError **error)
 {
     int lifeline[2], ready[2];
     Supervisor supervisor = {.directory = directory, .plan = plan};
 
-    if (!open_descriptors(plan, error))
+    if (!find_qemu(plan, error) || !open_descriptors(plan, error))
         return FALSE;
     if (pipe2(lifeline, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
         return fail(error, "pipe");
