@@ -22,6 +22,7 @@
 
 #include "json-scan.h"
 
+#include "json-run.h"
 #include "json-text.h"
 
 #include <string.h>
@@ -354,12 +355,34 @@ static Step lex_hex(JsonScan *scan, guint8 byte)
     return STEP_ON;
 }
 
-/* Bytes of a string that need no thought, other than its quote. */
-static gsize skip_plain(const guint8 *bytes, gsize from, gsize end, guint8 quote)
+/* Returns: the length of the character of two or three bytes at @at, which is most text that is
+ * not ASCII; 0 where it is another, is none, or is cut: that goes byte by byte. */
+static gsize common_character(const guint8 *at, gsize len)
 {
-    while (from < end && bytes[from] >= 0x20 && bytes[from] < 0x80 && bytes[from] != quote &&
-           bytes[from] != '\\')
-        from++;
+    gunichar character;
+
+    if (len < 3 || (at[1] & 0xC0) != 0x80)
+        return 0;
+    if (at[0] >= 0xC2 && at[0] < 0xE0)
+        return 2;
+    if (at[0] < 0xE0 || at[0] >= 0xF0 || (at[2] & 0xC0) != 0x80)
+        return 0;
+    character = (gunichar)((at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F));
+    if (character < 0x800 || (character >= 0xD800 && character < 0xE000))
+        return 0;
+    return json_text_is_noncharacter(character) ? 0 : 3;
+}
+
+/* Returns: the first place in a string from @from on that needs thought, @end at most. */
+static gsize skip_text(const guint8 *bytes, gsize from, gsize end, guint8 quote)
+{
+    const char *text = (const char *)bytes;
+    gsize length = 0;
+
+    do {
+        from = (gsize)(json_run(text + from + length, text + end, (char)quote) - text);
+        length = common_character(bytes + from, end - from);
+    } while (length > 0);
     return from;
 }
 
@@ -381,9 +404,11 @@ static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
     }
     if (byte < 0x20)
         return fault_lexical(scan, byte);
-    if (byte >= 0x80)
+    if (byte < 0x80)
+        scan->pos++;
+    else if (common_character(bytes + scan->pos, end - scan->pos) == 0)
         return begin_utf8(scan, byte);
-    scan->pos = skip_plain(bytes, scan->pos, end, scan->quote);
+    scan->pos = skip_text(bytes, scan->pos, end, scan->quote);
     return STEP_ON;
 }
 
