@@ -45,6 +45,15 @@ static void push(JsonKeys *keys, JsonKey key)
  * depend on every byte and both secrets. Chosen for the few lines it takes; it guards a table, not
  * a secret. The secrets are not g_random_int()'s, of which peers get to see enough to guess more.
  */
+static guint64 mix(guint64 hash, guint64 factor, const char *bytes, gsize len)
+{
+    for (gsize i = 0; i < len; i++) {
+        hash = (hash ^ (guint8)bytes[i]) * factor;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
 static guint32 hash_text(JsonSpan text, guint opening)
 {
     static gsize ready;
@@ -63,11 +72,11 @@ static guint32 hash_text(JsonSpan text, guint opening)
     }
 
     hash = start ^ opening;
-    while ((n = json_text_next(&at, end, bytes)) > 0)
-        for (guint i = 0; i < n; i++) {
-            hash = (hash ^ (guint8)bytes[i]) * factor;
-            hash ^= hash >> 29;
-        }
+    if (json_text_is_plain(text))
+        hash = mix(hash, factor, text.text, text.len);
+    else
+        while ((n = json_text_next(&at, end, bytes)) > 0)
+            hash = mix(hash, factor, bytes, n);
     return (guint32)(hash >> 32);
 }
 

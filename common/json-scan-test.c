@@ -605,6 +605,9 @@ static void test_bytes(void)
         CASE("                    [1]                 {}\n", "= [1]\n= {}\n"),
         CASE("1234567890\n{}\n", "= 1234567890\n= {}\n"),
         CASE("12345678901\n{}\n", "! bytes\n= {}\n"),
+        CASE("@\n\"12345678\"{}\n", "! lexical\n= \"12345678\"\n= {}\n"),
+        CASE("@\n\"123456789\"{}\n", "! lexical\n! bytes\n= {}\n"),
+        CASE("@ [123456789]{}\n", "! lexical\n! bytes\n= {}\n"),
         CASE("{\"a\":\"a long string that is no \\\" end }\",\"b\":[1]}{}\n", "! bytes\n= {}\n"),
     };
 

@@ -59,14 +59,28 @@ typedef enum { STEP_ON, STEP_VALUE, STEP_FAULT } Step;
 
 typedef enum { TOKEN_STRUCTURAL, TOKEN_STRING, TOKEN_SCALAR } Token;
 
+enum { RESET = 1, STRUCTURAL, SPACE };
+
+static const guint8 kinds_of_bytes[256] = {
+    ['\t'] = SPACE,     ['\n'] = SPACE,          ['\r'] = SPACE,           [' '] = SPACE,
+    ['{'] = STRUCTURAL, ['}'] = STRUCTURAL,      ['['] = STRUCTURAL,       [']'] = STRUCTURAL,
+    [':'] = STRUCTURAL, [','] = STRUCTURAL,      [0 ... '\t' - 1] = RESET, ['\v'] = RESET,
+    ['\f'] = RESET,     [0x0E ... 0x1F] = RESET, [0xFE] = RESET,           [0xFF] = RESET,
+};
+
 static gboolean is_reset(guint8 byte)
 {
-    return byte >= 0xFE || (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n');
+    return kinds_of_bytes[byte] == RESET;
 }
 
 static gboolean is_structural(guint8 byte)
 {
-    return byte == '{' || byte == '}' || byte == '[' || byte == ']' || byte == ':' || byte == ',';
+    return kinds_of_bytes[byte] == STRUCTURAL;
+}
+
+static gboolean is_space(guint8 byte)
+{
+    return kinds_of_bytes[byte] == SPACE;
 }
 
 /* ---- Modes ----------------------------------------------------------------------------------- */
@@ -270,6 +284,13 @@ static Step end_token(JsonScan *scan, const char *buffer, Token token, guint8 by
     return end_value(scan, scan->pos);
 }
 
+/* Whether a token that goes on has to wait for the next turn of the machine: @end is reached, or a
+ * byte that is for no token to see. */
+static gboolean is_at_stop(const JsonScan *scan, const guint8 *bytes, gsize end)
+{
+    return scan->pos >= end || is_reset(bytes[scan->pos]);
+}
+
 /* ---- Lexer: strings -------------------------------------------------------------------------- */
 
 static Step bad_string(JsonScan *scan, const char *what, gsize place)
@@ -393,22 +414,20 @@ static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
     if (scan->surrogate && byte != '\\')
         return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
                           scan->pos);
-    if (byte == scan->quote) {
-        scan->pos++;
-        return end_token(scan, (const char *)bytes, TOKEN_STRING, 0);
-    }
-    if (byte == '\\') {
-        scan->pos++;
-        scan->lexer = LEX_ESCAPE;
+    scan->pos = skip_text(bytes, scan->pos, end, scan->quote);
+    if (is_at_stop(scan, bytes, end))
         return STEP_ON;
-    }
+
+    byte = bytes[scan->pos];
     if (byte < 0x20)
         return fault_lexical(scan, byte);
-    if (byte < 0x80)
-        scan->pos++;
-    else if (common_character(bytes + scan->pos, end - scan->pos) == 0)
+    if (byte >= 0x80)
         return begin_utf8(scan, byte);
-    scan->pos = skip_text(bytes, scan->pos, end, scan->quote);
+    scan->pos++;
+    if (byte == scan->quote)
+        return end_token(scan, (const char *)bytes, TOKEN_STRING, 0);
+    if (byte == '\\')
+        scan->lexer = LEX_ESCAPE;
     return STEP_ON;
 }
 
@@ -433,16 +452,18 @@ static int number_next(guint8 state, guint8 byte)
     }
 }
 
-static Step lex_number(JsonScan *scan, const guint8 *bytes)
+static Step lex_number(JsonScan *scan, const guint8 *bytes, gsize end)
 {
-    int next = number_next(scan->lexer, bytes[scan->pos]);
+    do {
+        int next = number_next(scan->lexer, bytes[scan->pos]);
 
-    if (next < 0)
-        return fault_lexical(scan, bytes[scan->pos]);
-    if (next == LEX_BETWEEN)
-        return end_token(scan, (const char *)bytes, TOKEN_SCALAR, 0);
-    scan->lexer = (guint8)next;
-    scan->pos++;
+        if (next < 0)
+            return fault_lexical(scan, bytes[scan->pos]);
+        if (next == LEX_BETWEEN)
+            return end_token(scan, (const char *)bytes, TOKEN_SCALAR, 0);
+        scan->lexer = (guint8)next;
+        scan->pos++;
+    } while (!is_at_stop(scan, bytes, end));
     return STEP_ON;
 }
 
@@ -454,11 +475,12 @@ static gboolean is_word(const JsonScan *scan, const guint8 *bytes, const char *w
            memcmp(bytes + scan->token_start, word, len) == 0;
 }
 
-static Step lex_keyword(JsonScan *scan, const guint8 *bytes)
+static Step lex_keyword(JsonScan *scan, const guint8 *bytes, gsize end)
 {
-    if (g_ascii_islower(bytes[scan->pos])) {
+    while (g_ascii_islower(bytes[scan->pos])) {
         scan->pos++;
-        return STEP_ON;
+        if (is_at_stop(scan, bytes, end))
+            return STEP_ON;
     }
     if (scan->mode == MODE_READ && !is_word(scan, bytes, "true") &&
         !is_word(scan, bytes, "false") && !is_word(scan, bytes, "null")) {
@@ -484,8 +506,11 @@ static Step structural(JsonScan *scan, const guint8 *bytes, guint8 byte)
     return end_token(scan, (const char *)bytes, TOKEN_STRUCTURAL, byte);
 }
 
-static Step begin_token(JsonScan *scan, guint8 byte)
+/* Most tokens are whole here: each goes on at once. */
+static Step begin_token(JsonScan *scan, const guint8 *bytes, gsize end)
 {
+    guint8 byte = bytes[scan->pos];
+
     scan->token_start = scan->pos;
     if (byte == '"' || byte == '\'') {
         scan->lexer = LEX_STRING;
@@ -501,25 +526,41 @@ static Step begin_token(JsonScan *scan, guint8 byte)
     } else {
         return fault_lexical(scan, byte);
     }
+
     scan->pos++;
-    return STEP_ON;
+    if (is_at_stop(scan, bytes, end))
+        return STEP_ON;
+    if (scan->lexer == LEX_STRING)
+        return lex_string(scan, bytes, end);
+    return scan->lexer == LEX_KEYWORD ? lex_keyword(scan, bytes, end)
+                                      : lex_number(scan, bytes, end);
 }
 
-static Step lex_between(JsonScan *scan, const guint8 *bytes)
+/* Returns: whether a token begins here */
+static gboolean pass_space(JsonScan *scan, const guint8 *bytes, gsize end)
 {
-    guint8 byte = bytes[scan->pos];
+    while (is_space(bytes[scan->pos])) {
+        guint8 byte = bytes[scan->pos++];
+        gboolean fresh = scan->mode == MODE_STRAY && (byte == '\n' || byte == '\r');
 
-    if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') {
-        if (scan->mode == MODE_STRAY && (byte == '\n' || byte == '\r'))
+        if (fresh)
             scan->mode = MODE_READ;
         if (depth(scan) == 0 && scan->mode == MODE_READ)
-            scan->start = scan->pos + 1;
-        scan->pos++;
-        return STEP_ON;
+            scan->start = scan->pos;
+        if (fresh || is_at_stop(scan, bytes, end)) /* a fresh message has an end of its own */
+            return FALSE;
     }
-    if (is_structural(byte))
-        return structural(scan, bytes, byte);
-    return begin_token(scan, byte);
+    return TRUE;
+}
+
+static Step lex_between(JsonScan *scan, const guint8 *bytes, gsize end)
+{
+    guint8 byte;
+
+    if (!pass_space(scan, bytes, end))
+        return STEP_ON;
+    byte = bytes[scan->pos];
+    return is_structural(byte) ? structural(scan, bytes, byte) : begin_token(scan, bytes, end);
 }
 
 static Step skip_token(JsonScan *scan, guint8 byte)
@@ -542,13 +583,13 @@ static Step step(JsonScan *scan, const guint8 *bytes, gsize end)
         return skip_token(scan, byte);
 
     switch (scan->lexer) {
-    case LEX_BETWEEN: return lex_between(scan, bytes);
+    case LEX_BETWEEN: return lex_between(scan, bytes, end);
     case LEX_STRING: return lex_string(scan, bytes, end);
     case LEX_ESCAPE: return lex_escape(scan, byte);
     case LEX_HEX: return lex_hex(scan, byte);
     case LEX_UTF8: return lex_utf8(scan, byte);
-    case LEX_KEYWORD: return lex_keyword(scan, bytes);
-    default: return lex_number(scan, bytes);
+    case LEX_KEYWORD: return lex_keyword(scan, bytes, end);
+    default: return lex_number(scan, bytes, end);
     }
 }
 

@@ -80,7 +80,7 @@ gboolean json_text_reads(JsonSpan text, const char *plain)
     return *plain == '\0';
 }
 
-static gboolean is_plain(JsonSpan text)
+gboolean json_text_is_plain(JsonSpan text)
 {
     return memchr(text.text, '\\', text.len) == NULL;
 }
@@ -92,7 +92,7 @@ gboolean json_text_equal(JsonSpan a, JsonSpan b)
     char bytes_a[4], bytes_b[4];
     guint n_a = 0, n_b = 0, i_a = 0, i_b = 0;
 
-    if (is_plain(a) && is_plain(b))
+    if (json_text_is_plain(a) && json_text_is_plain(b))
         return a.len == b.len && memcmp(a.text, b.text, a.len) == 0;
 
     for (;;) {

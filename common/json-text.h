@@ -32,6 +32,9 @@ static inline gboolean json_text_is_noncharacter(gunichar character)
 /* Without its quotes. */
 JsonSpan json_text_of(JsonSpan string);
 
+/* Whether it says what it reads: there is no escape in it. */
+gboolean json_text_is_plain(JsonSpan text);
+
 /* Whether a text between quotes says @plain, which has no escapes. */
 gboolean json_text_reads(JsonSpan text, const char *plain);
 
