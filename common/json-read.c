@@ -155,8 +155,15 @@ char *json_read_string(JsonSpan string)
     at = text.text;
     end = at + text.len;
     copy = to = g_malloc(text.len + 4);
-    while ((n = json_text_next(&at, end, to)) > 0)
-        to += n;
+    do {
+        const char *escape = memchr(at, '\\', (gsize)(end - at));
+        gsize run = (gsize)((escape ? escape : end) - at);
+
+        memcpy(to, at, run);
+        at += run;
+        n = json_text_next(&at, end, to + run);
+        to += run + n;
+    } while (n > 0);
     *to = '\0';
     return copy;
 }
@@ -168,7 +175,7 @@ gboolean json_read_string_plain(JsonSpan string, JsonSpan *ret_text)
     if (json_read_kind(string) != JSON_KIND_STRING)
         return FALSE;
     text = json_text_of(string);
-    if (memchr(text.text, '\\', text.len))
+    if (!json_text_is_plain(text))
         return FALSE;
     *ret_text = text;
     return TRUE;
@@ -227,10 +234,15 @@ gboolean json_read_token(JsonSpan *token, const char *end)
         at++;
     if (at == end)
         return FALSE;
-    if (memchr("{}[]:,", *at, 6))
-        stop = at + 1;
-    else
-        stop = skip_value(at, end);
+    switch (*at) {
+    case '{':
+    case '}':
+    case '[':
+    case ']':
+    case ':':
+    case ',': stop = at + 1; break;
+    default: stop = skip_value(at, end);
+    }
     *token = (JsonSpan){at, (gsize)(stop - at)};
     return TRUE;
 }

@@ -66,23 +66,28 @@ JsonSpan json_text_of(JsonSpan string)
     return (JsonSpan){string.text + 1, string.len - 2};
 }
 
+gboolean json_text_is_plain(JsonSpan text)
+{
+    return memchr(text.text, '\\', text.len) == NULL;
+}
+
 gboolean json_text_reads(JsonSpan text, const char *plain)
 {
     const char *at = text.text, *end = text.text + text.len;
     char bytes[4];
     guint n;
 
+    /* Most names that are asked for are others. */
+    if (text.len > 0 && *at != '\\' && *at != *plain)
+        return FALSE;
+    if (json_text_is_plain(text))
+        return strncmp(plain, at, text.len) == 0 && plain[text.len] == '\0';
     while ((n = json_text_next(&at, end, bytes)) > 0) {
         if (strncmp(plain, bytes, n) != 0)
             return FALSE;
         plain += n;
     }
     return *plain == '\0';
-}
-
-gboolean json_text_is_plain(JsonSpan text)
-{
-    return memchr(text.text, '\\', text.len) == NULL;
 }
 
 gboolean json_text_equal(JsonSpan a, JsonSpan b)

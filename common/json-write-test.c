@@ -58,6 +58,42 @@ static void test_structure(void)
         "{'raw' :1}], \"k\\n\": 0}");
 }
 
+/* What cannot be copied as it stands is found at each place of a long text, which is written, and
+ * one from a peer, which is written anew. */
+static void test_runs(void)
+{
+    static const char plain[] = "0123456789 abcdefghijklmnopqrstuvwxyz~";
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"", ""},
+        {"\"", "\\\""},
+        {"\\", "\\\\"},
+        {"\n", "\\n"},
+        {"\x1f", "\\u001F"},
+        {"\x7f", "\\u007F"},
+        {"\xc3\xa9", "\\u00E9"},
+        {"\xff", "\\uFFFD"},
+        {"'", "'"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        for (int before = 0; before <= 35; before++) {
+            g_autofree char *text =
+                g_strdup_printf("%.*s%s%s", before, plain, cases[i].text, plain);
+            g_autofree char *expected =
+                g_strdup_printf("\"%.*s%s%s\"", before, plain, cases[i].expected, plain);
+            g_autofree char *log = written(text, strlen(text));
+            g_autoptr(GString) anew = g_string_new(NULL);
+            JsonWrite writer;
+
+            g_assert_cmpstr(log, ==, expected);
+            json_write_init(&writer, anew);
+            json_write_value(&writer, (JsonSpan){expected, strlen(expected)});
+            g_assert_cmpstr(anew->str, ==, expected);
+        }
+}
+
 /* A text that is not there is no member, and leaves no comma. */
 static void test_members(void)
 {
@@ -310,6 +346,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/json-write/structure", test_structure);
     g_test_add_func("/json-write/members", test_members);
+    g_test_add_func("/json-write/runs", test_runs);
     g_test_add_func("/json-write/numbers", test_numbers);
     g_test_add_func("/json-write/doubles", test_doubles);
     g_test_add_func("/json-write/escapes", test_escapes);
