@@ -2,6 +2,7 @@
 
 #include "json-write.h"
 
+#include "base64-encode.h"
 #include "json-run.h"
 #include "json-text.h"
 
@@ -274,16 +275,12 @@ void json_write_value(JsonWrite *write, JsonSpan value)
 void json_write_base64(JsonWrite *write, gconstpointer data, gsize len)
 {
     GString *out = write->out;
-    gsize at, encoded;
-    gint state = 0, save = 0;
+    gsize at;
 
     begin_value(write);
     g_string_append_c(out, '"');
     at = out->len;
-    /* g_base64_encode_step() asks for this much room where it breaks no lines, 4 for its close. */
-    g_string_set_size(out, at + (len / 3 + 1) * 4 + 4);
-    encoded = g_base64_encode_step(data, len, FALSE, out->str + at, &state, &save);
-    encoded += g_base64_encode_close(FALSE, out->str + at + encoded, &state, &save);
-    g_string_truncate(out, at + encoded);
+    g_string_set_size(out, at + base64_encoded_len(len));
+    base64_encode(data, len, out->str + at);
     g_string_append_c(out, '"');
 }

@@ -47,6 +47,23 @@ static void test_all_bytes(void)
     g_assert_cmpmem(data, len, bytes, sizeof(bytes));
 }
 
+/* One character that is no digit, at each place of a text whose digits go in fours. */
+static void test_each_place(void)
+{
+    static const char digits[] = "aGVsbG8gd29ybGQh"; /* hello world! */
+
+    for (int place = 0; place <= 16; place++) {
+        g_autofree char *skipped = g_strdup_printf("\"%.*s\\n%s\"", place, digits, digits + place);
+        g_autofree char *bad = g_strdup_printf("\"%.*s.%s\"", place, digits, digits + place);
+        g_autoptr(GError) error = NULL;
+        gsize len;
+
+        check(skipped, "hello world!");
+        g_assert_null(base64_decode((JsonSpan){bad, strlen(bad)}, &len, &error));
+        g_assert_nonnull(error);
+    }
+}
+
 static void test_refused(void)
 {
     static const char *const bad[] = {"\"aG!s\"", "\"aG s\"", "\"a-_s\"",
@@ -66,6 +83,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base64/accepted", test_accepted);
     g_test_add_func("/base64/all-bytes", test_all_bytes);
+    g_test_add_func("/base64/each-place", test_each_place);
     g_test_add_func("/base64/refused", test_refused);
     return g_test_run();
 }
