@@ -13,7 +13,7 @@
  */
 static struct {
     FILE *file;
-    gboolean verbose;
+    gboolean terse; /* what is ordinary is left out */
     gboolean frozen;
 } sink;
 
@@ -32,10 +32,11 @@ static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields
                                    gpointer user_data)
 {
     const char *message = "";
-    gint64 now = g_get_real_time();
+    gint64 now;
 
-    if (sink.frozen || (!sink.verbose && level > G_LOG_LEVEL_WARNING))
+    if (sink.frozen || (sink.terse && level > G_LOG_LEVEL_WARNING))
         return G_LOG_WRITER_HANDLED;
+    now = g_get_real_time();
     for (gsize i = 0; i < n_fields; i++) {
         if (g_str_equal(fields[i].key, "MESSAGE"))
             message = fields[i].value;
@@ -48,9 +49,14 @@ static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields
 
 void log_init(gboolean verbose)
 {
-    sink.verbose = verbose;
+    sink.terse = !verbose;
     system_log_open();
     g_log_set_writer_func(write_line, NULL, NULL);
+}
+
+gboolean log_is_verbose(void)
+{
+    return !sink.terse;
 }
 
 gboolean log_open(const char *path, GError **error)

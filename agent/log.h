@@ -19,6 +19,10 @@
  */
 void log_init(gboolean verbose);
 
+/* Whether g_debug() is of any use, as before log_init(): GLib prints the text before it asks, which
+ * is a tenth of what a small command takes. */
+gboolean log_is_verbose(void);
+
 /* Appends to @path from now on. */
 gboolean log_open(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -7,7 +7,9 @@
 
 void message_open(GString *out, const char *member)
 {
-    g_string_append_printf(out, "{\"%s\": ", member);
+    g_string_append_len(out, "{\"", 2);
+    g_string_append(out, member);
+    g_string_append_len(out, "\": ", 3);
 }
 
 void message_close(GString *out, MessageDialect dialect, JsonSpan id)
