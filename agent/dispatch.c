@@ -8,6 +8,8 @@
 #include "common/message.h"
 #include "common/qmp-error.h"
 
+enum { REPLY_START = 64 }; /* bytes, which most replies fit */
+
 struct Call {
     Dispatch *dispatch; /* NULL: it ended before the call did */
     const GuestCommand *command;
@@ -30,11 +32,13 @@ struct Call {
 
 static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan id)
 {
-    Call *call = g_new0(Call, 1);
+    Call *call = g_new(Call, 1);
 
-    call->dispatch = dispatch;
-    call->command = command;
-    call->reply = g_string_new(NULL);
+    *call = (Call){
+        .dispatch = dispatch,
+        .command = command,
+        .reply = g_string_sized_new(REPLY_START),
+    };
     message_open(call->reply, "return");
     call->head = call->reply->len;
     json_write_init(&call->write, call->reply);
@@ -181,7 +185,7 @@ static gboolean check_room(const Dispatch *dispatch, const GuestCommand *command
 static gboolean handle(Commands *commands, Call *call, JsonSpan arguments, GError **error)
 {
     const GuestHandler *handler = guest_handler_find(call->command);
-    g_autofree char *args = g_malloc0(MAX(handler->arguments->size, 1));
+    g_autofree gpointer args = g_malloc(MAX(handler->arguments->size, 1));
     gboolean ok;
 
     if (!guest_struct_read(handler->arguments, arguments, args, error))

@@ -229,9 +229,11 @@ static void find_members(const GuestStruct *description, JsonSpan object, JsonSp
 static gboolean read_struct(const GuestStruct *description, JsonSpan object, const Place *place,
                             gpointer ret, GError **error)
 {
-    JsonSpan values[GUEST_STRUCT_MAX_FIELDS] = {0};
+    JsonSpan values[GUEST_STRUCT_MAX_FIELDS];
     g_autofree char *unexpected = NULL;
 
+    for (guint i = 0; i < description->n_fields; i++)
+        values[i] = JSON_SPAN_NONE;
     if (json_read_kind(object) != JSON_KIND_OBJECT)
         return fail_type(place, "object", error);
     find_members(description, object, values, &unexpected);
@@ -276,14 +278,12 @@ gboolean guest_struct_read(const GuestStruct *description, JsonSpan object, gpoi
                            GError **error)
 {
     static const JsonSpan no_members = JSON_SPAN_LITERAL("{}");
-    g_autofree char *data = g_malloc0(MAX(description->size, 1));
 
+    memset(ret, 0, description->size);
     if (json_read_kind(object) == JSON_KIND_NONE)
         object = no_members;
-    if (!read_struct(description, object, NULL, data, error)) {
-        guest_struct_clear(description, data);
-        return FALSE;
-    }
-    memcpy(ret, data, description->size);
-    return TRUE;
+    if (read_struct(description, object, NULL, ret, error))
+        return TRUE;
+    guest_struct_clear(description, ret);
+    return FALSE;
 }

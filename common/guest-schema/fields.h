@@ -60,8 +60,8 @@ struct GuestStruct {
 /**
  * guest_struct_read:
  * @object: what the peer sent; absent stands for an object without members
- * @ret: @description->size bytes; to be cleared with guest_struct_clear(). Spans in it point into
- * @object.
+ * @ret: @description->size bytes; to be cleared with guest_struct_clear(), which is done where this
+ * fails. Spans in it point into @object.
  * @error: GenericError, ready for the peer
  */
 gboolean guest_struct_read(const GuestStruct *description, JsonSpan object, gpointer ret,
