@@ -686,6 +686,38 @@ static void test_timer_still(Fixture *fixture, gconstpointer unused)
     io_timer_free(clock.timer);
 }
 
+/* Set once more, taken back, or both, before it came: it comes when it was last set to, once. */
+static void test_timer_moved(Fixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        gint64 sets[4];
+        gint64 expected; /* -1: never */
+    } cases[] = {
+        {{10, 20, 30, 40}, 40}, {{40, 30, 20, 10}, 10}, {{10, 30, 20, 20}, 20},
+        {{10, -1, -1, -1}, -1}, {{10, -1, 30, 30}, 30}, {{30, -1, 10, 10}, 10},
+        {{10, -1, 30, 5}, 5},   {{10, 30, -1, -1}, -1}, {{10, 40, 40, 10}, 10},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gint64 still = g_get_monotonic_time();
+        Clock clock = {0};
+
+        io_loop_set_time(fixture->loop, still);
+        clock.timer = io_timer_new(fixture->loop, on_time, &clock);
+        for (guint k = 0; k < 4; k++)
+            io_timer_set(clock.timer, cases[i].sets[k] < 0 ? -1 : still + cases[i].sets[k]);
+        for (gint64 later = 1; later <= 50; later++) {
+            io_loop_set_time(fixture->loop, still + later);
+            while (turn(fixture))
+                ;
+            g_assert_cmpuint(clock.calls, ==, cases[i].expected >= 0 && later >= cases[i].expected);
+            if (later == cases[i].expected)
+                g_assert_cmpint(clock.now_us, ==, still + later);
+        }
+        io_timer_free(clock.timer);
+    }
+}
+
 static void free_pair(Clock *clock)
 {
     Clock *pair = clock->data;
@@ -742,6 +774,7 @@ int main(int argc, char **argv)
     ADD("/io/timer/order", test_timer_order);
     ADD("/io/timer/again", test_timer_again);
     ADD("/io/timer/still", test_timer_still);
+    ADD("/io/timer/moved", test_timer_moved);
     g_test_add_func("/io/timer/free", test_timer_free);
     return g_test_run();
 }

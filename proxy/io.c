@@ -31,7 +31,7 @@ struct IoLoop {
     gboolean serving;
     gboolean muted; /* the epoll descriptor is not polled until the turn is over */
 
-    GSequence *timers; /* armed IoTimers, the first due in front */
+    GSequence *timers; /* IoTimers that are armed, or were; the first to be looked at in front */
     GSequence *due;    /* those of them that this turn serves */
     gint64 still_us;   /* the time, where it stands still; else 0 */
 };
@@ -54,7 +54,8 @@ struct Io {
 struct IoTimer {
     IoLoop *loop;
     GSequenceIter *place; /* (nullable): in loop->timers or loop->due */
-    gint64 at;
+    gint64 sorted_at;     /* by which it has that place */
+    gint64 at;            /* that or later; -1: never */
     IoTimerCallback callback;
     gpointer owner;
 };
@@ -95,19 +96,35 @@ static void watch(Io *io, int operation)
 
 /* ---- Serving --------------------------------------------------------------------------------- */
 
-/* Returns: when the first timer is due; -1 where none is armed */
+/* Returns: when the first timer is to be looked at; -1 where there is none */
 static gint64 first_timer_at(const IoLoop *loop)
 {
     GSequenceIter *first = g_sequence_get_begin_iter(loop->timers);
 
-    return g_sequence_iter_is_end(first) ? -1 : ((IoTimer *)g_sequence_get(first))->at;
+    return g_sequence_iter_is_end(first) ? -1 : ((IoTimer *)g_sequence_get(first))->sorted_at;
 }
 
-static void disarm(IoTimer *timer)
+static void remove_timer(IoTimer *timer)
 {
     if (timer->place)
         g_sequence_remove(timer->place);
     timer->place = NULL;
+}
+
+static int compare_timers(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    gint64 a_at = ((const IoTimer *)a)->sorted_at;
+    gint64 b_at = ((const IoTimer *)b)->sorted_at;
+
+    return (a_at > b_at) - (a_at < b_at);
+}
+
+static void insert_timer(IoTimer *timer)
+{
+    GSequence *timers = timer->loop->timers;
+
+    timer->sorted_at = timer->at;
+    timer->place = g_sequence_insert_sorted(timers, timer, compare_timers, NULL);
 }
 
 /* Those that are due are set aside first: one that sets itself to now comes in the next turn, and
@@ -117,15 +134,20 @@ static void serve_timers(IoLoop *loop)
     gint64 now_us = io_loop_now(loop);
     GSequenceIter *end = g_sequence_get_begin_iter(loop->timers);
 
-    while (!g_sequence_iter_is_end(end) && ((IoTimer *)g_sequence_get(end))->at <= now_us)
+    if (first_timer_at(loop) < 0 || first_timer_at(loop) > now_us)
+        return;
+    while (!g_sequence_iter_is_end(end) && ((IoTimer *)g_sequence_get(end))->sorted_at <= now_us)
         end = g_sequence_iter_next(end);
     g_sequence_move_range(g_sequence_get_begin_iter(loop->due),
                           g_sequence_get_begin_iter(loop->timers), end);
     while (!g_sequence_is_empty(loop->due)) {
         IoTimer *timer = g_sequence_get(g_sequence_get_begin_iter(loop->due));
 
-        disarm(timer);
-        timer->callback(timer->owner, now_us);
+        remove_timer(timer);
+        if (timer->at > now_us)
+            insert_timer(timer);
+        else if (timer->at >= 0)
+            timer->callback(timer->owner, now_us);
     }
 }
 
@@ -313,7 +335,7 @@ void io_timer_free(IoTimer *timer)
 {
     if (!timer)
         return;
-    io_timer_set(timer, -1);
+    remove_timer(timer);
     io_loop_unref(timer->loop);
     g_free(timer);
 }
@@ -323,25 +345,23 @@ gint64 io_timer_now(const IoTimer *timer)
     return io_loop_now(timer->loop);
 }
 
-static int compare_timers(gconstpointer a, gconstpointer b, gpointer unused)
+/* Each command sets a timer or two and takes them back: one that waits for later than its place
+ * says keeps the place, and is given the right one when that is come to. Except in front, where it
+ * would be looked at right away for nothing. */
+static gboolean may_stay(const IoTimer *timer, gint64 at_us)
 {
-    gint64 a_at = ((const IoTimer *)a)->at;
-    gint64 b_at = ((const IoTimer *)b)->at;
-
-    return (a_at > b_at) - (a_at < b_at);
+    return timer->place && timer->sorted_at > 0 && (at_us < 0 || at_us >= timer->sorted_at) &&
+           g_sequence_iter_get_sequence(timer->place) == timer->loop->timers;
 }
 
 void io_timer_set(IoTimer *timer, gint64 at_us)
 {
-    IoLoop *loop = timer->loop;
-
-    if (!timer->place && at_us < 0)
+    timer->at = MAX(at_us, -1);
+    if (may_stay(timer, at_us))
         return;
-    disarm(timer);
-    if (at_us >= 0) {
-        timer->at = at_us;
-        timer->place = g_sequence_insert_sorted(loop->timers, timer, compare_timers, NULL);
-    }
+    remove_timer(timer);
+    if (at_us >= 0)
+        insert_timer(timer);
 }
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
