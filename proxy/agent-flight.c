@@ -43,10 +43,16 @@ void agent_flight_write(const AgentFlight *flight, GString *text)
     const Pending *command = agent_question_command(flight->question);
     const char *name = flight->pings ? "guest-ping" : command->name;
     JsonSpan arguments = flight->pings ? JSON_SPAN_NONE : pending_arguments(command);
-    g_autofree char *id = g_strdup_printf("%" G_GUINT64_FORMAT, flight->id);
+    g_autoptr(GString) id = NULL;
+    JsonWrite write;
 
+    if (flight->with_id) {
+        id = g_string_new(NULL);
+        json_write_init(&write, id);
+        json_write_uint64(&write, flight->id);
+    }
     message_command(text, name, FALSE, arguments,
-                    flight->with_id ? (JsonSpan){id, strlen(id)} : JSON_SPAN_NONE);
+                    id ? (JsonSpan){id->str, id->len} : JSON_SPAN_NONE);
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */
