@@ -307,6 +307,11 @@ static gboolean open_ends(Process *process, const ProcessSpec *spec, ChildEnds *
     return TRUE;
 }
 
+/* A child's end is told by its handle, to whoever asks, and it inherits only what is named. */
+void process_init(void)
+{
+}
+
 /* A program may be in one job only before Windows 8: where the agent is in one itself, it stays
  * there, as what it starts will. */
 static void put_in_job(Process *process)

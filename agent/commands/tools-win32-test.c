@@ -44,7 +44,7 @@ static void test_shutdown(Bench *bench, gconstpointer data)
 
 static void await_log(Bench *bench, const char *expected)
 {
-    while (bench->dispatch.deferred != NULL)
+    while (dispatch_is_working(&bench->dispatch))
         g_main_context_iteration(NULL, TRUE);
     bench_check_log(bench, expected);
 }
