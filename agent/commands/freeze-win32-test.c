@@ -97,6 +97,43 @@ static void set_up_limited(Bench *bench, gconstpointer data)
     bench_set_freezer(bench, &(FreezerOptions){.timeout_ms = 1});
 }
 
+/* A thaw that comes while a freeze is prepared ends it: both are told, and nothing stays frozen. */
+static void test_thaw_beside_a_freeze(Bench *bench, gconstpointer data)
+{
+    g_autofree char *enabled = bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 1, "
+                                                "\"arguments\": {\"enable\": [\"pipeline\"]}}");
+
+    g_assert_nonnull(strstr(enabled, "\"enabled\": [\"pipeline\"]"));
+    bench_check(bench, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 2}", "");
+    bench_check(bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    bench_check(bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 4}", "");
+    while (dispatch_is_working(&bench->dispatch))
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpstr(
+        bench->replies->str, ==,
+        "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"the guest was "
+        "thawed before it was frozen\"}}\n"
+        "{\"return\": 2, \"id\": 3}\n{\"return\": 2, \"id\": 4}\n");
+    g_assert_false(bench->policy.frozen);
+    bench_check_log(bench, "hold all, quiet, loud");
+}
+
+/* So with one that fails by itself. */
+static void test_thaw_beside_a_failure(Bench *bench, gconstpointer data)
+{
+    bench_win32.hold = BENCH_REFUSES;
+    g_free(bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 1, "
+                            "\"arguments\": {\"enable\": [\"pipeline\"]}}"));
+    bench_check(bench, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 2}", "");
+    bench_check(bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    while (dispatch_is_working(&bench->dispatch))
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpstr(
+        bench->replies->str, ==,
+        "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"no provider\"}}\n"
+        "{\"return\": 0, \"id\": 3}\n");
+}
+
 static void on_released(gpointer user)
 {
     *(gboolean *)user = TRUE;
@@ -130,6 +167,8 @@ int main(int argc, char **argv)
     add("/freeze/nothing", set_up, test_nothing);
     add("/freeze/given-up", set_up, test_given_up);
     add("/freeze/time-limit", set_up_limited, test_time_limit);
+    add("/freeze/thaw-beside-a-freeze", set_up, test_thaw_beside_a_freeze);
+    add("/freeze/thaw-beside-a-failure", set_up, test_thaw_beside_a_failure);
     add("/freeze/release", set_up, test_release);
     return g_test_run();
 }

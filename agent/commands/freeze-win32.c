@@ -5,6 +5,7 @@
  *
  *   THAWED     to PREPARING: a freeze is asked for; a thread begins
  *   PREPARING  to FROZEN: all is frozen
+ *              to FINISHING: the same, but a thaw was asked for meanwhile
  *              to THAWED: it could not be done, or there was nothing to freeze
  *   FROZEN     to FINISHING: a thaw is asked for, the time is up, or the agent ends
  *              to THAWED: Windows has ended it
@@ -32,11 +33,12 @@ struct Freezer {
     guint lease_ms; /* in its place; 0: none */
     guint timer;
     FreezerState state;
-    HANDLE thaw;      /* set: the thread is to thaw */
-    GStrv wanted;     /* (nullable): for the thread */
-    guint frozen;     /* how many are */
-    gboolean expired; /* the last freeze ended without a thaw, and none was told so yet */
-    Call *call;       /* (nullable): who waits for the thread */
+    HANDLE thaw;        /* set: the thread is to thaw */
+    GStrv wanted;       /* (nullable): for the thread */
+    guint frozen;       /* how many are */
+    gboolean expired;   /* the last freeze ended without a thaw, and none was told so yet */
+    Call *freezing;     /* (nullable): who waits for all to be frozen */
+    GPtrArray *thawing; /* of Call: who waits for the end */
     void (*released)(gpointer user);
     gpointer released_user;
 };
@@ -58,15 +60,33 @@ static void set_frozen(Freezer *freezer, gboolean frozen)
         commands->thawed(commands->thawed_user);
 }
 
-static void end_call(Freezer *freezer, guint count, const GError *error)
+static void answer(Call *call, guint count, const GError *error)
 {
-    Call *call = g_steal_pointer(&freezer->call);
-
-    if (call == NULL)
-        return;
     if (error == NULL)
         json_write_int64(call_result(call), count);
     call_finish(call, error);
+}
+
+/* A thaw that came while the freeze was prepared has ended it. */
+static void answer_freeze(Freezer *freezer, guint count, const GError *reason)
+{
+    Call *call = g_steal_pointer(&freezer->freezing);
+    g_autoptr(GError) error = reason != NULL ? g_error_copy(reason) : NULL;
+
+    if (call == NULL)
+        return;
+    if (error == NULL && freezer->thawing->len > 0)
+        qmp_error_set(&error, "the guest was thawed before it was frozen");
+    answer(call, count, error);
+}
+
+static void answer_thaws(Freezer *freezer, guint count, const GError *error)
+{
+    g_autoptr(GPtrArray) thawing = g_steal_pointer(&freezer->thawing);
+
+    freezer->thawing = g_ptr_array_new();
+    for (guint i = 0; i < thawing->len; i++)
+        answer(thawing->pdata[i], count, error);
 }
 
 /* ---- The thread's news ----------------------------------------------------------------------- */
@@ -111,14 +131,15 @@ static gboolean on_frozen(gpointer user_data)
 
     freezer->frozen = news->count;
     if (news->count > 0) {
-        freezer->state = STATE_FROZEN;
+        gboolean is_over = freezer->thawing->len > 0 || freezer->released != NULL;
+
+        freezer->state = is_over ? STATE_FINISHING : STATE_FROZEN;
         freezer->expired = FALSE;
         set_frozen(freezer, TRUE);
-        arm(freezer);
+        if (!is_over)
+            arm(freezer);
     }
-    end_call(freezer, news->count, NULL);
-    if (freezer->released != NULL) /* the agent is about to end */
-        SetEvent(freezer->thaw);
+    answer_freeze(freezer, news->count, NULL);
     return G_SOURCE_REMOVE;
 }
 
@@ -138,7 +159,8 @@ static gboolean on_ended(gpointer user_data)
         set_frozen(freezer, FALSE);
     if (was_frozen && error != NULL)
         g_warning("the freeze has ended: %s", error->message);
-    end_call(freezer, freezer->frozen, error);
+    answer_freeze(freezer, 0, error);
+    answer_thaws(freezer, was_frozen ? freezer->frozen : 0, was_frozen ? error : NULL);
     if (freezer->released != NULL)
         freezer->released(freezer->released_user);
     return G_SOURCE_REMOVE;
@@ -181,7 +203,7 @@ static gboolean begin_freeze(Freezer *freezer, GArray *wanted, Call *call, GErro
     }
     if (wanted != NULL)
         freezer->wanted = g_strdupv((GStrv)(gpointer)wanted->data);
-    freezer->call = call;
+    freezer->freezing = call;
     freezer->state = STATE_PREPARING;
     freezer->frozen = 0;
     ResetEvent(freezer->thaw);
@@ -206,18 +228,20 @@ gboolean guest_fsfreeze_thaw(Commands *commands, Call *call, GError **error)
 {
     Freezer *freezer = commands->freezer;
 
-    if (freezer->expired || freezer->state == STATE_FINISHING) {
+    if (freezer->expired && freezer->state != STATE_PREPARING) {
         freezer->expired = FALSE;
+        freezer->frozen = 0; /* for whoever else asks before the thread has ended */
         qmp_error_set(error, "couldn't hold writes: fsfreeze is limited up to 10 seconds");
         return FALSE;
     }
-    if (freezer->state != STATE_FROZEN) {
+    if (freezer->state == STATE_THAWED) {
         json_write_int64(call_result(call), 0);
         return TRUE;
     }
     g_clear_handle_id(&freezer->timer, g_source_remove);
-    freezer->state = STATE_FINISHING;
-    freezer->call = call;
+    if (freezer->state == STATE_FROZEN)
+        freezer->state = STATE_FINISHING;
+    g_ptr_array_add(freezer->thawing, call);
     call_defer(call);
     SetEvent(freezer->thaw);
     return TRUE;
@@ -242,6 +266,7 @@ Freezer *freezer_new(Commands *commands, const FreezerOptions *options)
     *freezer = (Freezer){
         .commands = commands,
         .timeout_ms = options->timeout_ms,
+        .thawing = g_ptr_array_new(),
         .thaw = CreateEventW(NULL, TRUE, FALSE, NULL),
     };
     g_assert(freezer->thaw != NULL);
@@ -269,6 +294,7 @@ void freezer_free(Freezer *freezer)
     g_clear_handle_id(&freezer->timer, g_source_remove);
     if (freezer->state == STATE_THAWED) {
         CloseHandle(freezer->thaw);
+        g_ptr_array_unref(freezer->thawing);
         g_free(freezer);
     }
 }

@@ -26,9 +26,9 @@ from test_transcripts import Direct, SILENT, Transcripts  # noqa: E402
 
 PROGRAM = Path(sys.argv.pop(1)).resolve()
 COMMANDS = {
-    "guest-exec", "guest-exec-status", "guest-file-close", "guest-file-flush", "guest-file-open", "guest-file-read",
-    "guest-file-seek", "guest-file-write", "guest-fsfreeze-freeze", "guest-fsfreeze-freeze-list",
-    "guest-fsfreeze-status", "guest-fsfreeze-thaw", "guest-fstrim", "guest-get-devices", "guest-get-disks",
+    "guest-capabilities", "guest-exec", "guest-exec-status", "guest-file-close", "guest-file-flush",
+    "guest-file-open", "guest-file-read", "guest-file-seek", "guest-file-write", "guest-fsfreeze-freeze",
+    "guest-fsfreeze-freeze-list", "guest-fsfreeze-status", "guest-fsfreeze-thaw", "guest-fstrim", "guest-get-devices", "guest-get-disks",
     "guest-get-fsinfo", "guest-get-host-name", "guest-get-load", "guest-get-osinfo", "guest-get-time",
     "guest-get-timezone", "guest-get-users", "guest-get-vcpus", "guest-info", "guest-network-get-interfaces",
     "guest-network-get-route", "guest-ping", "guest-set-time", "guest-set-user-password", "guest-shutdown",
@@ -117,7 +117,7 @@ class Com(Direct, Transcripts, unittest.TestCase):
     # What is another on Windows
 
     def test_info(self):
-        """guest-info tells the commands that qemu-ga has on Windows."""
+        """guest-info tells the commands that qemu-ga has on Windows, and guest-capabilities."""
         commands = {command["name"]: command for command in self.ask("guest-info")["supported_commands"]}
         self.assertEqual(commands.keys(), COMMANDS)
         for name, command in commands.items():
