@@ -7,6 +7,7 @@ const Places places = {
     .hook = "/etc/qemu/fsfreeze-hook",
     .pidfile = "/var/run/qemu-ga.pid",
     .state_directory = "/var/run",
+    .boot_id = "/proc/sys/kernel/random/boot_id",
     .channels =
         {
             {"virtio-serial", CHANNEL_VIRTIO_SERIAL, "/dev/virtio-ports/org.qemu.guest_agent.0"},

@@ -19,6 +19,7 @@ typedef struct {
     const char *hook;
     const char *pidfile;
     const char *state_directory;
+    const char *boot_id;   /* (nullable): of a file that has other words in it after each boot */
     gboolean has_services; /* a register that the program enters itself in: see service_manage() */
     PlacesChannel channels[4];
 } Places;

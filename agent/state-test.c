@@ -6,6 +6,8 @@
 
 #include <glib/gstdio.h>
 
+#include "agent/places.h"
+
 typedef struct {
     char *directory;
     State state;
@@ -142,6 +144,10 @@ static void test_mark_of_former_boot(Fixture *fixture, gconstpointer data)
 {
     const char *mark = fixture->state.mark;
 
+    if (places.boot_id == NULL) {
+        g_test_skip("this system does not tell one boot from another");
+        return;
+    }
     g_assert_true(g_file_set_contents(mark, "boot=another\nrcu_expedited\n", -1, NULL));
     g_assert_false(state_is_marked_frozen(&fixture->state));
     g_assert_false(state_is_marked_expedited(&fixture->state));

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/places.h"
 #include "common/qmp-error.h"
 
 #define GROUP "global"
@@ -74,13 +75,13 @@ gboolean state_next_handle(State *state, gint64 *ret_handle, GError **error)
 #define MARK_BOOT      "boot="
 #define MARK_EXPEDITED "rcu_expedited\n"
 
-/* Returns: (transfer full): a line that is another one after each boot; empty where the kernel does
- * not tell */
+/* Returns: (transfer full): a line that is another one after each boot; empty where the system
+ * does not tell */
 static char *boot_line(void)
 {
     g_autofree char *id = NULL;
 
-    if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
+    if (places.boot_id == NULL || !g_file_get_contents(places.boot_id, &id, NULL, NULL))
         return g_strdup("");
     return g_strdup_printf(MARK_BOOT "%s\n", g_strchomp(id));
 }
@@ -88,7 +89,7 @@ static char *boot_line(void)
 /* Nothing waits for it to be on its disk: a crash that could lose it would thaw all. */
 gboolean state_mark_frozen(const char *mark, gboolean expedited, GError **error)
 {
-    int fd = g_open(mark, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = g_open(mark, O_CREAT | O_WRONLY | O_TRUNC | O_BINARY | O_CLOEXEC | O_NOFOLLOW, 0600);
     g_autofree char *boot = boot_line();
     g_autofree char *text = g_strconcat(boot, expedited ? MARK_EXPEDITED : "", NULL);
     gsize len = strlen(text);
