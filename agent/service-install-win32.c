@@ -138,16 +138,24 @@ static gboolean install(const char *const *argv, GError **error)
     return register_source(program, error);
 }
 
+/* Until its process has ended, so that its file can be removed: that is a little later than the
+ * service says that it has stopped. */
 static void stop(SC_HANDLE service)
 {
+    SERVICE_STATUS_PROCESS before;
     SERVICE_STATUS status;
+    HANDLE process;
+    DWORD needed;
 
-    if (!ControlService(service, SERVICE_CONTROL_STOP, &status))
+    if (!QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&before, sizeof(before),
+                              &needed))
         return;
-    for (guint waited = 0; waited < STOP_WAIT_MS && QueryServiceStatus(service, &status) &&
-                           status.dwCurrentState != SERVICE_STOPPED;
-         waited += 100)
-        Sleep(100);
+    process = before.dwProcessId != 0 ? OpenProcess(SYNCHRONIZE, FALSE, before.dwProcessId) : NULL;
+    if (process == NULL)
+        return;
+    if (ControlService(service, SERVICE_CONTROL_STOP, &status))
+        WaitForSingleObject(process, STOP_WAIT_MS);
+    CloseHandle(process);
 }
 
 static gboolean uninstall(GError **error)

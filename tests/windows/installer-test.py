@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""installer-test.py PROGRAM: what the installer leaves in Wine: a service that answers on COM1, as it was told."""
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration"))
+
+from harness import AgentChannel  # noqa: E402
+from wine import World  # noqa: E402
+
+PROGRAM = Path(sys.argv.pop(1)).resolve()
+OPTIONS = "--method=isa-serial --path=COM1"
+NEWER = "99.1.0"
+
+
+class Installer(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        cls.guest = World(directory, PROGRAM)
+        cls.addClassCleanup(cls.guest.stop)
+        cls.client = AgentChannel(cls.guest.port.socket)
+        # What a later version's program has more is behind its end, where nobody reads it.
+        later = directory / "later/qga-agent.exe"
+        later.parent.mkdir()
+        later.write_bytes(PROGRAM.read_bytes() + b"later")
+        cls.build("old.msi", PROGRAM)
+        cls.build("new.msi", later, NEWER)
+
+    @classmethod
+    def build(cls, name, program, *version):
+        subprocess.run([ROOT / "packaging/windows/build-msi", "x86_64", program, cls.guest.drive / name, *version],
+                       check=True, capture_output=True)
+
+    def setUp(self):
+        self.installed = None
+        self.addCleanup(self.remove)
+
+    def remove(self):
+        if self.installed:
+            self.msiexec("/x", self.installed)
+
+    def msiexec(self, action, name, *words):
+        self.guest.wine("msiexec", action, f"C:\\{name}", "/qn", *words)
+        self.installed = name if action == "/i" else None
+
+    def programs(self):
+        return list(self.guest.drive.glob("Program Files/**/qga-agent.exe"))
+
+    def check_options(self, options):
+        line = self.guest.wine("reg", "query", r"HKLM\System\CurrentControlSet\Services\QEMU-GA", "/v", "ImagePath")
+        self.assertTrue(line.rstrip().endswith(f" -d {options}"), line)
+
+    def check_serves(self):
+        self.assertIn("RUNNING", self.guest.service())
+        self.check_options(OPTIONS)
+        self.client.sync(60)
+        self.assertEqual(self.client.execute("guest-ping"), {})
+
+    def check_gone(self):
+        self.assertFalse(self.programs())
+        for key in r"Services\QEMU-GA", r"Services\EventLog\Application\qemu-ga":
+            with self.assertRaises(AssertionError):
+                self.guest.wine("reg", "query", "HKLM\\System\\CurrentControlSet\\" + key)
+
+    def test_install(self):
+        """Without a window or a question; the service has the options that were named, and all goes away again."""
+        self.msiexec("/i", "old.msi", f"OPTIONS={OPTIONS}")
+        self.check_serves()
+        self.msiexec("/x", "old.msi")
+        self.check_gone()
+
+    def test_default(self):
+        """Without options it waits for the virtio-serial port, which may come later."""
+        self.msiexec("/i", "old.msi")
+        self.check_options("--retry-path")
+
+    def test_repair(self):
+        """A program that was lost is there again, and serves as it was told when it was installed."""
+        self.msiexec("/i", "old.msi", f"OPTIONS={OPTIONS}")
+        [program] = self.programs()
+        self.guest.wine("net", "stop", "qemu-ga")
+        program.unlink()
+        self.msiexec("/i", "old.msi", "REINSTALL=ALL", "REINSTALLMODE=omus")  # which is what /f stands for
+        self.assertEqual(program.read_bytes(), PROGRAM.read_bytes())
+        self.check_serves()
+
+    def test_upgrade(self):
+        """The next version takes the place of the one before, with its options, and leaves nothing of it."""
+        self.msiexec("/i", "old.msi", f"OPTIONS={OPTIONS}")
+        self.msiexec("/i", "new.msi")
+        [program] = self.programs()
+        self.assertTrue(program.read_bytes().endswith(b"later"))
+        self.check_serves()
+        self.msiexec("/x", "new.msi")
+        self.check_gone()
+
+    def test_upgrade_with_options(self):
+        """Options that are named count more than those that were."""
+        self.msiexec("/i", "old.msi", f"OPTIONS={OPTIONS} --verbose")
+        self.msiexec("/i", "new.msi", f"OPTIONS={OPTIONS}")
+        self.check_serves()
+
+    def test_downgrade(self):
+        """The version before does not take the place of a later one."""
+        self.msiexec("/i", "new.msi", f"OPTIONS={OPTIONS}")
+        with self.assertRaises(AssertionError):
+            self.msiexec("/i", "old.msi", f"OPTIONS={OPTIONS}")
+        [program] = self.programs()
+        self.assertTrue(program.read_bytes().endswith(b"later"))
+        self.check_serves()
+
+
+if __name__ == "__main__":
+    unittest.main()
