@@ -60,7 +60,7 @@ static void close_mount(System *system, int fd)
 /* What it cannot write, a freeze will tell. */
 static void sync_mount(System *system, int fd)
 {
-    if (syncfs(fd) != 0)
+    if (syncfs(fd) != 0 && errno != ENOSYS) /* before Linux 2.6.39 */
         g_debug("syncfs: %s", g_strerror(errno));
 }
 
