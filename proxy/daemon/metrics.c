@@ -21,24 +21,19 @@ static char *find_module(void)
 gboolean metrics_serve(QgaProxy *proxy, const char *address, const char *vm, GError **error)
 {
     g_autofree char *path = find_module();
-    g_autoptr(GError) cause = NULL;
     gpointer serve;
     GModule *module;
 
     if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                    "--metrics: there is no %s: built without libmicrohttpd", METRICS_MODULE);
+                    "there is no %s: built without libmicrohttpd", METRICS_MODULE);
         return FALSE;
     }
     module = g_module_open(path, G_MODULE_BIND_LOCAL);
     if (!module || !g_module_symbol(module, METRICS_SYMBOL, &serve)) {
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "--metrics: %s",
-                    g_module_error());
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "%s", g_module_error());
         return FALSE;
     }
     g_module_make_resident(module);
-    if (((MetricsServe)serve)(proxy, address, vm, &cause))
-        return TRUE;
-    g_propagate_prefixed_error(error, g_steal_pointer(&cause), "--metrics: ");
-    return FALSE;
+    return ((MetricsServe)serve)(proxy, address, vm, error);
 }

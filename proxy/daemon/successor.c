@@ -21,13 +21,45 @@
 #define STORED_STATE      "qga-proxyd-state"
 #define STORED_DESCRIPTOR "qga-proxyd-"
 
-/* The state, and the numbers that the descriptors have in the process that wrote it. */
-#define FORMAT "(a{sv}ai)"
+/* Of each machine its name, its state, and the numbers that its descriptors have in the process
+ * that wrote it. */
+#define FORMAT "a(sa{sv}ai)"
+
+static void part_free(gpointer data)
+{
+    Part *part = data;
+
+    g_free(part->name);
+    g_clear_pointer(&part->state, g_variant_unref);
+    g_clear_object(&part->descriptors);
+    g_free(part);
+}
+
+static Part *add_part(Estate *estate, const char *name)
+{
+    Part *part = g_new0(Part, 1);
+
+    part->name = g_strdup(name);
+    if (!estate->parts)
+        estate->parts = g_ptr_array_new_with_free_func(part_free);
+    g_ptr_array_add(estate->parts, part);
+    return part;
+}
+
+const Part *estate_find(const Estate *estate, const char *name)
+{
+    for (guint i = 0; estate->parts && i < estate->parts->len; i++) {
+        const Part *part = estate->parts->pdata[i];
+
+        if (g_str_equal(part->name, name))
+            return part;
+    }
+    return NULL;
+}
 
 void estate_clear(Estate *estate)
 {
-    g_clear_pointer(&estate->state, g_variant_unref);
-    g_clear_object(&estate->descriptors);
+    g_clear_pointer(&estate->parts, g_ptr_array_unref);
 }
 
 static void fail(GError **error, const char *what)
@@ -53,16 +85,38 @@ static gboolean write_all(int fd, const char *bytes, gsize len)
     return TRUE;
 }
 
-/* Returns: a descriptor of the whole, or -1 */
-static int write_state(GVariant *state, GUnixFDList *descriptors, GError **error)
+gboolean estate_add(Estate *estate, const char *name, QgaProxy *proxy, GError **error)
 {
-    int count;
-    const int *numbers = g_unix_fd_list_peek_fds(descriptors, &count);
-    g_autoptr(GVariant) whole = g_variant_ref_sink(g_variant_new(
-        "(@a{sv}@ai)", state,
-        g_variant_new_fixed_array(G_VARIANT_TYPE_INT32, numbers, (gsize)count, sizeof *numbers)));
-    int fd = memfd_create(STORED_STATE, MFD_CLOEXEC);
+    g_autoptr(GUnixFDList) descriptors = g_unix_fd_list_new();
+    GVariant *state = qga_proxy_save(proxy, descriptors, error);
+    Part *part;
 
+    if (!state)
+        return FALSE;
+    part = add_part(estate, name);
+    part->state = g_variant_ref_sink(state);
+    part->descriptors = g_steal_pointer(&descriptors);
+    return TRUE;
+}
+
+/* Returns: a descriptor of the whole, or -1 */
+static int write_state(const Estate *estate, GError **error)
+{
+    g_auto(GVariantBuilder) parts = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE(FORMAT));
+    g_autoptr(GVariant) whole = NULL;
+    int fd;
+
+    for (guint i = 0; i < estate->parts->len; i++) {
+        const Part *part = estate->parts->pdata[i];
+        int count;
+        const int *numbers = g_unix_fd_list_peek_fds(part->descriptors, &count);
+
+        g_variant_builder_add(&parts, "(s@a{sv}@ai)", part->name, part->state,
+                              g_variant_new_fixed_array(G_VARIANT_TYPE_INT32, numbers, (gsize)count,
+                                                        sizeof *numbers));
+    }
+    whole = g_variant_ref_sink(g_variant_builder_end(&parts));
+    fd = memfd_create(STORED_STATE, MFD_CLOEXEC);
     if (fd >= 0 && write_all(fd, g_variant_get_data(whole), g_variant_get_size(whole)))
         return fd;
     fail(error, "the state cannot be written");
@@ -76,64 +130,67 @@ static void keep_over_exec(int fd, gboolean keep)
     fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
-static void keep_all(GUnixFDList *descriptors)
+/* Returns: (transfer full): the numbers of all descriptors of all machines, in this order */
+static GArray *list_descriptors(const Estate *estate)
 {
-    int count;
-    const int *numbers = g_unix_fd_list_peek_fds(descriptors, &count);
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(int));
 
-    for (int i = 0; i < count; i++)
-        keep_over_exec(numbers[i], TRUE);
+    for (guint i = 0; i < estate->parts->len; i++) {
+        const Part *part = estate->parts->pdata[i];
+        int count;
+        const int *numbers = g_unix_fd_list_peek_fds(part->descriptors, &count);
+
+        g_array_append_vals(all, numbers, (guint)count);
+    }
+    return all;
 }
 
-void successor_exec(QgaProxy *proxy, const char *program, char **argv, GError **error)
+void successor_exec(const Estate *estate, const char *program, char **argv, GError **error)
 {
-    g_autoptr(GUnixFDList) descriptors = g_unix_fd_list_new();
-    g_autoptr(GVariant) state = qga_proxy_save(proxy, descriptors, error);
+    g_autoptr(GArray) descriptors = list_descriptors(estate);
     g_autofree char *number = NULL;
-    int fd = state ? write_state(state, descriptors, error) : -1;
+    int fd = write_state(estate, error);
 
     if (fd < 0)
         return;
     number = g_strdup_printf("%d", fd);
     g_setenv(STATE_VARIABLE, number, TRUE);
     keep_over_exec(fd, TRUE);
-    keep_all(descriptors);
+    for (guint i = 0; i < descriptors->len; i++)
+        keep_over_exec(g_array_index(descriptors, int, i), TRUE);
     execv(program, argv);
     fail(error, program);
     g_unsetenv(STATE_VARIABLE);
     close(fd);
 }
 
-static char *stored_name(int index)
+static char *stored_name(guint index)
 {
-    return g_strdup_printf(STORED_DESCRIPTOR "%d", index);
+    return g_strdup_printf(STORED_DESCRIPTOR "%u", index);
 }
 
 /* Returns: how many were stored */
-static int store_each(const int *numbers, int count, GError **error)
+static guint store_each(const GArray *descriptors, GError **error)
 {
-    for (int i = 0; i < count; i++) {
+    for (guint i = 0; i < descriptors->len; i++) {
         g_autofree char *name = stored_name(i);
 
-        if (!service_store(name, numbers[i], error))
+        if (!service_store(name, g_array_index(descriptors, int, i), error))
             return i;
     }
-    return count;
+    return descriptors->len;
 }
 
-gboolean successor_leave(QgaProxy *proxy, GError **error)
+gboolean successor_leave(const Estate *estate, GError **error)
 {
-    g_autoptr(GUnixFDList) descriptors = g_unix_fd_list_new();
-    g_autoptr(GVariant) state = qga_proxy_save(proxy, descriptors, error);
-    int fd = state ? write_state(state, descriptors, error) : -1;
-    int count;
-    const int *numbers = g_unix_fd_list_peek_fds(descriptors, &count);
-    int stored = fd >= 0 ? store_each(numbers, count, error) : 0;
+    g_autoptr(GArray) descriptors = list_descriptors(estate);
+    int fd = write_state(estate, error);
+    guint stored = fd >= 0 ? store_each(descriptors, error) : 0;
     /* Last: without it the others are of no use. */
-    gboolean left = fd >= 0 && stored == count && service_store(STORED_STATE, fd, error);
+    gboolean left = fd >= 0 && stored == descriptors->len && service_store(STORED_STATE, fd, error);
 
     /* Else nobody would see that they are closed here. */
-    for (int i = 0; !left && i < stored; i++) {
+    for (guint i = 0; !left && i < stored; i++) {
         g_autofree char *name = stored_name(i);
 
         service_remove_stored(name);
@@ -172,7 +229,7 @@ static int take(GHashTable *stored, const char *name)
 }
 
 /* One that the manager did not keep is replaced by one that ends at once. */
-static int take_descriptor(GHashTable *stored, int index)
+static int take_descriptor(GHashTable *stored, guint index)
 {
     g_autofree char *name = stored_name(index);
     int fd = take(stored, name);
@@ -180,18 +237,37 @@ static int take_descriptor(GHashTable *stored, int index)
     return fd >= 0 ? fd : g_open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-/* @stored: (nullable): NULL where they are in this process already */
-static void take_descriptors(Estate *estate, GVariant *numbers, GHashTable *stored)
+/* @stored: (nullable): NULL where they are in this process already
+ * @first: index of the first under which they are stored */
+static GUnixFDList *take_descriptors(GVariant *numbers, GHashTable *stored, guint first)
 {
     gsize count;
     const gint32 *own = g_variant_get_fixed_array(numbers, &count, sizeof *own);
     g_autofree int *fds = g_new(int, count);
 
     for (gsize i = 0; i < count; i++) {
-        fds[i] = stored ? take_descriptor(stored, (int)i) : own[i];
+        fds[i] = stored ? take_descriptor(stored, first + (guint)i) : own[i];
         keep_over_exec(fds[i], FALSE);
     }
-    estate->descriptors = g_unix_fd_list_new_from_array(fds, (int)count);
+    return g_unix_fd_list_new_from_array(fds, (int)count);
+}
+
+static void take_parts(Estate *estate, GVariant *whole, GHashTable *stored)
+{
+    guint taken = 0;
+
+    for (gsize i = 0; i < g_variant_n_children(whole); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(whole, i);
+        g_autoptr(GVariant) numbers = g_variant_get_child_value(child, 2);
+        const char *name;
+        Part *part;
+
+        g_variant_get_child(child, 0, "&s", &name);
+        part = add_part(estate, name);
+        part->state = g_variant_get_child_value(child, 1);
+        part->descriptors = take_descriptors(numbers, stored, taken);
+        taken += (guint)g_variant_n_children(numbers);
+    }
 }
 
 /* What a service that was killed while it left all, or took it, has left without a state is closed
@@ -202,7 +278,6 @@ gboolean successor_inherit(Estate *estate, GError **error)
     g_autoptr(GHashTable) stored = variable ? NULL : service_take_stored(STORED_DESCRIPTOR, FALSE);
     int fd = variable ? (int)g_ascii_strtoll(variable, NULL, 10) : take(stored, STORED_STATE);
     g_autoptr(GVariant) whole = NULL;
-    g_autoptr(GVariant) numbers = NULL;
 
     g_unsetenv(STATE_VARIABLE);
     if (fd < 0)
@@ -210,7 +285,6 @@ gboolean successor_inherit(Estate *estate, GError **error)
     whole = read_state(fd, error);
     if (!whole)
         return FALSE;
-    g_variant_get(whole, "(@a{sv}@ai)", &estate->state, &numbers);
-    take_descriptors(estate, numbers, stored);
+    take_parts(estate, whole, stored);
     return TRUE;
 }

@@ -13,28 +13,45 @@
 
 #include "proxy/qga-proxy.h"
 
-/* What a former daemon has left. */
+/* What a proxy leaves. */
 typedef struct {
-    GVariant *state; /* (nullable): NULL where there was none */
+    char *name; /* of its machine */
+    GVariant *state;
     GUnixFDList *descriptors;
+} Part;
+
+/* What a daemon leaves: that of each of its proxies. */
+typedef struct {
+    GPtrArray *parts; /* (nullable): of Part *; NULL where there is nothing */
 } Estate;
 
-gboolean successor_inherit(Estate *estate, GError **error);
 void estate_clear(Estate *estate);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Estate, estate_clear)
 
+/* Returns: (nullable): what was left for the machine @name */
+const Part *estate_find(const Estate *estate, const char *name);
+
+/* Saves @proxy as it is, which must not run on if this is left. */
+gboolean estate_add(Estate *estate, const char *name, QgaProxy *proxy, GError **error);
+
+/* What a former daemon has left. */
+gboolean successor_inherit(Estate *estate, GError **error);
+
 /**
  * successor_exec:
+ * @estate: with something in it
  * @program: absolute path
  * @argv: for it
  *
  * Becomes @program. Returns only where that fails, with @error set; then all goes on here.
  */
-void successor_exec(QgaProxy *proxy, const char *program, char **argv, GError **error);
+void successor_exec(const Estate *estate, const char *program, char **argv, GError **error);
 
 /**
  * successor_leave:
+ * @estate: with something in it
  *
- * Leaves everything with the service manager. Where it returns TRUE, @proxy must not go on.
+ * Leaves everything with the service manager. Where it returns TRUE, what is saved in @estate must
+ * not go on here.
  */
-gboolean successor_leave(QgaProxy *proxy, GError **error);
+gboolean successor_leave(const Estate *estate, GError **error);
