@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libvirt's own code for the guest agent, unmodified, beside QMP clients and others of the agent's protocol. QEMU and libvirt
-connect to one and the same path, as libvirt has them do for a channel with <source mode='connect'>."""
+"""libvirt's own code for the guest agent, unmodified, beside QMP clients and others of the agent's protocol, and what
+becomes of the guest where replies are late or lost. QEMU and libvirt connect to one and the same path, as libvirt has them do
+for a channel with <source mode='connect'>."""
 
 import contextlib
 import json
+import signal
 import unittest
 
 from harness import AgentChannel, Deadline, Proxy, QmpError
@@ -42,6 +44,7 @@ class LibvirtCase(unittest.TestCase):
 
     def thaw(self):
         """Whatever a test that failed has left."""
+        self.guest.run(f"kill -CONT $(cat {self.guest.agent_pid_file()})")
         with self.proxy.client() as client:
             if client.command("qga-proxy-status")["freeze"]["state"] != "thawed":
                 with contextlib.suppress(QmpError):
@@ -118,14 +121,8 @@ class LibvirtCase(unittest.TestCase):
     def test_late_freeze(self):
         """libvirt gives up a freeze after 3 s and sends no thaw, so that the guest freezes when its agent comes to it. The
         freeze is on the proxy's books, and ends with its lease."""
-        self.virsh("guest-agent-timeout", "--timeout", "3")
-        self.addCleanup(self.virsh, "guest-agent-timeout", "--timeout", "-2")
-        # Behind a thaw, a freeze waits for a sync, and would not be sent at all. An agent that is new has synced.
-        self.guest.qmp.events.clear()
-        self.guest.signal_agent("KILL")
-        self.guest.wait_agent_open()
-        self.proxy.wait_agent()
-        self.wait_connected()
+        self.agent_timeout("3")
+        self.synced_agent()
         with self.guest.stopped_agent():
             status, output = self.libvirt.try_virsh("snapshot-create-as", "guest", "--disk-only", "--quiesce",
                                                     "--no-metadata", "late", timeout=60)
@@ -136,6 +133,143 @@ class LibvirtCase(unittest.TestCase):
         self.client.wait_event("GUEST_FSFREEZE", AT_ONCE, reason="lease", state="thawed")
         self.check_thawed(touches)
         self.wait_connected()
+
+    def agent_timeout(self, seconds):
+        """How long libvirt waits for the agent; -2 is for ever, as it is where nobody says otherwise."""
+        self.virsh("guest-agent-timeout", "--timeout", seconds)
+        self.addCleanup(self.virsh, "guest-agent-timeout", "--timeout", "-2")
+
+    def spawn(self, verb, *arguments):
+        """virsh, under way when this returns: the agent, which is stopped, has the command."""
+        before = self.commands()
+        process = self.libvirt.spawn_virsh(verb, "guest", *arguments)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.wait_commands(before + 1)
+        return process
+
+    def commands(self):
+        """How many the agent was sent."""
+        return self.client.command("qga-proxy-status")["agent"]["commands"]
+
+    def wait_commands(self, count):
+        self.proxy.wait_status(f"{count} commands for the agent", lambda status: status["agent"]["commands"] >= count,
+                               AT_ONCE, self.client)
+
+    def new_agent(self):
+        """The agent is lost with what it has, and init starts another."""
+        self.guest.qmp.events.clear()
+        self.guest.signal_agent("KILL")
+        self.guest.wait_agent_open()
+
+    def synced_agent(self):
+        """Behind a thaw, a freeze waits for a sync, and would not be sent at all to one that is stopped then. An agent that
+        is new has synced."""
+        self.new_agent()
+        self.proxy.wait_agent()
+        self.wait_connected()
+
+    def check_others(self):
+        """Whoever does not ask the guest is answered, while somebody waits for it."""
+        self.assertEqual(self.virsh("domstate", timeout=AT_ONCE), "running")
+        self.assertIn("running", self.virsh("qemu-monitor-command", '{"execute":"query-status"}', timeout=AT_ONCE))
+        self.assertEqual(self.client.command("query-status", timeout=AT_ONCE)["status"], "running")
+
+    def check_free(self):
+        """Nobody is locked out of the agent: libvirt, a QMP client, a client of the agent's protocol."""
+        self.wait_connected()
+        self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
+        self.assertEqual(self.client.command("guest-ping"), {})
+        with AgentChannel.connect(self.guest.channel, "a raw client") as raw:
+            raw.sync()
+            self.assertEqual(raw.execute("guest-fsfreeze-status"), "thawed")
+
+    def test_late_thaw(self):
+        """libvirt gives up a thaw after 3 s, and the agent comes to it later."""
+        self.virsh("domfsfreeze")
+        touches = self.guest.stuck_touches("ext4", "xfs")
+        self.agent_timeout("3")
+        with self.guest.stopped_agent():
+            thaw = self.spawn("domfsthaw")
+            self.check_others()
+            self.assertEqual(thaw.wait(AT_ONCE), 1)
+        self.check_thawed(touches)
+        self.check_free()
+
+    def test_lost_thaw(self):
+        """A thaw is lost with the agent that had it. libvirt, which waits 3 s or for ever, is told at once, and would
+        leave the guest frozen. The proxy thaws it."""
+        for seconds in "3", "-2":
+            with self.subTest(seconds):
+                self.agent_timeout("-2")
+                self.virsh("domfsfreeze")
+                touches = self.guest.stuck_touches("ext4", "xfs")
+                self.agent_timeout(seconds)
+                self.guest.signal_agent("STOP")
+                thaw = self.spawn("domfsthaw")
+                self.check_others()
+                self.new_agent()
+                self.assertEqual(thaw.wait(AT_ONCE), 1)
+                self.check_thawed(touches)
+                self.check_free()
+
+    def test_snapshot_whose_thaw_is_lost(self):
+        """A quiesced snapshot that waits for its thaw keeps the domain locked, for ever where that is lost. Here it ends
+        with an error, the guest is thawed, and the domain can be worked with."""
+        for number in range(5):
+            self.wait_connected()
+            before = self.commands()
+            snapshot = self.libvirt.spawn_virsh("snapshot-create-as", "guest", "--disk-only", "--quiesce",
+                                                "--no-metadata", f"lost{number}")
+            with snapshot.stdout:
+                self.client.wait_event("GUEST_AGENT_STATE", AT_ONCE, state="frozen")
+                # libvirt makes overlays now, and its thaw has to wait here until nobody in the guest will take it. Where
+                # that is too late, the snapshot is made, and there is another attempt.
+                self.proxy.process.send_signal(signal.SIGSTOP)
+                self.guest.signal_agent("STOP")
+                self.proxy.process.send_signal(signal.SIGCONT)
+                self.wait_commands(before + 2)
+                self.assertEqual(self.client.command("query-status", timeout=AT_ONCE)["status"], "running")
+                self.new_agent()
+                if snapshot.wait(AT_ONCE) == 1:
+                    break
+        self.assertEqual(snapshot.returncode, 1)
+        self.check_thawed(self.guest.touch("ext4", "xfs"))
+        self.check_others()
+        self.check_free()
+
+    def test_hanging_freeze(self):
+        """A freeze that does not come to an end holds up nobody who does not ask the guest, and who does is answered: by
+        libvirt's monitor, by QMP, by the agent's protocol. Its end is told to libvirt, whose lock it held."""
+        self.synced_agent()
+        self.guest.signal_agent("STOP")
+        freeze = self.spawn("domfsfreeze")
+        self.check_others()
+        with AgentChannel.connect(self.guest.channel, "a raw client") as raw, self.proxy.client() as waiting:
+            waiting.send_command("guest-ping", id="waits")
+            raw.send(b'{"execute": "guest-ping", "id": "too"}')
+            self.check_others()
+            self.assertIsNone(freeze.poll())
+            self.new_agent()
+            self.assertEqual(freeze.wait(AT_ONCE), 1)
+            self.assertEqual(waiting.read_reply(AT_ONCE)["id"], "waits")
+            self.assertEqual(raw.read_message(AT_ONCE)["id"], "too")
+        self.check_thawed(self.guest.touch("ext4", "xfs"))
+        self.check_free()
+
+    def test_late_ping(self):
+        """libvirt gives up a ping after 5 s. The late answer is nobody's, and others have theirs."""
+        with self.proxy.client() as waiting:
+            with self.guest.stopped_agent():
+                status, output = self.libvirt.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')
+                self.assertEqual(status, 1, output)
+                waiting.send_command("guest-sync", {"id": 4712}, id="mine")
+                self.check_others()
+            self.assertEqual(waiting.read_reply(AT_ONCE), {"return": 4712, "id": "mine"})
+        self.assertEqual(json.loads(self.virsh("qemu-agent-command", '{"execute":"guest-sync","arguments":{"id":8}}')),
+                         {"return": 8})
+        self.check_free()
 
     def test_restart_of_proxy(self):
         """QEMU comes again to a proxy that was killed and started again. libvirt does not, until it is restarted: it

@@ -107,6 +107,11 @@ class Libvirt:
                               stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False)
         return done.returncode, done.stdout.strip()
 
+    def spawn_virsh(self, *arguments):
+        """One that may take its time: a Popen, whose output is of either kind."""
+        return subprocess.Popen(self.inside("virsh", "-q", *arguments), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
     def virsh(self, *arguments, timeout=30):
         status, output = self.try_virsh(*arguments, timeout=timeout)
         if status != 0:
