@@ -6,10 +6,14 @@ for a channel with <source mode='connect'>."""
 import contextlib
 import json
 import signal
+import tempfile
 import unittest
+from pathlib import Path
 
 from harness import AgentChannel, Deadline, Proxy, QmpError
-from harness.libvirt import DAEMONS, Libvirt, LibvirtGuest, obstacle
+from harness.image import SOURCE, program
+from harness.launcher import QGA_QEMU
+from harness.libvirt import DAEMONS, CommandedGuest, Libvirt, LibvirtGuest, obstacle
 
 AT_ONCE = 10
 LIBVIRTD = DAEMONS[1]
@@ -288,3 +292,67 @@ class LibvirtCase(unittest.TestCase):
         self.wait_connected()
         cls.early = cls.enterClassContext(AgentChannel.connect(self.guest.channel, "an early client"))
         cls.early.send_command("guest-sync", {"id": 4711})
+
+
+class Monitor(unittest.TestCase):
+    """A second monitor and the agent's channel by <qemu:commandline>, as an example has them: libvirt knows nothing of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        if why := obstacle():
+            raise unittest.SkipTest(why)
+        cls.libvirt = cls.enterClassContext(Libvirt())
+        cls.guest = cls.enterClassContext(CommandedGuest(cls.libvirt))
+        cls.proxy = cls.enterClassContext(Proxy(cls.guest))
+        cls.proxy.wait_agent()
+
+    def test_snapshot(self):
+        """libvirt takes a snapshot while a client of the proxy has the guest frozen, and what libvirt does is seen."""
+        with self.proxy.client() as client:
+            self.assertGreater(client.execute("guest-fsfreeze-freeze"), 0)
+            touches = self.guest.stuck_touches("ext4", "xfs")
+            self.libvirt.virsh("snapshot-create-as", "guest", "--disk-only", "--no-metadata", "one", timeout=60)
+            self.assertGreater(client.execute("guest-fsfreeze-thaw"), 0)
+            for touch in touches:
+                self.assertEqual(touch.wait(AT_ONCE), (0, ""))
+            self.assertIn(".one", json.dumps(client.command("query-block")))
+            self.libvirt.virsh("suspend", "guest")
+            client.wait_event("STOP", AT_ONCE)
+            self.libvirt.virsh("resume", "guest")
+            client.wait_event("RESUME", AT_ONCE)
+
+    def test_apart(self):
+        """libvirt has no agent, and its end and return are nothing to the proxy's clients."""
+        with self.proxy.client() as client:
+            status, output = self.libvirt.try_virsh("domfsfreeze", "guest")
+            self.assertEqual(status, 1)
+            self.assertIn("agent is not configured", output)
+            self.libvirt.kill(LIBVIRTD)
+            self.assertEqual(client.command("guest-ping"), {})
+            self.libvirt.start(LIBVIRTD)
+            self.assertEqual(self.libvirt.virsh("domstate", "guest"), "running")
+            self.assertEqual(client.command("query-status")["status"], "running")
+
+
+class Examples(unittest.TestCase):
+    def test_domains(self):
+        """The domains among the examples are such as libvirt takes, and makes command lines of."""
+        if why := obstacle():
+            self.skipTest(why)
+        examples = sorted((SOURCE / "examples").glob("domain-*.xml"))
+        self.assertEqual(len(examples), 3)
+        with Libvirt() as libvirt, tempfile.TemporaryDirectory(prefix="qga-") as folder:
+            link = Path(folder) / "qga-qemu-system-x86_64"
+            link.symlink_to(program(QGA_QEMU))
+            for example in examples:
+                with self.subTest(example.name):
+                    domain = Path(folder) / example.name
+                    domain.write_text(example.read_text().replace("/usr/bin/qga-qemu-system-x86_64", str(link)))
+                    libvirt.virsh("define", str(domain), "--validate")
+                    shown = libvirt.virsh("domxml-to-native", "qemu-argv", "--domain", "example")
+                    self.assertIn("org.qemu.guest_agent.0", shown)
+                    libvirt.virsh("undefine", "example")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -5,12 +5,9 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import unittest
 from pathlib import Path
 
-from harness.image import SOURCE, program
-from harness.launcher import QGA_QEMU
 from harness.libvirt import DAEMONS, EmulatedGuest, Libvirt, obstacle
 
 AT_ONCE = 10
@@ -141,22 +138,6 @@ class Life(unittest.TestCase):
         self.libvirt.virsh("shutdown", "guest", "--mode", "agent")
         self.libvirt.wait(lambda: self.state() == "shut off", "the domain to shut down", 60)
         self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
-
-
-class Example(unittest.TestCase):
-    def test_domain(self):
-        """The domain among the examples is one that libvirt takes."""
-        if why := obstacle():
-            self.skipTest(why)
-        with Libvirt() as libvirt, tempfile.TemporaryDirectory(prefix="qga-") as folder:
-            link = Path(folder) / "qga-qemu-system-x86_64"
-            link.symlink_to(program(QGA_QEMU))
-            text = (SOURCE / "examples/domain-emulator.xml").read_text()
-            domain = Path(folder) / "domain.xml"
-            domain.write_text(text.replace("/usr/bin/qga-qemu-system-x86_64", str(link)))
-            libvirt.virsh("define", str(domain))
-            shown = libvirt.virsh("domxml-to-native", "qemu-argv", "--domain", "example")
-            self.assertIn("org.qemu.guest_agent.0", shown)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from .console import Console
 from .control import Control
 from .guest import KERNEL_ARGUMENTS, Guest
 from .agent import AgentChannel
+from .image import SOURCE
 from .image import program as image_program
 from .launcher import QGA_QEMU
 from .proxy import PROXYD
@@ -137,10 +138,7 @@ DOMAIN = """
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
     <serial type='unix'><source mode='bind' path='{directory}/console.sock'/></serial>
-    <channel type='unix'>
-      {agent}
-      <target type='virtio' name='org.qemu.guest_agent.0'/>
-    </channel>
+    {agent}
     {channels}
   </devices>
   <qemu:commandline>
@@ -149,6 +147,10 @@ DOMAIN = """
   </qemu:commandline>
 </domain>
 """
+
+AGENT = """<channel type='unix'>
+      {source}<target type='virtio' name='org.qemu.guest_agent.0'/>
+    </channel>"""
 
 CHANNEL = """<channel type='unix'>
       <source mode='bind' path='{path}'/><target type='virtio' name='{name}'/>
@@ -185,10 +187,10 @@ class LibvirtGuest(Guest):
 
     def describe(self):
         """What differs from domain to domain: the emulator, where the agent's channel is, more of the command line."""
-        agent = (f"<source mode='bind' path='{self.channel}'/>" if self.direct else
-                 f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>")
+        source = (f"<source mode='bind' path='{self.channel}'/>" if self.direct else
+                  f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>")
         more = ["-qmp", f"unix:{self.qmp_path},server=on,wait=off", *self.qemu_arguments]
-        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": agent,
+        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": AGENT.format(source=source),
                 "more": "".join(f"<qemu:arg value='{argument}'/>" for argument in more)}
 
     def start(self):
@@ -232,6 +234,24 @@ class LibvirtGuest(Guest):
         self.qmp.close()
 
 
+class CommandedGuest(LibvirtGuest):
+    """A Guest of whose agent libvirt knows nothing: what is for the proxy is on the command line of an example."""
+
+    port = "agent0"
+    example = SOURCE / "examples/domain-monitor.xml"
+
+    def __enter__(self):
+        # That of a libvirt guest waits for a proxy.
+        Guest.__enter__(self)
+        return self
+
+    def describe(self):
+        text = self.example.read_text().replace("/run/example.", f"{self.directory}/example.")
+        self.qmp_path, self.agent_path = (f"{self.directory}/example.{name}" for name in ("qmp", "qga"))
+        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": "",
+                "more": text.partition("<qemu:commandline>")[2].partition("</qemu:commandline>")[0]}
+
+
 class EmulatedGuest(LibvirtGuest):
     """A Guest that libvirt starts and ends, by the launcher as its emulator."""
 
@@ -242,7 +262,7 @@ class EmulatedGuest(LibvirtGuest):
 
     def describe(self):
         options = f"--listen unix:{self.directory}/proxy.sock --agent-listen unix:{self.directory}/raw.sock"
-        return {"emulator": self.directory / "qga-qemu-system-x86_64", "agent": "",
+        return {"emulator": self.directory / "qga-qemu-system-x86_64", "agent": AGENT.format(source=""),
                 "more": f"<qemu:env name='QGA_QEMU_OPTIONS' value='{options}'/>"
                         f"<qemu:env name='XDG_RUNTIME_DIR' value='{self.directory}'/>"}
 
