@@ -8,10 +8,16 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness.libvirt import DAEMONS, EmulatedGuest, Libvirt, obstacle
+from harness.libvirt import DAEMONS, EmulatedGuest, Libvirt, RoamingGuest, obstacle
 
 AT_ONCE = 10
 LIBVIRTD = DAEMONS[1]
+
+
+def wait_connected(libvirt):
+    """libvirt has found the agent."""
+    libvirt.wait(lambda: libvirt.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
+                 "libvirt's agent channel", 60)
 
 
 class Emulator(unittest.TestCase):
@@ -21,13 +27,7 @@ class Emulator(unittest.TestCase):
             raise unittest.SkipTest(why)
         cls.libvirt = cls.enterClassContext(Libvirt())
         cls.guest = cls.enterClassContext(EmulatedGuest(cls.libvirt))
-        cls.wait_connected()
-
-    @classmethod
-    def wait_connected(cls):
-        """libvirt has found the agent."""
-        cls.libvirt.wait(lambda: cls.libvirt.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
-                         "libvirt's agent channel", 60)
+        wait_connected(cls.libvirt)
 
     def virsh(self, verb, *arguments, **more):
         return self.libvirt.virsh(verb, "guest", *arguments, **more)
@@ -83,7 +83,7 @@ class Emulator(unittest.TestCase):
         self.libvirt.kill(LIBVIRTD)
         self.libvirt.start(LIBVIRTD)
         self.assertEqual(self.virsh("domstate"), "running")
-        self.wait_connected()
+        wait_connected(self.libvirt)
 
     def test_proxy_killed(self):
         """A proxy that is killed is not noticed by libvirt: the domain runs on, its monitor and its agent answer."""
@@ -92,7 +92,7 @@ class Emulator(unittest.TestCase):
             os.kill(self.worker(), signal.SIGKILL)
             self.assertEqual(self.virsh("domstate"), "running")
             self.assertEqual(self.monitor("query-status")["return"]["status"], "running")
-            self.wait_connected()
+            wait_connected(self.libvirt)
             self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
         self.assertEqual(events.command("query-status")["status"], "running")
 
@@ -116,7 +116,7 @@ class Life(unittest.TestCase):
             raise unittest.SkipTest(why)
         self.libvirt = self.enterContext(Libvirt())
         self.guest = self.enterContext(EmulatedGuest(self.libvirt))
-        Emulator.wait_connected.__func__(self)
+        wait_connected(self.libvirt)
 
     def state(self):
         return self.libvirt.try_virsh("domstate", "guest")[1]
@@ -127,17 +127,42 @@ class Life(unittest.TestCase):
         self.guest.left()
         self.libvirt.virsh("start", "guest", timeout=90)
         self.guest.again()
-        Emulator.wait_connected.__func__(self)
+        wait_connected(self.libvirt)
         with self.guest.client() as client:
             self.assertEqual(client.command("guest-ping"), {})
 
     def test_reboot_and_shutdown(self):
         self.libvirt.virsh("reboot", "guest", "--mode", "agent")
         self.guest.wait_reboot()
-        Emulator.wait_connected.__func__(self)
+        wait_connected(self.libvirt)
         self.libvirt.virsh("shutdown", "guest", "--mode", "agent")
         self.libvirt.wait(lambda: self.state() == "shut off", "the domain to shut down", 60)
         self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
+
+
+class Migration(unittest.TestCase):
+    def test_between_hosts(self):
+        """From one libvirtd to another: who is connected here is told, and there everything is as it was."""
+        if why := obstacle():
+            self.skipTest(why)
+        source, self.libvirt = self.enterContext(Libvirt()), self.enterContext(Libvirt())
+        guest = self.enterContext(RoamingGuest(source))
+        wait_connected(source)
+        with guest.client() as client:
+            self.assertEqual(client.command("guest-ping"), {})
+            guest.migrate(self.libvirt)
+            client.read_to_end(AT_ONCE)
+        self.libvirt.wait(lambda: len(guest.workers()) == 1, "the proxy that was left to end")
+        self.assertEqual(source.try_virsh("domstate", "guest")[0], 1)
+        self.assertEqual(self.libvirt.virsh("domstate", "guest"), "running")
+        wait_connected(self.libvirt)
+        self.assertIn("/mnt/xfs", self.libvirt.virsh("domfsinfo", "guest"))
+        with guest.client() as client, guest.raw_client() as raw:
+            self.libvirt.virsh("domfsfreeze", "guest")
+            self.assertEqual(client.command("qga-proxy-status")["freeze"]["state"], "frozen")
+            self.libvirt.virsh("domfsthaw", "guest")
+            raw.sync()
+            self.assertEqual(raw.execute("guest-fsfreeze-status"), "thawed")
 
 
 if __name__ == "__main__":

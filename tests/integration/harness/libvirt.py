@@ -38,6 +38,9 @@ namespaces = []
 cgroup_controllers = []
 seccomp_sandbox = 0
 end
+cat > /etc/libvirt/libvirtd.conf <<end
+host_uuid = "$(cat /proc/sys/kernel/random/uuid)"
+end
 echo ready
 exec sleep infinity
 """
@@ -137,13 +140,13 @@ DOMAIN = """
     {disks}
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
-    <serial type='unix'><source mode='bind' path='{directory}/console.sock'/></serial>
+    <serial type='unix'><source mode='bind' path='{sockets}/console.sock'/></serial>
     {agent}
     {channels}
   </devices>
   <qemu:commandline>
     {more}
-    <qemu:arg value='-qmp'/><qemu:arg value='unix:{directory}/harness.sock,server=on,wait=off'/>
+    <qemu:arg value='-qmp'/><qemu:arg value='unix:{sockets}/harness.sock,server=on,wait=off'/>
   </qemu:commandline>
 </domain>
 """
@@ -185,6 +188,14 @@ class LibvirtGuest(Guest):
         self.agent_path = f"{self.channel},server=on"
         return self
 
+    def sockets(self):
+        """The folder of those that QEMU makes, as libvirt is told it."""
+        return self.directory
+
+    def reach(self, name):
+        """One of them, from here."""
+        return f"{self.directory}/{name}"
+
     def describe(self):
         """What differs from domain to domain: the emulator, where the agent's channel is, more of the command line."""
         source = (f"<source mode='bind' path='{self.channel}'/>" if self.direct else
@@ -197,10 +208,10 @@ class LibvirtGuest(Guest):
         arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
         disks = [DISK.format(format=path.suffix[1:], path=path, target=f"vd{letter}")
                  for letter, path in zip(string.ascii_lowercase, self.disks.values())]
-        channels = {"org.qga-proxy.control": self.directory / "control.sock", **self.channels}
+        channels = {"org.qga-proxy.control": f"{self.sockets()}/control.sock", **self.channels}
         (self.directory / "domain.xml").write_text(DOMAIN.format(
             name=self.name, memory=self.memory, kernel=self.image.kernel, initrd=self.image.initrd, arguments=arguments,
-            disks="".join(disks), directory=self.directory, **self.describe(),
+            disks="".join(disks), sockets=self.sockets(), **self.describe(),
             channels="".join(CHANNEL.format(name=name, path=path) for name, path in channels.items())))
         self.libvirt.virsh("define", str(self.directory / "domain.xml"))
         self.libvirt.virsh("start", self.name)
@@ -211,10 +222,10 @@ class LibvirtGuest(Guest):
         pid = int(subprocess.run(self.libvirt.inside("cat", f"/run/libvirt/qemu/{self.name}.pid"),
                                       stdout=subprocess.PIPE, check=True).stdout)
         self.process = types.SimpleNamespace(pid=pid)
-        self.console = Console(Stream.connect(f"{self.directory}/console.sock", "console").sock)
+        self.console = Console(Stream.connect(self.reach("console.sock"), "console").sock)
         self.control = Control()
-        self.control.attach(Stream.connect(f"{self.directory}/control.sock", "control").sock, self.console)
-        self.qmp = Qmp.connect(f"{self.directory}/harness.sock", "the harness's monitor").negotiate()
+        self.control.attach(Stream.connect(self.reach("control.sock"), "control").sock, self.console)
+        self.qmp = Qmp.connect(self.reach("harness.sock"), "the harness's monitor").negotiate()
         Guest.alive.append(self)
 
     def report(self):
@@ -261,10 +272,10 @@ class EmulatedGuest(LibvirtGuest):
         return self
 
     def describe(self):
-        options = f"--listen unix:{self.directory}/proxy.sock --agent-listen unix:{self.directory}/raw.sock"
+        options = f"--listen unix:{self.sockets()}/proxy.sock --agent-listen unix:{self.sockets()}/raw.sock"
         return {"emulator": self.directory / "qga-qemu-system-x86_64", "agent": AGENT.format(source=""),
                 "more": f"<qemu:env name='QGA_QEMU_OPTIONS' value='{options}'/>"
-                        f"<qemu:env name='XDG_RUNTIME_DIR' value='{self.directory}'/>"}
+                        f"<qemu:env name='XDG_RUNTIME_DIR' value='{self.sockets()}'/>"}
 
     def start(self):
         (self.directory / "qga-qemu-system-x86_64").symlink_to(image_program(QGA_QEMU))
@@ -276,18 +287,18 @@ class EmulatedGuest(LibvirtGuest):
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and (entry / "comm").read_text() == "qga-proxyd\n" and \
-                        str(self.directory).encode() in (entry / "cmdline").read_bytes():
+                        str(self.sockets()).encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
         return found
 
     def client(self):
-        return Qmp.connect(f"{self.directory}/proxy.sock", "a client").negotiate()
+        return Qmp.connect(self.reach("proxy.sock"), "a client").negotiate()
 
     def raw_client(self):
-        return AgentChannel.connect(f"{self.directory}/raw.sock", "a raw client")
+        return AgentChannel.connect(self.reach("raw.sock"), "a raw client")
 
     def left(self):
-        """libvirt has ended QEMU, and will start it again."""
+        """libvirt has ended QEMU, and starts another."""
         Guest.alive.remove(self)
         self.process = None
         self.console.close()
@@ -297,3 +308,31 @@ class EmulatedGuest(LibvirtGuest):
     def again(self):
         """It has. What the guest is restored with had other channels than there are now: its shell is not there."""
         self.attach()
+
+
+class RoamingGuest(EmulatedGuest):
+    """A Guest that goes from one libvirt to another. Its sockets are in a folder that each of them has for itself, by the
+    same name; its disks are in one that they share."""
+
+    def sockets(self):
+        return "/run/guest"
+
+    def reach(self, name):
+        return f"/proc/{self.libvirt.holder.pid}/root{self.sockets()}/{name}"
+
+    def start(self):
+        self.make_place(self.libvirt)
+        super().start()
+
+    def make_place(self, libvirt):
+        subprocess.run(libvirt.inside("mkdir", "-p", self.sockets()), check=True)
+
+    def migrate(self, target):
+        """To another libvirt, which QEMU and libvirt reach by paths."""
+        self.make_place(target)
+        there = f"qemu+unix:///system?socket=/proc/{target.holder.pid}/root/run/libvirt/libvirt-sock"
+        self.libvirt.virsh("migrate", "--live", "--unsafe", "--persistent", "--undefinesource", self.name, "--desturi", there,
+                           "--migrateuri", f"unix://{self.directory}/migration.sock", timeout=120)
+        self.left()
+        self.libvirt = target
+        self.again()
