@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * work: what the kernel takes its time for, done beside the main loop.
+ * work: a freeze and its end, done beside the main loop.
  *
- * Owns the threads. A job is touched by one of them at a time: by whoever started it before and
- * after, by its thread meanwhile. At the end of the agent a thread that the kernel still holds is
- * left behind, so a job must own all that it needs.
+ * Not on the threads of other calls (call_work()): those may all be held by files that are frozen,
+ * and a thaw must not wait for one of them. Owns the threads. A job is touched by one of them at a
+ * time: by whoever started it before and after, by its thread meanwhile. At the end of the agent a
+ * thread that the kernel still holds is left behind, so a job must own all that it needs.
  */
 
 #pragma once
