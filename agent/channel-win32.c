@@ -405,6 +405,8 @@ Channel *channel_new(const ChannelAddress *address, const ChannelCallbacks *call
     };
     channel->source = g_source_new(&source_funcs, sizeof(ChannelSource));
     ((ChannelSource *)channel->source)->channel = channel;
+    /* It does not; but see channel-posix.c for what GLib does in each turn else. */
+    g_source_set_can_recurse(channel->source, TRUE);
     g_source_attach(channel->source, NULL);
     channel->watch = device_watch_new(on_news, channel);
     if (!start(channel, error))
