@@ -254,7 +254,7 @@ class IsaSerial(Channel, unittest.TestCase):
 
     def hang_up(self):
         """What was opened of the line reads as ended. Done by a leader of a session whose terminal it is, on its end."""
-        self.guest.shell(f"setsid -c sh -c : < /dev/ttyS1")
+        self.guest.shell("setsid -c sh -c : < /dev/ttyS1")
 
     def test_half_a_request_is_forgotten(self):
         """Nothing tells of a host on a line; but any host begins with 0xFF."""

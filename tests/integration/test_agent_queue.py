@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import AgentChannel, Guest, Proxy, QmpError
+from harness import AgentChannel, Guest, Proxy
 from harness.image import program
 from harness.proxy import PROXYD
 

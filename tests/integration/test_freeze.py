@@ -83,7 +83,7 @@ class Case:
         self.lease = lease
         self.proxy = self.enterContext(self.make_proxy(lease, **more))
         self.proxy.wait_agent()
-        self.proxy.wait_status("the agent's commands", lambda status: "version" in status["agent"])
+        self.proxy.wait_commands()
         self.client = self.enterContext(self.proxy.client("unix"))
         self.other = self.enterContext(self.proxy.client("tcp"))
 

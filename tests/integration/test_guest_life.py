@@ -60,7 +60,7 @@ class Lane:
     def meet(self):
         """The agent is there, and what the proxy asks each was asked."""
         self.proxy.wait_agent()
-        self.proxy.wait_status("the agent's commands", lambda status: "version" in status["agent"])
+        self.proxy.wait_commands()
         self.client, self.behind, self.listener = (self.test.enterContext(self.proxy.client()) for _ in range(3))
 
     def pend(self):

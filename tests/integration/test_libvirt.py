@@ -33,13 +33,7 @@ class LibvirtCase(unittest.TestCase):
         cls.early.send_command("guest-sync", {"id": 4711})
         cls.guest.boot()
         cls.proxy.wait_agent()
-        cls.wait_connected()
-
-    @classmethod
-    def wait_connected(cls):
-        """libvirt has found the agent through the proxy."""
-        cls.libvirt.wait(lambda: cls.libvirt.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
-                         "libvirt's agent channel")
+        cls.libvirt.wait_agent()
 
     def setUp(self):
         self.client = self.enterContext(self.proxy.client())
@@ -117,7 +111,7 @@ class LibvirtCase(unittest.TestCase):
         self.client.wait_event("GUEST_FSFREEZE", AT_ONCE, reason="lease", state="thawed")
         self.check_thawed(touches)
         self.libvirt.start(LIBVIRTD)
-        self.wait_connected()
+        self.libvirt.wait_agent()
         status, output = self.libvirt.try_virsh("domfsthaw", "guest")
         self.assertEqual(status, 1)
         self.assertIn("its lease ended", output)
@@ -136,7 +130,7 @@ class LibvirtCase(unittest.TestCase):
         self.client.command("qga-proxy-freeze-renew", seconds=1)
         self.client.wait_event("GUEST_FSFREEZE", AT_ONCE, reason="lease", state="thawed")
         self.check_thawed(touches)
-        self.wait_connected()
+        self.libvirt.wait_agent()
 
     def agent_timeout(self, seconds):
         """How long libvirt waits for the agent; -2 is for ever, as it is where nobody says otherwise."""
@@ -172,7 +166,7 @@ class LibvirtCase(unittest.TestCase):
         is new has synced."""
         self.new_agent()
         self.proxy.wait_agent()
-        self.wait_connected()
+        self.libvirt.wait_agent()
 
     def check_others(self):
         """Whoever does not ask the guest is answered, while somebody waits for it."""
@@ -182,7 +176,7 @@ class LibvirtCase(unittest.TestCase):
 
     def check_free(self):
         """Nobody is locked out of the agent: libvirt, a QMP client, a client of the agent's protocol."""
-        self.wait_connected()
+        self.libvirt.wait_agent()
         self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
         self.assertEqual(self.client.command("guest-ping"), {})
         with AgentChannel.connect(self.guest.channel, "a raw client") as raw:
@@ -222,7 +216,7 @@ class LibvirtCase(unittest.TestCase):
         """A quiesced snapshot that waits for its thaw keeps the domain locked, for ever where that is lost. Here it ends
         with an error, the guest is thawed, and the domain can be worked with."""
         for number in range(5):
-            self.wait_connected()
+            self.libvirt.wait_agent()
             before = self.commands()
             snapshot = self.libvirt.spawn_virsh("snapshot-create-as", "guest", "--disk-only", "--quiesce",
                                                 "--no-metadata", f"lost{number}")
@@ -290,7 +284,7 @@ class LibvirtCase(unittest.TestCase):
         self.assertIn("agent is not connected", output)
         self.libvirt.kill(LIBVIRTD)
         self.libvirt.start(LIBVIRTD)
-        self.wait_connected()
+        self.libvirt.wait_agent()
         cls.early = cls.enterClassContext(AgentChannel.connect(self.guest.channel, "an early client"))
         cls.early.send_command("guest-sync", {"id": 4711})
 

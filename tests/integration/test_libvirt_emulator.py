@@ -14,12 +14,6 @@ AT_ONCE = 10
 LIBVIRTD = DAEMONS[1]
 
 
-def wait_connected(libvirt):
-    """libvirt has found the agent."""
-    libvirt.wait(lambda: libvirt.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
-                 "libvirt's agent channel", 60)
-
-
 class Emulator(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -27,7 +21,7 @@ class Emulator(unittest.TestCase):
             raise unittest.SkipTest(why)
         cls.libvirt = cls.enterClassContext(Libvirt())
         cls.guest = cls.enterClassContext(EmulatedGuest(cls.libvirt))
-        wait_connected(cls.libvirt)
+        cls.libvirt.wait_agent(60)
 
     def virsh(self, verb, *arguments, **more):
         return self.libvirt.virsh(verb, "guest", *arguments, **more)
@@ -83,7 +77,7 @@ class Emulator(unittest.TestCase):
         self.libvirt.kill(LIBVIRTD)
         self.libvirt.start(LIBVIRTD)
         self.assertEqual(self.virsh("domstate"), "running")
-        wait_connected(self.libvirt)
+        self.libvirt.wait_agent(60)
 
     def test_proxy_killed(self):
         """A proxy that is killed is not noticed by libvirt: the domain runs on, its monitor and its agent answer."""
@@ -92,7 +86,7 @@ class Emulator(unittest.TestCase):
             os.kill(self.worker(), signal.SIGKILL)
             self.assertEqual(self.virsh("domstate"), "running")
             self.assertEqual(self.monitor("query-status")["return"]["status"], "running")
-            wait_connected(self.libvirt)
+            self.libvirt.wait_agent(60)
             self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
         self.assertEqual(events.command("query-status")["status"], "running")
 
@@ -116,7 +110,7 @@ class Life(unittest.TestCase):
             raise unittest.SkipTest(why)
         self.libvirt = self.enterContext(Libvirt())
         self.guest = self.enterContext(EmulatedGuest(self.libvirt))
-        wait_connected(self.libvirt)
+        self.libvirt.wait_agent(60)
 
     def state(self):
         return self.libvirt.try_virsh("domstate", "guest")[1]
@@ -127,14 +121,14 @@ class Life(unittest.TestCase):
         self.guest.left()
         self.libvirt.virsh("start", "guest", timeout=90)
         self.guest.again()
-        wait_connected(self.libvirt)
+        self.libvirt.wait_agent(60)
         with self.guest.client() as client:
             self.assertEqual(client.command("guest-ping"), {})
 
     def test_reboot_and_shutdown(self):
         self.libvirt.virsh("reboot", "guest", "--mode", "agent")
         self.guest.wait_reboot()
-        wait_connected(self.libvirt)
+        self.libvirt.wait_agent(60)
         self.libvirt.virsh("shutdown", "guest", "--mode", "agent")
         self.libvirt.wait(lambda: self.state() == "shut off", "the domain to shut down", 60)
         self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
@@ -147,7 +141,7 @@ class Migration(unittest.TestCase):
             self.skipTest(why)
         source, self.libvirt = self.enterContext(Libvirt()), self.enterContext(Libvirt())
         guest = self.enterContext(RoamingGuest(source))
-        wait_connected(source)
+        source.wait_agent(60)
         with guest.client() as client:
             self.assertEqual(client.command("guest-ping"), {})
             guest.migrate(self.libvirt)
@@ -155,7 +149,7 @@ class Migration(unittest.TestCase):
         self.libvirt.wait(lambda: len(guest.workers()) == 1, "the proxy that was left to end")
         self.assertEqual(source.try_virsh("domstate", "guest")[0], 1)
         self.assertEqual(self.libvirt.virsh("domstate", "guest"), "running")
-        wait_connected(self.libvirt)
+        self.libvirt.wait_agent(60)
         self.assertIn("/mnt/xfs", self.libvirt.virsh("domfsinfo", "guest"))
         with guest.client() as client, guest.raw_client() as raw:
             self.libvirt.virsh("domfsfreeze", "guest")

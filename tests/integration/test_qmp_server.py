@@ -84,7 +84,7 @@ class Server(unittest.TestCase):
 
     def test_query_commands(self):
         """One list of QEMU's commands, of the agent's that are enabled, and of the proxy's."""
-        self.proxy.wait_status("the agent's commands", lambda status: "version" in status["agent"], client=self.client)
+        self.proxy.wait_commands(self.client)
         names = [command["name"] for command in self.client.command("query-commands")]
         self.assertEqual(len(names), len(set(names)))
         of_qemu = {command["name"] for command in self.guest.qmp.command("query-commands")}

@@ -122,6 +122,11 @@ class Libvirt:
             raise RuntimeError(f"virsh {' '.join(arguments)}: {output}")
         return output
 
+    def wait_agent(self, timeout=30):
+        """Until libvirt has found the agent of the guest that it runs."""
+        self.wait(lambda: self.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
+                  "libvirt's agent channel", timeout)
+
 
 DOMAIN = """
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>

@@ -142,6 +142,10 @@ class Proxy:
                 except QmpError as error:
                     self._pause(deadline, f"the agent to answer, whose last error was: {error}")
 
+    def wait_commands(self, client=None):
+        """Waits until the proxy has learnt which commands the agent has."""
+        self.wait_status("the agent's commands", lambda status: "version" in status["agent"], client=client)
+
     def wait_exit(self, timeout=30):
         """Waits for it to end by itself; returns its exit status."""
         wait_readable(self.pidfd, timeout, "qga-proxyd to end")
