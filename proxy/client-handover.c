@@ -191,6 +191,14 @@ static gboolean recover(Client *client, Saved *from)
 
 /* ---- Restoring ------------------------------------------------------------------------------- */
 
+/* @kept: it comes from the journal, where it has one already */
+static guint slot_for(const ClientCommon *common, Saved *from, gboolean kept, int fd)
+{
+    if (!common->journal)
+        return 0;
+    return kept ? (guint)saved_get_int(from, "socket") - 1 : journal_add(common->journal, fd);
+}
+
 Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *ops, gpointer owner,
                        ClientCommon *common)
 {
@@ -201,16 +209,12 @@ Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *
     g_autofree char *kept = NULL;
     Restore restore = {NULL, FALSE};
     Client *client;
-    guint slot;
 
     if (fd < 0)
         return NULL;
     kept = saved_get_text(from, "kind");
-    slot = common->journal && kept ? (guint)saved_get_int(from, "socket") - 1
-           : common->journal       ? journal_add(common->journal, fd)
-                                   : 0;
     client = client_make(loop, fd, peer, (AnswersForm)saved_get_int(from, "form"), ops, owner,
-                         common, slot);
+                         common, slot_for(common, from, kept != NULL, fd));
     client->state = (ClientState)saved_get_int(from, "state");
     client->since_us = saved_get_int(from, "since");
     client->commands = (guint64)saved_get_int(from, "commands");
