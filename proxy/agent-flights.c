@@ -264,6 +264,18 @@ void agent_flights_lengthen(AgentFlights *flights, gint64 pause_us)
     }
 }
 
+/* The name of one that nobody knows is its asker's, and may be of any length. */
+void agent_flights_write_names(const AgentFlights *flights, JsonWrite *write)
+{
+    json_write_begin_array(write);
+    for (const GList *at = flights->under_way.head; at; at = at->next) {
+        const AgentFlight *flight = at->data;
+
+        json_write_string(write, flight->guest ? flight->guest->name : "another");
+    }
+    json_write_end_array(write);
+}
+
 void agent_flights_foreach(AgentFlights *flights, void (*func)(Pending *pending, gpointer data),
                            gpointer data)
 {

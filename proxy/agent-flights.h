@@ -86,6 +86,9 @@ void agent_flights_drop_late(AgentFlights *flights);
 /* A pause is no time. */
 void agent_flights_lengthen(AgentFlights *flights, gint64 pause_us);
 
+/* An array of those under way, nobody waiting for some of them any more. */
+void agent_flights_write_names(const AgentFlights *flights, JsonWrite *write);
+
 /* Also those that are still to be told. */
 void agent_flights_foreach(AgentFlights *flights, void (*func)(Pending *pending, gpointer data),
                            gpointer data);

@@ -420,6 +420,11 @@ void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer
     agent_flights_foreach(&lane->flights, func, data);
 }
 
+void agent_lane_write_running(const AgentLane *lane, JsonWrite *write)
+{
+    agent_flights_write_names(&lane->flights, write);
+}
+
 const char *agent_lane_state_name(const AgentLane *lane)
 {
     return agent_state_name(agent_lane_state(lane));

@@ -132,6 +132,9 @@ const char *agent_lane_state_name(const AgentLane *lane);
 
 AgentStats agent_lane_stats(const AgentLane *lane);
 
+/* An array of the names of the commands that are under way, those of our own among them. */
+void agent_lane_write_running(const AgentLane *lane, JsonWrite *write);
+
 /* Returns: STATUS_CLASSES of them, by GuestClass */
 const Latency *agent_lane_latency(const AgentLane *lane);
 void agent_lane_save(const AgentLane *lane, Handover *handover, Saved *to);

@@ -327,6 +327,23 @@ static void test_agent_restarts(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&owner);
 }
 
+/* Nor is one that could not even be sent: who asked for it may never ask again. */
+static void test_thaw_unsent(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer owner;
+
+    freeze_by(fixture, &owner);
+    peer_clear(&fixture->agent);
+    fixture->agent = (Peer){0};
+    world_settle(&fixture->world);
+    core_send(fixture, &owner, THAW);
+    core_assert_heard(&owner, "is not connected; guest-fsfreeze-thaw was not sent");
+    core_assert_freeze(fixture, "thawing");
+    peer_clear(&owner);
+    core_accept_agent(fixture);
+    thaw_from_here(fixture);
+}
+
 /* Whoever answers behind a doubt may be another, of a guest that was booted meanwhile. */
 static void test_found_thawed(CoreFixture *fixture, gconstpointer unused)
 {
@@ -556,6 +573,7 @@ int main(int argc, char **argv)
     ADD("/core-freeze/freeze-unanswered", set_up, test_freeze_unanswered);
     ADD("/core-freeze/thaw-unanswered", set_up, test_thaw_unanswered);
     ADD("/core-freeze/agent-restarts", set_up, test_agent_restarts);
+    ADD("/core-freeze/thaw-unsent", set_up, test_thaw_unsent);
     ADD("/core-freeze/found-thawed", set_up, test_found_thawed);
     ADD("/core-freeze/lease-ends-in-thaw", set_up, test_lease_ends_in_thaw);
     ADD("/core-freeze/told-twice", set_up, test_told_twice);

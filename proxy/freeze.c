@@ -407,9 +407,10 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
 
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
-    if (pending->sent_us == 0) /* refused, or answered from here: the guest does not know of it */
-        return;
-    freeze->needs_sync = TRUE; /* a sync may have been answered while it waited */
+    if (pending->sent_us > 0)
+        freeze->needs_sync = TRUE; /* a sync may have been answered while it waited */
+    else if (reply)
+        return; /* answered from here: the guest does not know of it */
     if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING) {
         if (reply) /* an agent that does not tell its status may have been frozen all the same */
             freeze->ops->thawed(freeze->owner);

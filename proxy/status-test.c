@@ -80,33 +80,34 @@ static void test_agent(void)
     Bounds bounds;
 
     bounds_init(&bounds);
-    assert_written(
-        &(Status){.qemu_trouble = "cannot connect to \"unix:/x\"",
-                  .agent_state = "ready",
-                  .agent_version = "7.2.22",
-                  .bounds = &bounds,
-                  .agent = {.commands = 1,
-                            .coalesced = 11,
-                            .cache_hits = 12,
-                            .dropped = 2,
-                            .unasked = 7,
-                            .faults = 3,
-                            .oversized = 8,
-                            .timeouts = 4,
-                            .syncs = 5,
-                            .queued = 6,
-                            .bytes_in = 9,
-                            .bytes_out = 10},
-                  .freeze = JSON_SPAN_LITERAL("{\"state\": \"thawed\"}")},
-        "{\"version\": \"" QGA_PROXY_VERSION "\", "
-        "\"qemu\": {\"connected\": false, \"monitors\": 0, \"monitors-connected\": 0, "
-        "\"trouble\": \"cannot connect to \\\"unix:/x\\\"\", \"stale-replies\": 0}, "
-        "\"monitors\": [], "
-        "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"depth\": 0, \"queued\": 6, "
-        "\"commands\": 1, \"dropped\": 2, \"unasked\": 7, \"faults\": 3, "
-        "\"oversized\": 8, \"timeouts\": 4, \"syncs\": 5, \"coalesced\": 11, "
-        "\"cache-hits\": 12, \"bytes-in\": 9, "
-        "\"bytes-out\": 10}, \"freeze\": {\"state\": \"thawed\"}, " CLIENTS_NONE);
+    assert_written(&(Status){.qemu_trouble = "cannot connect to \"unix:/x\"",
+                             .agent_state = "ready",
+                             .agent_version = "7.2.22",
+                             .bounds = &bounds,
+                             .agent = {.commands = 1,
+                                       .coalesced = 11,
+                                       .cache_hits = 12,
+                                       .dropped = 2,
+                                       .unasked = 7,
+                                       .faults = 3,
+                                       .oversized = 8,
+                                       .timeouts = 4,
+                                       .syncs = 5,
+                                       .queued = 6,
+                                       .bytes_in = 9,
+                                       .bytes_out = 10},
+                             .agent_running = JSON_SPAN_LITERAL("[\"guest-ping\"]"),
+                             .freeze = JSON_SPAN_LITERAL("{\"state\": \"thawed\"}")},
+                   "{\"version\": \"" QGA_PROXY_VERSION "\", "
+                   "\"qemu\": {\"connected\": false, \"monitors\": 0, \"monitors-connected\": 0, "
+                   "\"trouble\": \"cannot connect to \\\"unix:/x\\\"\", \"stale-replies\": 0}, "
+                   "\"monitors\": [], "
+                   "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"depth\": 0, "
+                   "\"running\": [\"guest-ping\"], \"queued\": 6, \"commands\": 1, "
+                   "\"dropped\": 2, \"unasked\": 7, \"faults\": 3, "
+                   "\"oversized\": 8, \"timeouts\": 4, \"syncs\": 5, \"coalesced\": 11, "
+                   "\"cache-hits\": 12, \"bytes-in\": 9, "
+                   "\"bytes-out\": 10}, \"freeze\": {\"state\": \"thawed\"}, " CLIENTS_NONE);
 }
 
 /* What is not known of one is absent; those that are not listed are counted. */

@@ -71,6 +71,8 @@ static void write_agent(JsonWrite *write, const Status *status)
     json_write_member_string(write, "state", status->agent_state);
     json_write_member_string(write, "version", status->agent_version);
     json_write_member_uint64(write, "depth", agent->depth);
+    json_write_key(write, "running");
+    json_write_span(write, status->agent_running);
     json_write_member_uint64(write, "queued", agent->queued);
     json_write_member_uint64(write, "commands", agent->commands);
     json_write_member_uint64(write, "dropped", agent->dropped);

@@ -73,6 +73,7 @@ typedef struct {
     const char *agent_version; /* (nullable) */
     AgentStats agent;
     const Latency *agent_latency; /* (nullable): STATUS_CLASSES of them, by GuestClass */
+    JsonSpan agent_running;       /* an array; absent with the agent's channel */
     JsonSpan freeze;              /* an object; absent where there is no agent's channel */
     const char *freeze_state;     /* (nullable): the same once more, for metrics */
     gint64 freeze_lease;          /* -1 where there is none */

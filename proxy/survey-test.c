@@ -200,6 +200,7 @@ static void test_agent(CoreFixture *fixture, gconstpointer unused)
     core_connect_negotiated(fixture, &client, FALSE);
     core_send(fixture, &client, PING);
     id = fake_agent_take(&fixture->agent, PING);
+    assert_told(fixture, "\"running\": [\"guest-ping\"], \"queued\": 0, ");
     world_pass_ms(&fixture->world, LIMIT_SECONDS_QUICK * 1000);
     fake_agent_return(&fixture->agent, id, "{}");
     fake_agent_sync(&fixture->agent, &fixture->world);

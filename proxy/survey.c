@@ -99,6 +99,7 @@ char *survey_status(const Survey *survey, gboolean connections)
 {
     GString *text = g_string_new(NULL);
     g_autoptr(GString) freeze = g_string_new(NULL);
+    g_autoptr(GString) running = g_string_new(NULL);
     g_autofree MonitorStats *monitors = NULL;
     g_autofree ConnectionStats *clients = NULL;
     Status status = begin(survey);
@@ -111,6 +112,9 @@ char *survey_status(const Survey *survey, gboolean connections)
         json_write_init(&write, freeze);
         freeze_write_status(survey->freeze, &write);
         status.freeze = (JsonSpan){freeze->str, freeze->len};
+        json_write_init(&write, running);
+        agent_lane_write_running(survey->lane, &write);
+        status.agent_running = (JsonSpan){running->str, running->len};
     }
     status_write(&status, text);
     return g_string_free(text, FALSE);
