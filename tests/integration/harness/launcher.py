@@ -68,7 +68,8 @@ class Place:
 
     def left(self):
         """What is left: processes and sockets."""
-        return self.processes() + sorted(str(path) for path in self.runtime.rglob("*"))
+        return self.processes() + sorted(f"{folder}/{name}" for folder, folders, files in os.walk(self.runtime)
+                                         for name in folders + files)
 
     def wait_nothing_left(self):
         self.wait(lambda: not self.left(), lambda: f"nothing to be left, but {self.left()} is")
