@@ -176,6 +176,11 @@
  * too. */
 #define LIMIT_SECONDS_UNSYNCED 5
 
+/* Seconds after which an agent that says nothing to the question whether it is still the same is
+ * asked again, while that leaves half of what may be under way to others: on a serial line the
+ * question is lost where nobody reads, and an agent is found within a second of its start. */
+#define LIMIT_SECONDS_UNHEARD 1
+
 /* Time for one command, by its class in the schema, in seconds, where its asker has not said
  * otherwise. Enforced by proxy/agent-flight.c. Quick ones touch memory; slow ones
  * touch disks or wait for helpers; a freeze waits for the guest's writers and its hooks (killing it

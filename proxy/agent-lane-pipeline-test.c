@@ -328,13 +328,34 @@ static void test_all_late(LaneFixture *fixture, gconstpointer unused)
     lane_submit(fixture, "guest-get-osinfo");
     check = take(fixture, "guest-capabilities");
     nothing_comes(fixture);
-    world_pass_ms(&fixture->world, LIMIT_SECONDS_UNSYNCED * 1000 + 10);
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_UNHEARD * 1000 + 10);
     fake_agent_sync(&fixture->agent, &fixture->world);
     answer(fixture, check, AGREED("16"));
     answer(fixture, first, "{}");
     lane_take_and_answer(fixture, "guest-fstrim", "1");
     lane_take_and_answer(fixture, "guest-get-osinfo", "2");
     lane_assert_log(fixture, "synced\nguest-fstrim 1\nguest-get-osinfo 2\n");
+}
+
+/* Where nobody reads for a while, as on a serial line, the question is lost too: it is asked again,
+ * as long as that leaves room. */
+static void test_asked_again(LaneFixture *fixture, gconstpointer unused)
+{
+    lane_submit(fixture, "guest-fstrim");
+    g_free(take(fixture, "guest-fstrim"));
+    agent_lane_probe(fixture->lane);
+    for (guint i = 1; i < LIMIT_AGENT_IN_FLIGHT / 2; i++) {
+        g_free(take(fixture, "guest-capabilities"));
+        world_pass_ms(&fixture->world, LIMIT_SECONDS_UNHEARD * 1000 + 10);
+    }
+    g_free(take(fixture, "guest-capabilities"));
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_UNHEARD * 1000 + 10);
+    nothing_comes(fixture);
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_UNSYNCED * 1000 + 10);
+    take_and_answer(fixture, "guest-capabilities", "{\"enabled\": []}");
+    lane_assert_log(fixture, "guest-fstrim: " RESTARTED "guest-fstrim " OUTCOME);
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    lane_assert_log(fixture, "synced\n");
 }
 
 /* ---- What becomes of the agent --------------------------------------------------------------- */
@@ -461,6 +482,7 @@ int main(int argc, char **argv)
     ADD("clients-wrong-sync", test_clients_wrong_sync);
     ADD("late", test_late);
     ADD("all-late", test_all_late);
+    ADD("asked-again", test_asked_again);
     ADD("checked", test_checked);
     ADD("port-closes", test_port_closes);
     ADD("lease", test_lease);

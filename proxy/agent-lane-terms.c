@@ -7,12 +7,12 @@
 #include "common/limits.h"
 
 /* As soon as a sync would be. */
-static void ask(AgentLane *lane, const char *arguments, PendingDone done)
+static void ask(AgentLane *lane, const char *arguments, guint seconds, PendingDone done)
 {
     Pending *pending = pending_new_own("guest-capabilities", arguments, done, lane);
 
     pending->urgent = TRUE;
-    pending->seconds = LIMIT_SECONDS_UNSYNCED;
+    pending->seconds = seconds;
     agent_lane_submit(lane, pending);
 }
 
@@ -32,7 +32,7 @@ void agent_lane_offer(AgentLane *lane, guint lease)
     g_autofree char *arguments = agent_terms_offer(lease);
 
     lane->lease = lease;
-    ask(lane, arguments, on_agreed);
+    ask(lane, arguments, LIMIT_SECONDS_UNSYNCED, on_agreed);
 }
 
 static void on_renewed(Pending *pending, const EnvelopeReply *reply, const GError *error)
@@ -51,7 +51,7 @@ void agent_lane_set_lease(AgentLane *lane, guint lease, gboolean renew)
     if (!lane->terms.lease)
         return;
     arguments = agent_terms_renew(lease);
-    ask(lane, arguments, on_renewed);
+    ask(lane, arguments, LIMIT_SECONDS_UNSYNCED, on_renewed);
 }
 
 /* An agent that keeps to nothing was restarted, or somebody else has spoken to it: what it owed is
@@ -70,8 +70,10 @@ static void on_checked(Pending *pending, const EnvelopeReply *reply, const GErro
 
 void agent_lane_check(AgentLane *lane)
 {
+    gboolean crowded = agent_flights_count(&lane->flights) >= lane->terms.depth / 2;
+
     if (lane->checking)
         return;
     lane->checking = TRUE;
-    ask(lane, NULL, on_checked);
+    ask(lane, NULL, crowded ? LIMIT_SECONDS_UNSYNCED : LIMIT_SECONDS_UNHEARD, on_checked);
 }

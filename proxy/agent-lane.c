@@ -314,20 +314,22 @@ static void on_connected(gpointer owner, int fd)
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
+static gboolean is_full(const AgentLane *lane)
+{
+    return agent_flights_count(&lane->flights) >= lane->terms.depth; /* one, if plain */
+}
+
 /* What is under way is poison once nobody has time left for it. Where several may be under way an
  * id tells what comes late, and a sync would cost the others their answers: so the agent is asked
  * first whether it still hears, and brought into step if it says nothing to that either. */
 static void face_silence(AgentLane *lane)
 {
     gboolean awaited = agent_flights_first(&lane->flights) != NULL;
-    gboolean full = agent_flights_count(&lane->flights) >= lane->terms.depth; /* one, if plain */
 
-    if (!awaited && (full || lane->checking)) {
-        agent_lane_doubt(lane);
-        agent_lane_bound_messages(lane);
-    } else if (!full && agent_flights_are_unheard(&lane->flights)) {
-        agent_lane_check(lane);
-    }
+    if (awaited || (!is_full(lane) && !lane->checking))
+        return;
+    agent_lane_doubt(lane);
+    agent_lane_bound_messages(lane);
 }
 
 static void fail_late(AgentLane *lane, gint64 now_us)
@@ -340,6 +342,8 @@ static void fail_late(AgentLane *lane, gint64 now_us)
     lane->stats.timeouts += count;
     face_silence(lane);
     agent_flights_fail_late(&lane->flights, &late);
+    if (!is_full(lane) && agent_flights_are_unheard(&lane->flights))
+        agent_lane_check(lane);
 }
 
 static void on_timer(gpointer owner, gint64 now_us)

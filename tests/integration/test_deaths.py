@@ -177,7 +177,8 @@ class IsaSerialDeaths(Case):
     def test_agent_killed(self):
         """What was under way fails when its time is up, and the agent that init starts is found."""
         with self.stopped_agent():
-            self.send_to_agent(self.client, "guest-sync", {"id": 4711})
+            with self.guest.arrival(self.proxy, self.method):
+                self.send_to_agent(self.client, "guest-sync", {"id": 4711})
             self.signal_agent("KILL")
             self.assert_fails(self.client, "its outcome is unknown", QUICK_LIMIT + AT_ONCE)
         self.check_line()

@@ -20,9 +20,9 @@ AT_ONCE = 5
 
 # In which a ping is answered that waits for an agent that has opened its channel. It takes some ms; this is for a
 # machine that is busy. On isa-serial nothing tells that it was opened: up to 2 s go by until the next sync. An agent
-# that took several commands at once is asked a question first, for 5 s, as a sync costs others their answers.
+# that took several commands at once is asked a question first, for 1 s, as a sync costs others their answers.
 READY = {"virtio-serial": 1 + AT_ONCE, "isa-serial": 3 + AT_ONCE}
-ASKED = 5
+ASKED = 1
 
 UNKNOWN = "was sent and its outcome is unknown"
 
@@ -69,12 +69,13 @@ class Lane:
         agent = self.proxy.status()["agent"]
         self.pipelined = agent["depth"] > 1
         sent = agent["commands"]
-        self.client.send_command("guest-file-open", {"path": "/tmp/nowhere"})
-        self.proxy.wait_agent_state("busy")
-        self.behind.send_command("guest-info")
         counts = (0, sent + 2) if self.pipelined else (1, sent + 1)
-        self.proxy.wait_status("a second command",
-                               lambda status: (status["agent"]["queued"], status["agent"]["commands"]) == counts)
+        with self.guest.arrival(self.proxy, self.method):
+            self.client.send_command("guest-file-open", {"path": "/tmp/nowhere"})
+            self.proxy.wait_agent_state("busy")
+            self.behind.send_command("guest-info")
+            self.proxy.wait_status("a second command",
+                                   lambda status: (status["agent"]["queued"], status["agent"]["commands"]) == counts)
 
     def lost(self, why, waits=False, alone=False):
         """The one under way has an unknown outcome, and so has one beside it, unless the first is lost alone. One that

@@ -19,6 +19,9 @@ from .stream import Deadline, wait_readable
 # A boot takes 4 s on an idle machine; this is for a very busy one.
 BOOT_TIMEOUT = 90
 
+# Says how many bytes the agent's serial line has brought into the guest so far.
+RECEIVED = r"sed -n 's/^1:.* rx:\([0-9]*\).*/\1/p' /proc/tty/driver/serial"
+
 # tsc, timer, KASLR, mitigations, self tests, spare serial ports: each is time that emulation makes long.
 KERNEL_ARGUMENTS = (
     "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check nokaslr mitigations=off cryptomgr.notests audit=0 "
@@ -304,6 +307,17 @@ class Guest:
         finally:
             if self.process is not None:
                 self.run(f"kill -CONT $(cat {self.agent_pid_file(method)})")
+
+    @contextlib.contextmanager
+    def arrival(self, proxy, method):
+        """What is sent to the agent within has come as far as the guest's kernel, from where it goes with the agent that
+        was to have it. What is still on its way on a serial line then, the next agent is given, and answers."""
+        if method == "isa-serial":
+            received, sent = int(self.shell(RECEIVED)), proxy.status()["agent"]["bytes-out"]
+        yield
+        if method == "isa-serial":
+            due = received + proxy.status()["agent"]["bytes-out"] - sent
+            self.wait_until(f"[ $({RECEIVED}) -ge {due} ]")
 
     def progress(self, filesystem):
         """How many rounds the writer on /mnt/FILESYSTEM has done."""
