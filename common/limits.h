@@ -168,6 +168,11 @@
  * one: 5.55 s. */
 #define LIMIT_SYNC_HOPE 8
 
+/* Milliseconds that the first of several channels to an agent has to answer, when another has and
+ * none did before. An agent that is there answers the first sync, within LIMIT_SYNC_FIRST_MS.
+ * Enforced by proxy/channels.c. */
+#define LIMIT_CHANNEL_WAIT_MS 250
+
 /* Milliseconds between two looks at a migration in its last phase, which takes 300 where nothing
  * else is said. Enforced by proxy/watch.c. */
 #define LIMIT_MIGRATION_LOOK_MS 100

@@ -120,6 +120,15 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
     agent_lane_pump(lane);
 }
 
+void agent_lane_take_over(AgentLane *lane, AgentLane *former)
+{
+    lane->way.frozen = former->way.frozen;
+    former->way.frozen = FALSE;
+    agent_queue_move(&former->waiting, &lane->waiting);
+    agent_queue_refuse_all(&former->waiting, "Another channel of the guest agent is used");
+    agent_lane_probe(lane);
+}
+
 /* Those that wait go on doing so: a snapshot pauses the machine for some ms. */
 static void lengthen_limits(AgentLane *lane, gint64 paused_us)
 {

@@ -123,6 +123,15 @@ void agent_lane_offer(AgentLane *lane, guint lease);
  */
 void agent_lane_set_lease(AgentLane *lane, guint lease, gboolean renew);
 
+/**
+ * agent_lane_take_over:
+ * @former: another of the same guest, with nothing under way
+ *
+ * Commands go to @lane from here on, and what waits for @former is asked here. Its agent is brought
+ * into step first: it was not spoken to for some time.
+ */
+void agent_lane_take_over(AgentLane *lane, AgentLane *former);
+
 /* Calls @func for each command that waits or is under way. */
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),
                         gpointer data);

@@ -151,6 +151,21 @@ void agent_queue_refuse_late(AgentQueue *queue, gint64 now_us, const char *why)
         refuse_next(queue, why);
 }
 
+void agent_queue_move(AgentQueue *queue, AgentQueue *to)
+{
+    for (GList *at = queue->waiting.head, *next; at; at = next) {
+        AgentQuestion *question = ((Waiting *)at->data)->question;
+
+        next = at->next;
+        if (pending_has_flag(agent_question_command(question), GUEST_FLAG_CHANNEL))
+            continue;
+        g_queue_unlink(&queue->waiting, at);
+        g_queue_push_tail_link(&to->waiting, at);
+        queue->length -= agent_question_length(question);
+        to->length += agent_question_length(question);
+    }
+}
+
 void agent_queue_foreach(AgentQueue *queue, void (*func)(Pending *pending, gpointer data),
                          gpointer data)
 {

@@ -62,6 +62,9 @@ void agent_queue_drop_orphans(AgentQueue *queue);
 void agent_queue_refuse_all(AgentQueue *queue, const char *why);
 void agent_queue_refuse_late(AgentQueue *queue, gint64 now_us, const char *why);
 
+/* All go behind those that wait in @to, but for what is between the proxy and one agent. */
+void agent_queue_move(AgentQueue *queue, AgentQueue *to);
+
 void agent_queue_foreach(AgentQueue *queue, void (*func)(Pending *pending, gpointer data),
                          gpointer data);
 

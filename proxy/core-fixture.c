@@ -37,6 +37,17 @@ void core_set_up_new(CoreFixture *fixture, gconstpointer unused)
     g_assert_no_error(error);
 }
 
+void core_add_second(CoreFixture *fixture)
+{
+    const Address address = {.kind = ADDRESS_UNIX, .path = fixture->second};
+    g_autoptr(GError) error = NULL;
+
+    if (!fixture->second)
+        return;
+    g_assert_true(core_add_agent(fixture->core, &address, &error));
+    g_assert_no_error(error);
+}
+
 void core_listen(CoreFixture *fixture, const char *path, gboolean wait)
 {
     const Address address = {
@@ -177,6 +188,8 @@ void core_tear_down(CoreFixture *fixture, gconstpointer unused)
     world_clear(&fixture->world);
     remove_socket(fixture->monitor);
     remove_socket(fixture->channel);
+    if (fixture->second)
+        remove_socket(fixture->second);
     g_assert_cmpint(g_access(fixture->socket, F_OK), !=, 0);
     g_free(fixture->socket);
     g_assert_no_errno(g_rmdir(fixture->folder));

@@ -33,6 +33,7 @@ typedef struct {
     char *monitor; /* paths */
     char *channel;
     char *socket;
+    char *second;     /* (nullable): of another channel, at which the test listens */
     int listening[2]; /* QEMU's, for the monitor and the channel; -1 where it does not */
     Core *core;
     Peer qemu;
@@ -42,6 +43,9 @@ typedef struct {
 
 /* Neither started nor with a listener. */
 void core_set_up_new(CoreFixture *fixture, gconstpointer unused);
+
+/* The core has another channel, if there is to be one. */
+void core_add_second(CoreFixture *fixture);
 
 /* Adds a listener. @wait: QEMU's start waits for its first client. */
 void core_listen(CoreFixture *fixture, const char *path, gboolean wait);

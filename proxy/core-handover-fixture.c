@@ -76,6 +76,7 @@ void core_hand_over(CoreFixture *fixture)
     end_former(fixture);
     fixture->core = core_new_successor(fixture, &(CoreState){state, descriptors}, &error);
     g_assert_no_error(error);
+    core_add_second(fixture);
     core_listen(fixture, fixture->socket, FALSE);
     core_start(fixture->core);
     world_settle(&fixture->world);

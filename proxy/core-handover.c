@@ -52,14 +52,12 @@ static void save_crowd(Core *core, Handover *handover, Saved *to)
 
 static void save_agent(Core *core, Handover *handover, Saved *to)
 {
-    Saved lane = G_VARIANT_DICT_INIT(NULL);
     Saved freeze = G_VARIANT_DICT_INIT(NULL);
 
-    if (core->lane) {
-        agent_lane_save(core->lane, handover, &lane);
-        freeze_save(&core->freeze, handover, &freeze);
-    }
-    saved_put_part(to, "agent", &lane);
+    if (!core->lane)
+        return;
+    channels_save(&core->channels, handover, to);
+    freeze_save(&core->freeze, handover, &freeze);
     saved_put_part(to, "freeze", &freeze);
 }
 
@@ -76,23 +74,18 @@ static gboolean is_asking(Core *core)
 
     for (guint i = 0; i < core->monitors->len; i++)
         upstream_foreach(monitor_upstream(core->monitors->pdata[i]), find_own, &found);
-    if (core->lane)
-        agent_lane_foreach(core->lane, find_own, &found);
+    channels_foreach(&core->channels, find_own, &found);
     return found;
 }
 
 static void save_own(Core *core, Handover *handover, Saved *to)
 {
-    Saved watch = G_VARIANT_DICT_INIT(NULL);
-
     saved_put_int(to, "version", VERSION);
     saved_put_text(to, "greeting", core->version);
     saved_put_int(to, "oob", core->oob);
     saved_put_int(to, "agent-known", core->agent_known);
     saved_put_int(to, "asking", is_asking(core));
     handover_put_party(handover, to, "leader", core->leader);
-    watch_save(&core->watch, &watch);
-    saved_put_part(to, "watch", &watch);
     introspect_save(&core->introspect, to);
 }
 
@@ -240,15 +233,16 @@ static void find_freeze(Pending *pending, gpointer found)
 
 static void restore_agent(Core *core)
 {
-    g_auto(CoreInherited) lane;
     g_auto(CoreInherited) freeze;
-    const HandoverPart *lane_part = core_inherit(core, "agent", &lane);
     const HandoverPart *freeze_part = core_inherit(core, "freeze", &freeze);
     Pending *under_way = NULL;
+    Saved saved;
 
-    if (lane_part)
-        agent_lane_restore(core->lane, lane_part);
-    agent_lane_foreach(core->lane, find_freeze, &under_way);
+    g_variant_dict_init(&saved, core->inherited);
+    channels_restore(&core->channels, &(HandoverPart){&core->handover, &saved});
+    g_variant_dict_clear(&saved);
+    core_use_channel(core);
+    channels_foreach(&core->channels, find_freeze, &under_way);
     if (freeze_part)
         freeze_restore(&core->freeze, freeze_part, under_way);
 }
@@ -266,16 +260,11 @@ static void restore_local(Core *core)
 static gboolean restore_leader(Core *core, Saved *from)
 {
     Monitor *leader = handover_get_party(&(HandoverPart){&core->handover, from}, "leader");
-    Saved watch;
 
     if (!leader || saved_get_int(from, "asking"))
         return FALSE;
     core->leader = leader;
-    if (core->lane)
-        agent_lane_let_in(core->lane, TRUE);
-    if (saved_get_part(from, "watch", &watch))
-        watch_restore(&core->watch, monitor_upstream(leader), &watch);
-    g_variant_dict_clear(&watch);
+    channels_restore_lead(&core->channels, monitor_upstream(leader), from);
     return TRUE;
 }
 
@@ -300,8 +289,7 @@ static void ask_anew(Core *core)
     for (guint i = 0; i < core->monitors->len; i++)
         if (upstream_is_ready(monitor_upstream(core->monitors->pdata[i])))
             core_monitor_is_ready(core, core->monitors->pdata[i]);
-    if (core->lane)
-        agent_lane_resume(core->lane, TRUE);
+    channels_resume(&core->channels, TRUE);
 }
 
 void core_forget_inherited(Core *core)
@@ -334,8 +322,8 @@ void core_restore(Core *core)
     /* From here on things happen. */
     if (!quiet)
         ask_anew(core);
-    else if (core->lane)
-        agent_lane_resume(core->lane, FALSE);
+    else
+        channels_resume(&core->channels, FALSE);
     if (core->lane)
         freeze_resume(&core->freeze);
     crowd_resume(&core->crowd);

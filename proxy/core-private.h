@@ -8,14 +8,13 @@
 
 #pragma once
 
-#include "agent-lane.h"
+#include "channels.h"
 #include "core.h"
 #include "crowd.h"
 #include "freeze.h"
 #include "introspect.h"
 #include "local.h"
 #include "monitor.h"
-#include "watch.h"
 
 G_BEGIN_DECLS
 
@@ -29,11 +28,10 @@ struct Core {
 
     GPtrArray *monitors; /* of Monitor; all of the same QEMU */
     Monitor *leader;     /* (nullable): the one of them that is asked about the guest */
-    AgentLane *lane;     /* (nullable) */
-    Address *agent;      /* (nullable): of its channel */
+    Channels channels;   /* to the agent; there may be none */
+    AgentLane *lane;     /* (nullable): of the one in use */
     Freeze freeze;
     Local local;
-    Watch watch;
     Introspect introspect;
     gboolean agent_known; /* it has answered since it was last lost */
     gboolean persist;
@@ -61,11 +59,14 @@ struct Core {
 /* What the story is told of. */
 extern const CrowdOps core_crowd_ops;
 extern const MonitorOps core_monitor_ops;
-extern const AgentLaneOps core_lane_ops;
+extern const ChannelsOps core_channels_ops;
 extern const FreezeOps core_freeze_ops;
 void core_on_parted(gpointer owner, gint64 now_us);
 gboolean core_is_qemu(gpointer owner, int fd, const char *peer);
 char *core_dup_status(gpointer owner, gboolean connections);
+
+/* The channel that is in use is another one. */
+void core_use_channel(Core *core);
 
 /* QEMU and the agent are turned to, unless a client is waited for. */
 void core_connect_unless_held(Core *core);

@@ -12,12 +12,13 @@
 
 #include <string.h>
 
-static AgentLane *new_lane(Core *core, const Address *address, GError **error)
+static gboolean add_channel(Core *core, const Address *address, GError **error)
 {
+    g_autofree char *name = channels_part_name("agent", core->channels.all->len);
     g_auto(CoreInherited) inherited;
 
-    return agent_lane_new(core->loop, address, &core->bounds, &core_lane_ops, core,
-                          core_inherit(core, "agent", &inherited), error);
+    return channels_add(&core->channels, address, &core->bounds,
+                        core_inherit(core, name, &inherited), error);
 }
 
 static void inherit(Core *core, const CoreState *inherited)
@@ -40,6 +41,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreState *inherited, const CoreOps *ops, gpointer owner, GError **error)
 {
     Core *core = g_new(Core, 1);
+    gboolean made;
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
     core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
@@ -52,15 +54,13 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     introspect_init(&core->introspect);
     core->parted = io_timer_new(core->loop, core_on_parted, core);
 
-    if (agent)
-        core->agent = address_copy(agent);
-    if (agent)
-        core->lane = new_lane(core, agent, error);
-    watch_init(&core->watch, core->loop, agent, core->lane);
+    channels_init(&core->channels, core->loop, &core_channels_ops, core);
+    made = !agent || add_channel(core, agent, error);
+    if (core->channels.used)
+        core->lane = core->channels.used->lane;
     freeze_init(&core->freeze, core->loop, core->lane, &core_freeze_ops, core);
     local_init(&core->local, core->loop, core->lane, &core->freeze, core_dup_status, core);
-    if ((agent && !core->lane) || !core_check_inherited(core, error) ||
-        !core_add_monitor(core, monitor, error))
+    if (!made || !core_check_inherited(core, error) || !core_add_monitor(core, monitor, error))
         g_clear_pointer(&core, core_free);
     return core;
 }
@@ -75,22 +75,29 @@ void core_free(Core *core)
         monitor_abandon(core->monitors->pdata[i]);
     local_clear(&core->local);
     freeze_stop(&core->freeze);
-    g_clear_pointer(&core->lane, agent_lane_free);
+    core->lane = NULL;
+    channels_clear(&core->channels);
     freeze_clear(&core->freeze);
     crowd_clear(&core->crowd);
     g_ptr_array_unref(core->monitors);
-    watch_clear(&core->watch);
     introspect_clear(&core->introspect);
     core_forget_inherited(core);
     handover_clear(&core->handover);
     journal_free(core->journal);
     io_timer_free(core->parted);
     io_loop_unref(core->loop);
-    address_free(core->agent);
     g_free(core->version);
     g_free(core->program);
     g_free(core->closing);
     g_free(core);
+}
+
+gboolean core_add_agent(Core *core, const Address *address, GError **error)
+{
+    if (core->lane)
+        return add_channel(core, address, error);
+    qmp_error_set(error, "There is no guest agent's channel that another could be added to");
+    return FALSE;
 }
 
 gboolean core_add_monitor(Core *core, const Address *address, GError **error)
@@ -123,12 +130,8 @@ gboolean core_add_listener(Core *core, const Address *address, GError **error)
 
 gboolean core_add_agent_listener(Core *core, const Address *address, GError **error)
 {
-    if (core->agent && core->agent->server && core->agent->kind == ADDRESS_UNIX &&
-        address->server && address->kind == ADDRESS_UNIX &&
-        g_str_equal(core->agent->path, address->path)) {
-        agent_lane_share(core->lane, core_is_qemu, core);
+    if (channels_share(&core->channels, address, core_is_qemu, core))
         return TRUE;
-    }
     return add_entrance(core, address, ANSWERS_AGENT, error);
 }
 
@@ -195,7 +198,7 @@ gboolean core_set_state_directory(Core *core, const char *directory, const char 
 gboolean core_set_agent_cache(Core *core, const char *text, GError **error)
 {
     if (core->lane)
-        return agent_lane_allow_cache(core->lane, text, error);
+        return channels_allow_cache(&core->channels, text, error);
     qmp_error_set(error, "There is no guest agent's channel whose answers could be kept");
     return FALSE;
 }
@@ -215,6 +218,8 @@ gboolean core_set_limit(Core *core, const char *text, GError **error)
 
 void core_start(Core *core)
 {
+    if (core->channels.all->len > 1)
+        freeze_was_elsewhere(&core->freeze);
     core_restore(core);
     core->held = TRUE;
     core_connect_unless_held(core);

@@ -303,7 +303,8 @@ static void test_status(CoreFixture *fixture, gconstpointer unused)
         "\"stale-replies\": 0}, "
         "\"monitors\": [{\"state\": \"ready\", \"users\": 1, \"commands\": 6, "
         "\"out-of-band\": 0, \"in-flight\": 0, \"waiting\": 0, \"stale-replies\": 0}], "
-        "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"depth\": 1, "
+        "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"channel\": 0, \"channels\": "
+        "1, \"depth\": 1, "
         "\"running\": [], \"queued\": 0, \"commands\": 2, \"dropped\": 1, \"unasked\": 0, "
         "\"faults\": 0, \"oversized\": 0, "
         "\"timeouts\": 0, \"syncs\": 1, \"coalesced\": 0, \"cache-hits\": 0, \"bytes-in\": "));

@@ -137,6 +137,7 @@ static Survey survey_of(const Core *core)
         .crowd = &core->crowd,
         .monitors = core->monitors,
         .lane = core->lane,
+        .channels = &core->channels,
         .freeze = &core->freeze,
         .agent_version = core->introspect.agent_version,
         .qemu_connected = core->version != NULL,
@@ -421,7 +422,7 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
     if (core->ops->event)
         tell_program(core, message, event);
     /* 3 what it means for the guest, and so for who waits */
-    watch_event(&core->watch, event);
+    channels_event(&core->channels, event);
     if (core->lane && json_read_is(event->value, "RESET"))
         freeze_guest_started(&core->freeze);
 }
@@ -436,8 +437,7 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
     /* 1 what it asked for is nobody's now */
     if (client_data(client))
         monitor_leave(client_data(client), &leaver);
-    if (core->lane)
-        agent_lane_foreach(core->lane, pending_leave, &leaver);
+    channels_foreach(&core->channels, pending_leave, &leaver);
     freeze_foreach(&core->freeze, pending_leave, &leaver);
     local_client_left(&core->local, client);
     /* 2 what it has frozen is its own no more */
@@ -464,12 +464,7 @@ static Monitor *find_ready(const Core *core)
 static void lead(Core *core, Monitor *monitor)
 {
     core->leader = monitor;
-    if (core->lane) {
-        agent_lane_set_blind(core->lane, !monitor);
-        agent_lane_let_in(core->lane, monitor != NULL);
-    }
-    if (monitor)
-        watch_start(&core->watch, monitor_upstream(monitor));
+    channels_lead(&core->channels, monitor ? monitor_upstream(monitor) : NULL);
 }
 
 static void close_all(Core *core, const char *why)
@@ -480,8 +475,7 @@ static void close_all(Core *core, const char *why)
     crowd_close(&core->crowd);
     /* 2 what was under way in the guest has no answer */
     freeze_abandon(&core->freeze, "QEMU has gone");
-    if (core->lane)
-        agent_lane_abandon(core->lane, "QEMU has gone");
+    channels_abandon(&core->channels, "QEMU has gone");
 }
 
 /* What was under way in QEMU is failed by the upstream, behind the core's back. */
@@ -591,8 +585,7 @@ void core_connect_unless_held(Core *core)
     core->started = TRUE;
     for (guint i = 0; i < core->monitors->len; i++)
         connect_monitor(core->monitors->pdata[i]);
-    if (core->lane && agent_lane_state(core->lane) == AGENT_OFFLINE)
-        agent_lane_connect(core->lane);
+    channels_connect(&core->channels);
 }
 
 static void on_came(gpointer owner, Client *client)
@@ -652,6 +645,33 @@ static void on_agent_lost(gpointer owner)
         end(core);
 }
 
+void core_use_channel(Core *core)
+{
+    core->lane = core->channels.used->lane;
+    freeze_set_lane(&core->freeze, core->lane);
+    local_set_lane(&core->local, core->lane);
+}
+
+/* Nothing is under way there, and whoever is the agent here has everything still to tell. */
+static void on_changed_over(gpointer owner, Channel *former)
+{
+    Core *core = owner;
+
+    core->agent_known = FALSE;
+    introspect_forget_agent(&core->introspect);
+    core_use_channel(core);
+    former->owes = core->freeze.owes;
+    former->frozen = core->freeze.state != FREEZE_THAWED;
+    freeze_agent_changed(&core->freeze, core->channels.used->frozen);
+}
+
+static void on_has_paid(gpointer owner)
+{
+    Core *core = owner;
+
+    freeze_has_paid(&core->freeze);
+}
+
 static void wake_raw_client(Client *client, gpointer unused)
 {
     if (client_form(client) == ANSWERS_AGENT)
@@ -703,16 +723,10 @@ gboolean core_is_qemu(gpointer owner, int fd, const char *peer)
     return FALSE;
 }
 
-static void on_ask_port(gpointer owner)
-{
-    Core *core = owner;
-
-    watch_ask_port(&core->watch);
-}
-
 /* ---- Who tells the core ---------------------------------------------------------------------- */
 
 const CrowdOps core_crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
 const MonitorOps core_monitor_ops = {on_qemu_ready, core_event, core_qemu_gone};
-const AgentLaneOps core_lane_ops = {on_agent_synced, on_agent_lost, on_agent_changed, on_ask_port};
+const ChannelsOps core_channels_ops = {on_agent_synced, on_agent_lost, on_agent_changed,
+                                       on_changed_over, on_has_paid};
 const FreezeOps core_freeze_ops = {on_freeze_changed, on_thawed};

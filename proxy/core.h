@@ -54,7 +54,7 @@ typedef struct {
  * core_new:
  * @context: (nullable): NULL for the default one
  * @monitor: QEMU's
- * @agent: (nullable): the agent's channel; without it, guest commands are refused
+ * @agent: (nullable): the agent's channel; without one, guest commands are refused
  * @inherited: (nullable): of a core that was set up in the same way, which is carried on
  */
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
@@ -87,6 +87,11 @@ gboolean core_add_client(Core *core, int fd, const char *peer, gboolean agent,
 /* For clients that speak the guest agent's own protocol. */
 gboolean core_add_agent_listener(Core *core, const Address *address,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Another channel to an agent of the same guest, for where none answers on those before; for before
+ * core_start(), and what was set of agents holds for none that is added later. */
+gboolean core_add_agent(Core *core, const Address *address,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Another monitor of the same QEMU, for clients to be spread over. */
 gboolean core_add_monitor(Core *core, const Address *address,

@@ -111,6 +111,7 @@ static void answer_joining(Freeze *freeze)
 static void become_frozen(Freeze *freeze, gint64 count, gboolean renew)
 {
     freeze->state = FREEZE_FROZEN;
+    freeze->elsewhere = FALSE;
     freeze->count = count;
     g_clear_pointer(&freeze->ended, g_free);
     begin_lease(freeze, freeze->lease_seconds, renew);
@@ -134,6 +135,7 @@ static void become_thawed(Freeze *freeze, ThawReason reason)
     ThawReason told = freeze->told;
 
     freeze->state = FREEZE_THAWED;
+    freeze->elsewhere = FALSE;
     freeze->told = THAW_ASKED;
     set_timer(freeze, -1);
     if (freeze->record)
@@ -169,6 +171,12 @@ static void ask(Freeze *freeze, const char *command, PendingDone done)
     agent_lane_submit(freeze->lane, pending);
 }
 
+/* @reply: (nullable): to guest-fsfreeze-status. Returns: whether nothing is frozen */
+static gboolean says_thawed(const Freeze *freeze, const EnvelopeReply *reply)
+{
+    return reply && !freeze->elsewhere && json_read_is(reply->value, "thawed");
+}
+
 /* Whatever the thaw's answer was, only the status counts. */
 static void on_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
@@ -177,10 +185,15 @@ static void on_status(Pending *pending, const EnvelopeReply *reply, const GError
     freeze->asking = FALSE;
     if (freeze->state != FREEZE_THAWING)
         return;
-    if (reply && json_read_is(reply->value, "thawed"))
+    if (says_thawed(freeze, reply))
         become_thawed(freeze, freeze->reason);
     else
         ask_again_later(freeze);
+}
+
+static void note_sent(Freeze *freeze, const Pending *pending)
+{
+    freeze->owes |= pending->sent_us > 0 && !pending->answered;
 }
 
 static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError *error)
@@ -188,7 +201,10 @@ static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
+    note_sent(freeze, pending);
     freeze->needs_sync |= pending->sent_us > 0;
+    freeze->elsewhere &= !reply || freeze->spoilt;
+    freeze->spoilt = FALSE;
     if (freeze->state != FREEZE_THAWING)
         return;
     if (pending->answered)
@@ -205,7 +221,7 @@ static void try_thaw(Freeze *freeze)
     ask(freeze, "guest-fsfreeze-thaw", on_thawed);
 }
 
-static void begin_thawing(Freeze *freeze, ThawReason reason)
+static void become_thawing(Freeze *freeze, ThawReason reason)
 {
     freeze->state = FREEZE_THAWING;
     freeze->reason = reason;
@@ -214,6 +230,11 @@ static void begin_thawing(Freeze *freeze, ThawReason reason)
     answer_joining(freeze);
     freeze->thaws += reason != THAW_ASKED;
     tell(freeze, reason);
+}
+
+static void begin_thawing(Freeze *freeze, ThawReason reason)
+{
+    become_thawing(freeze, reason);
     agent_lane_probe(freeze->lane);
     try_thaw(freeze);
 }
@@ -289,6 +310,7 @@ static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
         return;
     }
     freeze->state = FREEZE_FREEZING;
+    freeze->spoilt = FALSE;
     freeze->let_in = pending;
     freeze->all = freezes_all(pending);
     own(freeze, pending->asker, by);
@@ -342,14 +364,27 @@ static gboolean is_refused_while_frozen(const Freeze *freeze, const Pending *pen
            !(pending->guest->flags & GUEST_FLAG_FROZEN);
 }
 
+/* An agent that has not frozen it itself would say that it is thawed. */
+static gboolean is_known_better(const Freeze *freeze, const Pending *pending)
+{
+    return freeze->elsewhere &&
+           (freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING) &&
+           g_str_equal(pending->name, "guest-fsfreeze-status");
+}
+
 void freeze_submit(Freeze *freeze, Pending *pending, const char *by)
 {
+    static const EnvelopeReply frozen = {.kind = ENVELOPE_RETURN,
+                                         .value = JSON_SPAN_LITERAL("\"frozen\"")};
+
     if (pending_is_class(pending, GUEST_CLASS_FREEZE))
         submit_freeze(freeze, pending, by);
     else if (pending_is_class(pending, GUEST_CLASS_THAW))
         submit_thaw(freeze, pending);
     else if (is_refused_while_frozen(freeze, pending))
         refuse(freeze, pending);
+    else if (is_known_better(freeze, pending))
+        pending_finish(pending, &frozen, NULL);
     else
         agent_lane_submit(freeze->lane, pending);
 }
@@ -375,7 +410,7 @@ static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, cons
         return;
     if (reply && json_read_is(reply->value, "frozen")) {
         find_frozen(freeze);
-    } else if (reply) {
+    } else if (reply && !freeze->elsewhere) {
         become_thawed(freeze, THAW_ASKED);
     } else {
         begin_thawing(freeze, THAW_DOUBT);
@@ -390,6 +425,7 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
     if (pending != freeze->let_in)
         return;
     freeze->let_in = NULL;
+    note_sent(freeze, pending);
     if (pending->sent_us == 0) {
         become_thawed(freeze, THAW_ASKED);
     } else if (!pending->answered) {
@@ -400,13 +436,16 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
         become_thawed(freeze, THAW_ASKED); /* there is nothing that could be frozen */
     } else {
         become_frozen(freeze, count, FALSE);
-        if (holds_count(&freeze->holds) == 0)
+        if (freeze->spoilt)
+            begin_thawing(freeze, THAW_DOUBT);
+        else if (holds_count(&freeze->holds) == 0)
             begin_thawing(freeze, THAW_OWNER_LEFT);
     }
 }
 
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
+    note_sent(freeze, pending);
     if (pending->sent_us > 0)
         freeze->needs_sync = TRUE; /* a sync may have been answered while it waited */
     else if (reply)
@@ -427,7 +466,7 @@ static void status_was_answered(Freeze *freeze, const EnvelopeReply *reply)
 {
     if (!reply)
         return;
-    if (freeze->state == FREEZE_FROZEN && json_read_is(reply->value, "thawed")) {
+    if (freeze->state == FREEZE_FROZEN && says_thawed(freeze, reply)) {
         become_thawed(freeze, THAW_GUEST);
     } else if (freeze->state == FREEZE_THAWED && json_read_is(reply->value, "frozen")) {
         find_frozen(freeze);
@@ -484,6 +523,7 @@ static void on_status_seen(Pending *pending, const EnvelopeReply *reply, const G
 void freeze_agent_synced(Freeze *freeze)
 {
     freeze->needs_sync = FALSE;
+    freeze->owes = FALSE;
     if (freeze->state == FREEZE_THAWING)
         try_thaw(freeze);
     else if (!freeze->asking &&
@@ -496,6 +536,58 @@ void freeze_agent_synced(Freeze *freeze)
 void freeze_agent_lost(Freeze *freeze)
 {
     freeze->unseen = TRUE;
+}
+
+/* ---- Several agents of one guest ------------------------------------------------------------- */
+
+void freeze_set_lane(Freeze *freeze, AgentLane *lane)
+{
+    freeze->lane = lane;
+}
+
+/* Nothing is known to be frozen, so nobody is told. */
+static void become_thawing_unasked(Freeze *freeze)
+{
+    guint unaware = freeze->unaware;
+
+    own(freeze, NULL, FREEZE_STRANGER);
+    become_thawing(freeze, THAW_ASKED);
+    freeze->unaware = unaware;
+}
+
+/* What one agent has frozen any other thaws: the filesystems are the guest's. But each knows only
+ * of its own freezes: one that others have thawed for refuses its commands until it is told. */
+void freeze_agent_changed(Freeze *freeze, gboolean frozen)
+{
+    freeze->elsewhere = freeze->state != FREEZE_THAWED;
+    freeze->owes = FALSE;
+    freeze_agent_lost(freeze);
+    if (frozen && freeze->state == FREEZE_THAWED)
+        become_thawing_unasked(freeze);
+}
+
+void freeze_was_elsewhere(Freeze *freeze)
+{
+    freeze->elsewhere = freeze->state != FREEZE_THAWED;
+}
+
+/* A freeze that came late is one that nobody has asked for any more, and a thaw may have ended
+ * what another agent has frozen since. */
+void freeze_has_paid(Freeze *freeze)
+{
+    switch (freeze->state) {
+    case FREEZE_THAWED:
+        become_thawing_unasked(freeze);
+        agent_lane_probe(freeze->lane);
+        try_thaw(freeze);
+        break;
+    case FREEZE_FREEZING: freeze->spoilt = TRUE; break;
+    case FREEZE_FROZEN: begin_thawing(freeze, THAW_DOUBT); break;
+    case FREEZE_THAWING:
+        freeze->elsewhere = TRUE;
+        freeze->spoilt = freeze->asking;
+        break;
+    }
 }
 
 gboolean freeze_renew(Freeze *freeze, guint seconds)
@@ -580,6 +672,9 @@ void freeze_save(const Freeze *freeze, Handover *handover, Saved *to)
     saved_put_int(to, "until", freeze->until_us);
     saved_put_int(to, "needs-sync", freeze->needs_sync);
     saved_put_int(to, "unseen", freeze->unseen);
+    saved_put_int(to, "elsewhere", freeze->elsewhere);
+    saved_put_int(to, "owes", freeze->owes);
+    saved_put_int(to, "spoilt", freeze->spoilt);
     saved_put_int(to, "reason", freeze->reason);
     saved_put_int(to, "told", freeze->told);
     saved_put_text(to, "ended", freeze->ended);
@@ -608,6 +703,9 @@ void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pen
     freeze->until_us = saved_get_int(part->from, "until");
     freeze->needs_sync = saved_get_int(part->from, "needs-sync") != 0;
     freeze->unseen = saved_get_int(part->from, "unseen") != 0;
+    freeze->elsewhere = saved_get_int(part->from, "elsewhere") != 0;
+    freeze->owes = saved_get_int(part->from, "owes") != 0;
+    freeze->spoilt = saved_get_int(part->from, "spoilt") != 0;
     freeze->reason = (ThawReason)saved_get_int(part->from, "reason");
     freeze->told = (ThawReason)saved_get_int(part->from, "told");
     freeze->ended = saved_get_text(part->from, "ended");

@@ -70,10 +70,15 @@ typedef struct {
     gboolean needs_sync; /* a thaw was sent since the last sync */
     gboolean asking;     /* a command of our own is under way */
     gboolean unseen;     /* the agent that answers now was not asked for its status */
-    ThawReason reason;   /* why it is being thawed */
-    ThawReason told;     /* why, as it was told; THAW_ASKED where nothing was */
-    char *ended;         /* (nullable): what those are told: that the freeze was no more */
-    guint64 thaws;       /* that nobody had asked for */
+    gboolean elsewhere;  /* another agent has frozen it: the one that is asked need not know of it,
+                          * so that only a thaw of its own says that it is thawed */
+    gboolean owes;     /* since it was last brought into step the agent was sent a freeze or a thaw
+                        * that it has not answered, and may still carry out */
+    gboolean spoilt;   /* while what is under way was, such a thing may have happened */
+    ThawReason reason; /* why it is being thawed */
+    ThawReason told;   /* why, as it was told; THAW_ASKED where nothing was */
+    char *ended;       /* (nullable): what those are told: that the freeze was no more */
+    guint64 thaws;     /* that nobody had asked for */
 } Freeze;
 
 /* @lane: (nullable): without one nothing here is ever called */
@@ -123,6 +128,19 @@ void freeze_agent_synced(Freeze *freeze);
 
 /* The next one that answers may be another. */
 void freeze_agent_lost(Freeze *freeze);
+
+/* Another agent of the same guest is the one to be asked. */
+void freeze_set_lane(Freeze *freeze, AgentLane *lane);
+
+/* The same, and this has just happened: what is frozen stays so. @frozen: that agent may believe
+ * that filesystems are frozen, as they were when it was left */
+void freeze_agent_changed(Freeze *freeze, gboolean frozen);
+
+/* What is on record may have been frozen by any of several agents. For before anything happens. */
+void freeze_was_elsewhere(Freeze *freeze);
+
+/* An agent that is asked no more was left owing, and has now done what it owed. */
+void freeze_has_paid(Freeze *freeze);
 
 /**
  * freeze_renew:

@@ -256,6 +256,11 @@ void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
     *local = (Local){io_loop_ref(loop), lane, freeze, status, owner, G_QUEUE_INIT};
 }
 
+void local_set_lane(Local *local, AgentLane *lane)
+{
+    local->lane = lane;
+}
+
 void local_clear(Local *local)
 {
     while (local->waiters.length > 0)

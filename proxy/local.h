@@ -27,6 +27,9 @@ typedef struct {
 void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
                 char *(*status)(gpointer owner, gboolean connections), gpointer owner);
 
+/* Another way to the agent is in use. */
+void local_set_lane(Local *local, AgentLane *lane);
+
 /* Fails who waits. */
 void local_clear(Local *local);
 

@@ -208,6 +208,7 @@ static void write_agent(Text *text, const Status *status)
 
     states(text, "agent_state", qga_proxy_agent_state_choices, QGA_PROXY_AGENT_STATE_BUSY + 1,
            status->agent_state, "How far the proxy is with the guest agent.");
+    gauge(text, "agent_channel", status->agent_channel, "Which of its channels is in use, from 0.");
     gauge(text, "agent_queued", agent->queued, "Commands that wait for the agent.");
     counter(text, "agent_commands_total", agent->commands, "Commands that were sent to it.");
     counter(text, "agent_dropped_messages_total", agent->dropped,

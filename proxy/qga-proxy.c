@@ -101,6 +101,14 @@ static void qga_proxy_init(QgaProxy *self)
 
 /* ---- Made ------------------------------------------------------------------------------------ */
 
+static gboolean check_not_started(const Border *border, GError **error)
+{
+    if (!border->started)
+        return TRUE;
+    g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy was started");
+    return FALSE;
+}
+
 /* QEMU and the agent's channel are read by us, and not by people. */
 static Address *parse_own(const char *text, GError **error)
 {
@@ -211,24 +219,42 @@ gboolean qga_proxy_set_keep(QgaProxy *self, QgaProxyKeepFunc func, gpointer user
     return kept;
 }
 
-gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)
+typedef gboolean (*AddOwn)(Core *core, const Address *address, GError **error);
+
+static gboolean add_own(QgaProxy *self, const char *text, AddOwn add, GError **error)
 {
     g_autoptr(Address) address = NULL;
     GError *cause = NULL;
 
+    if (border_has_stopped(self->border, error))
+        return FALSE;
+    address = parse_own(text, error);
+    if (!address)
+        return FALSE;
+    if (add(self->border->core, address, &cause))
+        return TRUE;
+    border_pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
+    return FALSE;
+}
+
+gboolean qga_proxy_add_agent(QgaProxy *self, const char *agent, GError **error)
+{
+    g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
+    g_return_val_if_fail(agent != NULL, FALSE);
+    return_val_if_elsewhere(self, FALSE);
+
+    if (check_not_started(self->border, error))
+        return add_own(self, agent, core_add_agent, error);
+    return FALSE;
+}
+
+gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)
+{
     g_return_val_if_fail(QGA_IS_PROXY(self), FALSE);
     g_return_val_if_fail(monitor != NULL, FALSE);
     return_val_if_elsewhere(self, FALSE);
 
-    if (border_has_stopped(self->border, error))
-        return FALSE;
-    address = parse_own(monitor, error);
-    if (!address)
-        return FALSE;
-    if (core_add_monitor(self->border->core, address, &cause))
-        return TRUE;
-    border_pass_on(cause, QGA_PROXY_ERROR_SOCKET, error);
-    return FALSE;
+    return add_own(self, monitor, core_add_monitor, error);
 }
 
 /* ---- Set up ---------------------------------------------------------------------------------- */
@@ -271,10 +297,8 @@ gboolean qga_proxy_set_state_directory(QgaProxy *self, const char *directory, co
 
     if (border_has_stopped(self->border, error))
         return FALSE;
-    if (self->border->started) {
-        g_set_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE, "The proxy was started");
+    if (!check_not_started(self->border, error))
         return FALSE;
-    }
     if (core_set_state_directory(self->border->core, directory, name, &cause))
         return TRUE;
     border_pass_on(cause, QGA_PROXY_ERROR_FILE, error);

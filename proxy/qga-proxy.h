@@ -159,7 +159,7 @@ QGA_PROXY_API GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors,
  * @error: return location for an error of domain %QGA_PROXY_ERROR
  *
  * Makes a proxy that carries on for one that was saved. It must be set up in the same way: the same
- * monitors in the same order, the same agent, the same listeners; one that is missing is closed,
+ * monitors in the same order, the same agents, the same listeners; one that is missing is closed,
  * with all who came that way. It takes over with qga_proxy_start().
  *
  * Returns: (transfer full): the proxy, or %NULL, with @error set to one of code
@@ -305,6 +305,21 @@ QGA_PROXY_API gboolean qga_proxy_add_agent_client(QgaProxy *self, int fd, const 
  */
 QGA_PROXY_API gboolean qga_proxy_add_agent_listener(QgaProxy *self, const char *address,
                                                     GError **error);
+
+/**
+ * qga_proxy_add_agent:
+ * @self: not started yet
+ * @agent: address of the chardev of another port for the guest agent
+ * @error: (nullable): is set if the address is wrong, or there was none with qga_proxy_new()
+ *
+ * Commands go to the first of them whose agent answers, and to another when that one is not there
+ * any more and another is. A freeze is the guest's, whichever agent has done it.
+ *
+ * What was said of agents before, as by qga_proxy_set_agent_cache(), does not hold for this one.
+ *
+ * Returns: %TRUE if it is used
+ */
+QGA_PROXY_API gboolean qga_proxy_add_agent(QgaProxy *self, const char *agent, GError **error);
 
 /**
  * qga_proxy_add_monitor:

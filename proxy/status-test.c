@@ -83,6 +83,8 @@ static void test_agent(void)
     assert_written(&(Status){.qemu_trouble = "cannot connect to \"unix:/x\"",
                              .agent_state = "ready",
                              .agent_version = "7.2.22",
+                             .agent_channel = 1,
+                             .agent_channels = 2,
                              .bounds = &bounds,
                              .agent = {.commands = 1,
                                        .coalesced = 11,
@@ -102,7 +104,8 @@ static void test_agent(void)
                    "\"qemu\": {\"connected\": false, \"monitors\": 0, \"monitors-connected\": 0, "
                    "\"trouble\": \"cannot connect to \\\"unix:/x\\\"\", \"stale-replies\": 0}, "
                    "\"monitors\": [], "
-                   "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", \"depth\": 0, "
+                   "\"agent\": {\"state\": \"ready\", \"version\": \"7.2.22\", "
+                   "\"channel\": 1, \"channels\": 2, \"depth\": 0, "
                    "\"running\": [\"guest-ping\"], \"queued\": 6, \"commands\": 1, "
                    "\"dropped\": 2, \"unasked\": 7, \"faults\": 3, "
                    "\"oversized\": 8, \"timeouts\": 4, \"syncs\": 5, \"coalesced\": 11, "

@@ -10,6 +10,21 @@ const char *const status_class_names[STATUS_CLASSES] = {
     [GUEST_CLASS_SHUTDOWN] = "shutdown",
 };
 
+void agent_stats_add(AgentStats *stats, const AgentStats *other)
+{
+    stats->commands += other->commands;
+    stats->coalesced += other->coalesced;
+    stats->cache_hits += other->cache_hits;
+    stats->dropped += other->dropped;
+    stats->unasked += other->unasked;
+    stats->faults += other->faults;
+    stats->oversized += other->oversized;
+    stats->timeouts += other->timeouts;
+    stats->syncs += other->syncs;
+    stats->bytes_in += other->bytes_in;
+    stats->bytes_out += other->bytes_out;
+}
+
 Latency status_qemu_latency(const Status *status)
 {
     Latency sum = {0};
@@ -70,6 +85,8 @@ static void write_agent(JsonWrite *write, const Status *status)
     json_write_begin_object(write);
     json_write_member_string(write, "state", status->agent_state);
     json_write_member_string(write, "version", status->agent_version);
+    json_write_member_uint64(write, "channel", status->agent_channel);
+    json_write_member_uint64(write, "channels", status->agent_channels);
     json_write_member_uint64(write, "depth", agent->depth);
     json_write_key(write, "running");
     json_write_span(write, status->agent_running);

@@ -35,6 +35,9 @@ typedef struct {
     guint queued;
 } AgentStats;
 
+/* Adds what counts, and leaves what holds now as it is. */
+void agent_stats_add(AgentStats *stats, const AgentStats *other);
+
 /* What one connection to QEMU counts. */
 typedef struct {
     const char *state;
@@ -71,6 +74,8 @@ typedef struct {
     guint monitors_connected;
     const char *agent_state;   /* (nullable): NULL where the proxy has no agent's channel */
     const char *agent_version; /* (nullable) */
+    guint agent_channel;       /* the number of the one that is in use, of so many */
+    guint agent_channels;
     AgentStats agent;
     const Latency *agent_latency; /* (nullable): STATUS_CLASSES of them, by GuestClass */
     JsonSpan agent_running;       /* an array; absent with the agent's channel */

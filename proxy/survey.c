@@ -65,6 +65,19 @@ static ConnectionStats *ask_clients(const Survey *survey, Status *status)
     return all;
 }
 
+/* Returns: (transfer full) (nullable): how long its commands took, on all its channels */
+static Latency *ask_agent(const Survey *survey, Status *status)
+{
+    Latency *all;
+
+    if (!survey->lane)
+        return NULL;
+    all = g_new0(Latency, STATUS_CLASSES);
+    channels_add_latency(survey->channels, all);
+    status->agent_latency = all;
+    return all;
+}
+
 /* What needs no memory of its own. */
 static Status begin(const Survey *survey)
 {
@@ -86,8 +99,9 @@ static Status begin(const Survey *survey)
 
     if (survey->lane) {
         status.agent_state = agent_lane_state_name(survey->lane);
-        status.agent = agent_lane_stats(survey->lane);
-        status.agent_latency = agent_lane_latency(survey->lane);
+        status.agent_channel = channels_number(survey->channels);
+        status.agent_channels = survey->channels->all->len;
+        status.agent = channels_stats(survey->channels);
         status.freeze_state = freeze_state_name(survey->freeze);
         status.freeze_lease = freeze_lease_left(survey->freeze);
         status.freeze_thaws = survey->freeze->thaws;
@@ -101,11 +115,13 @@ char *survey_status(const Survey *survey, gboolean connections)
     g_autoptr(GString) freeze = g_string_new(NULL);
     g_autoptr(GString) running = g_string_new(NULL);
     g_autofree MonitorStats *monitors = NULL;
+    g_autofree Latency *latency = NULL;
     g_autofree ConnectionStats *clients = NULL;
     Status status = begin(survey);
     JsonWrite write;
 
     monitors = ask_monitors(survey, &status);
+    latency = ask_agent(survey, &status);
     if (connections)
         clients = ask_clients(survey, &status);
     if (survey->lane) {
@@ -125,6 +141,7 @@ char *survey_metrics(const Survey *survey, const char *vm)
     GString *text = g_string_new(NULL);
     Status status = begin(survey);
     g_autofree MonitorStats *monitors = ask_monitors(survey, &status);
+    g_autofree Latency *latency = ask_agent(survey, &status);
 
     metrics_write(&status, vm, text);
     return g_string_free(text, FALSE);

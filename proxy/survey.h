@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include "channels.h"
 #include "crowd.h"
 #include "freeze.h"
 
@@ -19,7 +20,8 @@ typedef struct {
     const Bounds *bounds;
     const Crowd *crowd;
     const GPtrArray *monitors; /* of Monitor */
-    const AgentLane *lane;     /* (nullable) */
+    const AgentLane *lane;     /* (nullable): the one in use of */
+    const Channels *channels;
     const Freeze *freeze;
     const char *agent_version; /* (nullable) */
     gboolean qemu_connected;

@@ -41,6 +41,11 @@ static gboolean set_freezes(QgaProxy *proxy, const MachineOptions *options, GErr
            machine_options_blame(options, "state-dir", error);
 }
 
+static const char *first_agent(const MachineOptions *options)
+{
+    return options->agents ? options->agents[0] : NULL;
+}
+
 /* For one that was killed, if there was one. */
 static QgaProxy *new_alone(const Machine *machine, Kept *kept, GError **error)
 {
@@ -51,7 +56,7 @@ static QgaProxy *new_alone(const Machine *machine, Kept *kept, GError **error)
 
     kept_take(kept, machine_name(machine), &part);
     if (part.names)
-        proxy = qga_proxy_new_recovered(options->monitors[0], options->agent,
+        proxy = qga_proxy_new_recovered(options->monitors[0], first_agent(options),
                                         (const char *const *)part.names->pdata, part.descriptors,
                                         &trouble);
     if (proxy) {
@@ -63,7 +68,7 @@ static QgaProxy *new_alone(const Machine *machine, Kept *kept, GError **error)
         log_machine(G_LOG_LEVEL_WARNING, options->name,
                     "the clients of the former daemon are lost: %s", trouble->message);
     kept_part_drop(&part, machine_name(machine));
-    return qga_proxy_new(options->monitors[0], options->agent, error);
+    return qga_proxy_new(options->monitors[0], first_agent(options), error);
 }
 
 static QgaProxy *new_proxy(const Machine *machine, const Estate *estate, Kept *kept, GError **error)
@@ -72,7 +77,7 @@ static QgaProxy *new_proxy(const Machine *machine, const Estate *estate, Kept *k
 
     if (!part)
         return new_alone(machine, kept, error);
-    return qga_proxy_new_successor(machine->options->monitors[0], machine->options->agent,
+    return qga_proxy_new_successor(machine->options->monitors[0], first_agent(machine->options),
                                    part->state, part->descriptors, error);
 }
 
@@ -111,7 +116,9 @@ gboolean machine_start(Machine *machine, const Estate *estate, Kept *kept, gbool
 
     if (!proxy)
         return machine_options_blame(options, NULL, error);
-    if (!add_each(proxy, options, "qmp", options->monitors + 1, qga_proxy_add_monitor, error))
+    if (!add_each(proxy, options, "qmp", options->monitors + 1, qga_proxy_add_monitor, error) ||
+        (options->agents &&
+         !add_each(proxy, options, "agent", options->agents + 1, qga_proxy_add_agent, error)))
         return FALSE;
     if (keep && !keeper_start(proxy, machine_name(machine), error))
         return machine_options_blame(options, "keep", error);

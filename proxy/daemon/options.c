@@ -12,7 +12,8 @@
 const MachineOption machine_options[] = {
     {"qmp", G_OPTION_ARG_STRING_ARRAY, AT(monitors), TRUE,
      "QEMU's QMP socket; several monitors of one QEMU may be given", "ADDR"},
-    {"agent", G_OPTION_ARG_STRING, AT(agent), TRUE, "Chardev of the guest agent's port", "ADDR"},
+    {"agent", G_OPTION_ARG_STRING_ARRAY, AT(agents), TRUE,
+     "Chardev of the guest agent's port; several ports of one guest may be given", "ADDR"},
     {"listen", G_OPTION_ARG_STRING_ARRAY, AT(listeners), TRUE,
      "Where QMP clients come from; may be given several times", "ADDR"},
     {"agent-listen", G_OPTION_ARG_STRING_ARRAY, AT(agent_listeners), TRUE,

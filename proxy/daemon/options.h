@@ -18,7 +18,7 @@ typedef struct {
     char *name;   /* (nullable) */
     char *origin; /* (nullable): file and group where it stands; NULL for the command line */
     char **monitors;
-    char *agent;
+    char **agents; /* (nullable) */
     char **listeners;
     char **agent_listeners;
     char *state_directory;

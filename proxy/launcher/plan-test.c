@@ -177,6 +177,24 @@ static void test_libvirt(void)
     g_assert_cmpint(g_array_index(plan->taken, int, 1), ==, 27);
 }
 
+/* A channel each for whichever devices the guest has drivers for, in their order. A socket on a
+ * port of the agent's name is left as it is beside them. */
+static void test_channels(void)
+{
+#define LAST_PORT "-device virtserialport,chardev=b,name=org.qemu.guest_agent.0"
+
+    check("-chardev qga_proxy,id=qga0 " ISA " -chardev qga_proxy,id=b " LAST_PORT
+          " -qmp unix:/a,server,nowait",
+          AGENT " " ISA " -chardev socket,id=b,fd=101,server=on,wait=off " LAST_PORT
+                ",id=qga-proxy-port1 " QMP("102", "off"),
+          "--qmp unix:/d/monitor0 --agent unix:/d/agent --agent unix:/d/agent1 --state-dir /d "
+          "--keep --fd-store --listen unix:/a,server=on,wait=off");
+    check("-chardev qga_proxy,id=qga0 " ISA " -chardev socket,id=b,path=/b,server=on " LAST_PORT
+          " -qmp unix:/a,server,nowait",
+          AGENT " " ISA " -chardev socket,id=b,path=/b,server=on " LAST_PORT " " QMP("101", "off"),
+          WAYS " --listen unix:/a,server=on,wait=off");
+}
+
 /* Nothing of ours is in it: QEMU gets it byte for byte. */
 static void test_through(void)
 {
@@ -272,9 +290,8 @@ static void test_mistakes(void)
          "-qmp unix:/a,server=maybe: 'server' is on or off, not 'maybe'"},
         {"-chardev qga_proxy,id=qga0 " ISA " -chardev socket,id=m,server=on -mon m,mode=control",
          "-chardev socket,id=m,server=on: there is no path, port or descriptor"},
-        {"-chardev qga_proxy,id=a -device isa-serial,chardev=a -chardev qga_proxy,id=b -serial "
-         "chardev:b -qmp unix:/a,server",
-         "-chardev qga_proxy,id=b: a guest has one agent, whose channel is a"},
+        {"-chardev qga_proxy,id=qga0 " ISA " -chardev qga_proxy,id=b -qmp unix:/a,server",
+         "-chardev qga_proxy,id=b: no -device has chardev=b"},
         {"-readconfig none.cfg", "-readconfig none.cfg: no such file"},
     };
 
@@ -310,6 +327,7 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/forms", test_forms);
     g_test_add_func("/plan/mon", test_mon);
     g_test_add_func("/plan/libvirt", test_libvirt);
+    g_test_add_func("/plan/channels", test_channels);
     g_test_add_func("/plan/through", test_through);
     g_test_add_func("/plan/monitors", test_monitors);
     g_test_add_func("/plan/config", test_config);

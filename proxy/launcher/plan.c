@@ -15,6 +15,7 @@ typedef struct {
     Settings *settings;
     GPtrArray *listeners; /* of char *: options of the daemon */
     guint n_monitors;     /* that QEMU has for the proxy */
+    guint n_channels;     /* to the guest's agent */
     gboolean waits;       /* QEMU waits for a client */
 } Planning;
 
@@ -108,15 +109,22 @@ static gboolean is_agent_port(const Planning *planning, const Setting *chardev)
     return device && g_strcmp0(option_get(device->option, "name"), AGENT_PORT) == 0;
 }
 
+/* Returns: (transfer full): @name, with a number where it is not the first channel's */
+static char *of_channel(const char *name, guint number)
+{
+    return number == 0 ? g_strdup(name) : g_strdup_printf("%s%u", name, number);
+}
+
 /* QEMU reports by event what becomes of a port only where it has a name. */
 static void name_port(Planning *planning, const char *chardev)
 {
     Setting *device = settings_find_device(planning->settings, chardev);
+    g_autofree char *name = of_channel("qga-proxy-port", planning->n_channels);
 
     if (!device || option_get(device->option, "id") ||
         g_strcmp0(option_get(device->option, "driver"), "virtserialport") != 0)
         return;
-    option_set(device->option, "id", "qga-proxy-port");
+    option_set(device->option, "id", name);
     device->changed = TRUE;
 }
 
@@ -136,10 +144,10 @@ static gboolean check_channel(const Planning *planning, const Setting *chardev, 
     return TRUE;
 }
 
-/* Returns: FALSE with @error set. @ret: (nullable): the one chardev that is the agent's */
-static gboolean find_channel(Planning *planning, Setting **ret, GError **error)
+/* The chardevs that are said to be the agent's, into @channels; else the one that is on a port of
+ * the agent's name. Returns: FALSE with @error set */
+static gboolean find_channels(const Planning *planning, GPtrArray *channels, GError **error)
 {
-    *ret = NULL;
     for (guint i = 0; i < planning->settings->list->len; i++) {
         Setting *setting = planning->settings->list->pdata[i];
 
@@ -147,16 +155,13 @@ static gboolean find_channel(Planning *planning, Setting **ret, GError **error)
             continue;
         if (!check_channel(planning, setting, error))
             return FALSE;
-        if (*ret)
-            return setting_refuse(setting, error, "a guest has one agent, whose channel is %s",
-                                  option_get((*ret)->option, "id"));
-        *ret = setting;
+        g_ptr_array_add(channels, setting);
     }
-    for (guint i = 0; !*ret && i < planning->settings->list->len; i++) {
+    for (guint i = 0; channels->len == 0 && i < planning->settings->list->len; i++) {
         Setting *setting = planning->settings->list->pdata[i];
 
         if (setting_is(setting, "chardev", "backend", "socket") && is_agent_port(planning, setting))
-            *ret = setting;
+            g_ptr_array_add(channels, setting);
     }
     return TRUE;
 }
@@ -166,25 +171,31 @@ static void remark(Planning *planning, const char *where, const char *why)
     g_ptr_array_add(planning->plan->remarks, g_strdup_printf("%s: left to QEMU: %s", where, why));
 }
 
-/* @ret_served: FALSE where the channel is left to QEMU */
-static gboolean plan_channel(Planning *planning, Setting *chardev, gboolean *ret_served,
-                             GError **error)
+/* One that is left to QEMU does not count. */
+static gboolean plan_channel(Planning *planning, Setting *chardev, GError **error)
 {
     g_auto(Endpoint) endpoint = {.fd = -1};
     g_autofree char *why = NULL;
+    g_autofree char *name = of_channel("agent", planning->n_channels);
 
-    *ret_served = TRUE;
     if (setting_is(chardev, "chardev", "backend", "socket"))
         switch (endpoint_read(chardev->option, FALSE, &endpoint, &why, error)) {
         case ENDPOINT_SERVED: add_listener(planning, "--agent-listen", &endpoint); break;
-        case ENDPOINT_FOREIGN:
-            remark(planning, chardev->where, why);
-            *ret_served = FALSE;
-            return TRUE;
+        case ENDPOINT_FOREIGN: remark(planning, chardev->where, why); return TRUE;
         case ENDPOINT_WRONG: g_prefix_error(error, "%s: ", chardev->where); return FALSE;
         }
     name_port(planning, option_get(chardev->option, "id"));
-    replace_socket(planning, chardev, "agent", FALSE);
+    replace_socket(planning, chardev, name, FALSE);
+    planning->n_channels++;
+    return TRUE;
+}
+
+/* Returns: FALSE with @error set */
+static gboolean plan_channels(Planning *planning, const GPtrArray *channels, GError **error)
+{
+    for (guint i = 0; i < channels->len; i++)
+        if (!plan_channel(planning, channels->pdata[i], error))
+            return FALSE;
     return TRUE;
 }
 
@@ -335,7 +346,11 @@ static char **end_proxy(const Planning *planning)
 
         add_address(argv, "--qmp", request->directory, name);
     }
-    add_address(argv, "--agent", request->directory, "agent");
+    for (guint i = 0; i < planning->n_channels; i++) {
+        g_autofree char *name = of_channel("agent", i);
+
+        add_address(argv, "--agent", request->directory, name);
+    }
     /* A guest that is frozen when the daemon is killed is thawed by the next. */
     if (!request->recording) {
         g_ptr_array_add(argv, g_strdup("--state-dir"));
@@ -357,14 +372,13 @@ static char **end_proxy(const Planning *planning)
 static gboolean make_plan(Planning *planning, GError **error)
 {
     Plan *plan = planning->plan;
-    Setting *channel;
-    gboolean served = FALSE;
+    g_autoptr(GPtrArray) channels = g_ptr_array_new();
 
     planning->settings = settings_new(planning->request->qemu, planning->request->read_file, error);
-    if (!planning->settings || !find_channel(planning, &channel, error) ||
-        (channel && !plan_channel(planning, channel, &served, error)))
+    if (!planning->settings || !find_channels(planning, channels, error) ||
+        !plan_channels(planning, channels, error))
         return FALSE;
-    plan->through = !served;
+    plan->through = planning->n_channels == 0;
     if (plan->through) {
         plan->qemu = g_strdupv((char **)planning->request->qemu);
         return TRUE;
@@ -372,7 +386,8 @@ static gboolean make_plan(Planning *planning, GError **error)
     if (!plan_monitors(planning, error))
         return FALSE;
     if (planning->listeners->len == 0 && !planning->request->listening)
-        return setting_refuse(channel, error, "there is no -qmp or -mon that could be asked");
+        return setting_refuse(channels->pdata[0], error,
+                              "there is no -qmp or -mon that could be asked");
     plan->daemonize = arguments_find(planning->settings->arguments, "daemonize") != NULL;
     plan->qemu = end_qemu(planning);
     plan->proxy = end_proxy(planning);

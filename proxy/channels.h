@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * channels: the ways to the guest's agent, of which one is in use.
+ *
+ * A guest may have its agent on any of several channels, or one on each. Owns a lane for each, with
+ * what QEMU says of its port, and which of them is in use: the first whose agent answers, until
+ * that is of no use any more and another's agent answers. The others are connected and brought into
+ * step, and are sent nothing else. Leaves commands to the lanes; what is told of lanes is told of
+ * the one in use. A part of the core, which knows what a change means to the rest.
+ */
+
+#pragma once
+
+#include "watch.h"
+
+G_BEGIN_DECLS
+
+typedef struct Channels Channels;
+
+typedef struct {
+    Channels *channels;
+    AgentLane *lane;
+    Watch watch;
+    Address *address;
+    gboolean owes;   /* when it was left it had not answered a freeze or a thaw */
+    gboolean frozen; /* the same, and filesystems were frozen, or may have been */
+} Channel;
+
+typedef struct {
+    void (*synced)(gpointer owner);
+    void (*lost)(gpointer owner);
+    void (*changed)(gpointer owner, const char *state);
+    /* Another is in use from now on, and is about to be brought into step. @former: to be told what
+     * it owes */
+    void (*changed_over)(gpointer owner, Channel *former);
+    /* One that owes has been brought into step: what it was sent it has done by now. */
+    void (*has_paid)(gpointer owner);
+} ChannelsOps;
+
+struct Channels {
+    const ChannelsOps *ops;
+    gpointer owner;
+    IoLoop *loop;
+    GPtrArray *all; /* of Channel, in the order in which they are preferred */
+    Channel *used;  /* (nullable): where there is any */
+    gboolean met;   /* an agent has answered: from then on one is left only for a reason */
+    IoTimer *timer; /* until then: for those that are preferred to answer, too */
+};
+
+void channels_init(Channels *channels, IoLoop *loop, const ChannelsOps *ops, gpointer owner);
+void channels_clear(Channels *channels);
+
+/**
+ * channels_add:
+ * @part: (nullable): as for agent_lane_new()
+ *
+ * The first is in use until it turns out that another is to be.
+ */
+gboolean channels_add(Channels *channels, const Address *address, const Bounds *bounds,
+                      const HandoverPart *part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Those that are not connected are from now on, as soon as they can be. */
+void channels_connect(Channels *channels);
+
+/* @upstream: (nullable): who is to be asked about the guest; NULL where QEMU's monitor was lost */
+void channels_lead(Channels *channels, Upstream *upstream);
+
+/* An event of QEMU's. */
+void channels_event(Channels *channels, const EnvelopeReply *event);
+
+/* For one whose address that is, agent_lane_share(). Returns: whether there is one */
+gboolean channels_share(Channels *channels, const Address *address, LinkIsPeer is_peer,
+                        gpointer owner);
+
+/* These are agent_lane_X() of each. */
+void channels_abandon(Channels *channels, const char *why);
+void channels_foreach(Channels *channels, void (*func)(Pending *pending, gpointer data),
+                      gpointer data);
+gboolean channels_allow_cache(Channels *channels, const char *text,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The number of the one in use, from 0. */
+guint channels_number(const Channels *channels);
+
+/* Of all together; but what is queued, and how much at once, is told of the one in use. */
+AgentStats channels_stats(const Channels *channels);
+
+/* @sum: STATUS_CLASSES of them, that are added to */
+void channels_add_latency(const Channels *channels, Latency *sum);
+
+/* Each in a part of its own in @to. */
+void channels_save(const Channels *channels, Handover *handover, Saved *to);
+
+/* agent_lane_restore() for each; @from: as it was saved. */
+void channels_restore(Channels *channels, const HandoverPart *from);
+
+/* In the place of channels_lead(), where all was asked and answered before. */
+void channels_restore_lead(Channels *channels, Upstream *upstream, Saved *from);
+void channels_resume(Channels *channels, gboolean anew);
+
+/* Returns: (transfer full): what the part of the channel with this number is called */
+char *channels_part_name(const char *name, guint number);
+
+G_END_DECLS
