@@ -6,13 +6,11 @@
  * whichever there is, and what is said by one that has not done it is no evidence.
  */
 
-#include "core-handover-fixture.h"
+#include "core-channels-fixture.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "common/limits.h"
-#include "support/sockets.h"
 
 #define PING     "{\"execute\":\"guest-ping\"}"
 #define FREEZE   "{\"execute\":\"guest-fsfreeze-freeze\"}"
@@ -25,83 +23,15 @@
 /* More than it takes until an agent that does not answer syncs is given up. */
 #define HOPE_MS ((LIMIT_SYNC_HOPE + 2) * LIMIT_SYNC_LAST_MS)
 
-typedef struct {
-    CoreFixture base; /* base.agent is the first */
-    Peer second;
-    Peer client;
-} Fixture;
-
-/* ---- QEMU ------------------------------------------------------------------------------------ */
-
-typedef struct {
-    const char *command;
-    const char *reply;
-} Known;
-
-static const char *find_reply(const Known *known, gsize n, const char **at)
-{
-    for (gsize i = 0; i < n; i++)
-        if (g_str_has_prefix(*at, known[i].command)) {
-            *at += strlen(known[i].command);
-            return known[i].reply;
-        }
-    g_error("QEMU was sent '%s'", *at);
-}
-
-/* Whatever it is asked about two ports, port0 and port1, until it is asked no more. */
-static void serve_qemu(Fixture *fixture, gboolean open0, gboolean open1)
-{
-    CoreFixture *base = &fixture->base;
-    g_autofree char *chardevs = g_strdup_printf(
-        "{\"return\": [{\"frontend-open\": %s, \"filename\": \"unix:%s,server=on\", \"label\": "
-        "\"qga0\"}, {\"frontend-open\": %s, \"filename\": \"unix:%s,server=on\", \"label\": "
-        "\"qga1\"}]}\r\n",
-        open0 ? "true" : "false", base->channel, open1 ? "true" : "false", base->second);
-    const Known known[] = {
-        {"{\"execute\":\"query-status\"}", "{\"return\": {\"running\": true}}\r\n"},
-        {"{\"execute\":\"query-chardev\"}", chardevs},
-        {"{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral\"}}",
-         "{\"return\": [{\"name\": \"port0\", \"type\": \"child<virtserialport>\"}, "
-         "{\"name\": \"port1\", \"type\": \"child<virtserialport>\"}]}\r\n"},
-        {"{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine/peripheral-anon\"}}",
-         NOTHING},
-        {"{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine/peripheral/port0\","
-         "\"property\":\"chardev\"}}",
-         "{\"return\": \"qga0\"}\r\n"},
-        {"{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine/peripheral/port1\","
-         "\"property\":\"chardev\"}}",
-         "{\"return\": \"qga1\"}\r\n"},
-    };
-
-    for (;;) {
-        g_autofree char *sent = peer_take(&base->qemu);
-
-        if (sent[0] == '\0')
-            break;
-        for (const char *at = sent; *at;)
-            peer_send(&base->qemu, find_reply(known, G_N_ELEMENTS(known), &at));
-        world_settle(&base->world);
-    }
-}
-
-static void change_port(Fixture *fixture, guint port, gboolean open)
-{
-    g_autofree char *event = g_strdup_printf(
-        "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"VSERPORT_CHANGE\", "
-        "\"data\": {\"open\": %s, \"id\": \"port%u\"}}\r\n",
-        open ? "true" : "false", port);
-
-    core_send(&fixture->base, &fixture->base.qemu, event);
-}
-
 /* ---- Agents ---------------------------------------------------------------------------------- */
 
-static void sync_agent(Fixture *fixture, Peer *agent)
+static void sync_agent(ChannelsFixture *fixture, Peer *agent)
 {
     fake_agent_sync(agent, &fixture->base.world);
 }
 
-static void agent_does(Fixture *fixture, Peer *agent, const char *command, const char *value)
+static void agent_does(ChannelsFixture *fixture, Peer *agent, const char *command,
+                       const char *value)
 {
     g_autofree char *id = fake_agent_take(agent, command);
 
@@ -109,7 +39,7 @@ static void agent_does(Fixture *fixture, Peer *agent, const char *command, const
     world_settle(&fixture->base.world);
 }
 
-static void agent_refuses(Fixture *fixture, Peer *agent, const char *command)
+static void agent_refuses(ChannelsFixture *fixture, Peer *agent, const char *command)
 {
     g_autofree char *id = fake_agent_take(agent, command);
     g_autofree char *reply = g_strdup_printf(
@@ -119,14 +49,14 @@ static void agent_refuses(Fixture *fixture, Peer *agent, const char *command)
 }
 
 /* It is in use from now on, as @number. */
-static void meet_agent(Fixture *fixture, Peer *agent)
+static void meet_agent(ChannelsFixture *fixture, Peer *agent)
 {
     sync_agent(fixture, agent);
     agent_does(fixture, agent, STATUS, "\"thawed\"");
     agent_does(fixture, agent, GET_INFO, INFO);
 }
 
-static void assert_used(Fixture *fixture, guint number)
+static void assert_used(ChannelsFixture *fixture, guint number)
 {
     g_autofree char *status = core_status(fixture->base.core, FALSE);
     g_autofree char *part = g_strdup_printf("\"channel\": %u, \"channels\": 2", number);
@@ -136,7 +66,7 @@ static void assert_used(Fixture *fixture, guint number)
 }
 
 /* A client's ping reaches this one, and no other. */
-static void assert_pings(Fixture *fixture, Peer *agent)
+static void assert_pings(ChannelsFixture *fixture, Peer *agent)
 {
     Peer *other = agent == &fixture->second ? &fixture->base.agent : &fixture->second;
 
@@ -148,7 +78,7 @@ static void assert_pings(Fixture *fixture, Peer *agent)
 }
 
 /* The last probe is answered as by an agent that reads all at once, what came before included. */
-static void answer_last_probe(Fixture *fixture, Peer *agent)
+static void answer_last_probe(ChannelsFixture *fixture, Peer *agent)
 {
     g_autofree char *came = peer_take(agent);
     const char *last = g_strrstr(came, "\"id\":");
@@ -165,62 +95,24 @@ static void drop_input(Peer *agent)
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-static void connect_all(Fixture *fixture)
-{
-    CoreFixture *base = &fixture->base;
-    int second = sockets_listen_unix(base->second, 1);
-
-    core_start_qemu(base);
-    core_accept(base, &fixture->second, second);
-    close(second);
-    fake_qemu_negotiate(&base->qemu, &base->world, TRUE);
-}
-
-static void set_up_new(Fixture *fixture)
-{
-    core_set_up_new(&fixture->base, NULL);
-    fixture->base.second = g_build_filename(fixture->base.folder, "second", NULL);
-    core_add_second(&fixture->base);
-    core_listen(&fixture->base, fixture->base.socket, FALSE);
-}
-
-/* QEMU and both channels are connected, and QEMU has not told of ports yet. */
-static void set_up(Fixture *fixture, gconstpointer unused)
-{
-    set_up_new(fixture);
-    core_start(fixture->base.core);
-    world_settle(&fixture->base.world);
-    connect_all(fixture);
-    core_connect_negotiated(&fixture->base, &fixture->client, FALSE);
-}
-
 /* Both have agents, and the first is in use. */
-static void set_up_both(Fixture *fixture, gconstpointer unused)
+static void set_up_both(ChannelsFixture *fixture, gconstpointer unused)
 {
-    set_up(fixture, unused);
-    serve_qemu(fixture, TRUE, TRUE);
+    channels_set_up(fixture, unused);
+    channels_serve_qemu(fixture, TRUE, TRUE);
     meet_agent(fixture, &fixture->base.agent);
     sync_agent(fixture, &fixture->second);
     peer_expect(&fixture->second, "");
     core_expect_states(&fixture->client, "ready");
 }
 
-static void tear_down(Fixture *fixture, gconstpointer unused)
-{
-    if (fixture->second.got)
-        peer_clear(&fixture->second);
-    if (fixture->client.got)
-        peer_clear(&fixture->client);
-    core_tear_down(&fixture->base, NULL);
-}
-
 /* ---- Which one ------------------------------------------------------------------------------- */
 
 /* Nothing has opened the first port: the second's agent is used, and stays so when the other one
  * comes, which is brought into step and asked nothing. */
-static void test_second_alone(Fixture *fixture, gconstpointer unused)
+static void test_second_alone(ChannelsFixture *fixture, gconstpointer unused)
 {
-    serve_qemu(fixture, FALSE, TRUE);
+    channels_serve_qemu(fixture, FALSE, TRUE);
     drop_input(&fixture->base.agent); /* it was sent a probe before anything was known */
     assert_used(fixture, 0);
     core_send(&fixture->base, &fixture->client, PING);
@@ -232,16 +124,16 @@ static void test_second_alone(Fixture *fixture, gconstpointer unused)
     core_expect_states(&fixture->client, "syncing ready");
     assert_pings(fixture, &fixture->second);
 
-    change_port(fixture, 0, TRUE);
+    channels_change_port(fixture, 0, TRUE);
     sync_agent(fixture, &fixture->base.agent);
     core_assert_heard(&fixture->client, "VSERPORT_CHANGE");
     assert_pings(fixture, &fixture->second);
 }
 
 /* Both are there: the first has some time to answer behind the second. */
-static void test_first_preferred(Fixture *fixture, gconstpointer unused)
+static void test_first_preferred(ChannelsFixture *fixture, gconstpointer unused)
 {
-    serve_qemu(fixture, TRUE, TRUE);
+    channels_serve_qemu(fixture, TRUE, TRUE);
     sync_agent(fixture, &fixture->second);
     world_pass_ms(&fixture->base.world, LIMIT_CHANNEL_WAIT_MS - 10);
     assert_used(fixture, 0);
@@ -253,9 +145,9 @@ static void test_first_preferred(Fixture *fixture, gconstpointer unused)
 
 /* Somebody has the first port open who does not answer. What a client has asked for meanwhile waits
  * and is asked where there is an agent. */
-static void test_first_silent(Fixture *fixture, gconstpointer unused)
+static void test_first_silent(ChannelsFixture *fixture, gconstpointer unused)
 {
-    serve_qemu(fixture, TRUE, TRUE);
+    channels_serve_qemu(fixture, TRUE, TRUE);
     core_send(&fixture->base, &fixture->client, PING);
     sync_agent(fixture, &fixture->second);
     world_pass_ms(&fixture->base.world, LIMIT_CHANNEL_WAIT_MS);
@@ -273,11 +165,11 @@ static void test_first_silent(Fixture *fixture, gconstpointer unused)
 
 /* The port in use is closed: what is under way there fails and is not asked again, the next goes to
  * the other, once it has answered a sync that was sent after all it may have been sent before. */
-static void test_closed(Fixture *fixture, gconstpointer unused)
+static void test_closed(ChannelsFixture *fixture, gconstpointer unused)
 {
     core_send(&fixture->base, &fixture->client, EXEC);
     drop_input(&fixture->base.agent);
-    change_port(fixture, 0, FALSE);
+    channels_change_port(fixture, 0, FALSE);
     core_assert_heard(
         &fixture->client,
         "The guest agent closed its port; guest-file-close was sent and its outcome is unknown");
@@ -291,17 +183,17 @@ static void test_closed(Fixture *fixture, gconstpointer unused)
     peer_expect(&fixture->base.agent, "");
 
     /* and back */
-    change_port(fixture, 0, TRUE);
+    channels_change_port(fixture, 0, TRUE);
     sync_agent(fixture, &fixture->base.agent);
     assert_used(fixture, 1);
-    change_port(fixture, 1, FALSE);
+    channels_change_port(fixture, 1, FALSE);
     meet_agent(fixture, &fixture->base.agent);
     drop_input(&fixture->client);
     assert_pings(fixture, &fixture->base.agent);
 }
 
 /* QEMU closes the channel in use. */
-static void test_offline(Fixture *fixture, gconstpointer unused)
+static void test_offline(ChannelsFixture *fixture, gconstpointer unused)
 {
     peer_close(&fixture->base.agent);
     world_settle(&fixture->base.world);
@@ -316,7 +208,7 @@ static void test_offline(Fixture *fixture, gconstpointer unused)
 
 /* The agent in use does not answer any more. While a command is under way there it is not left, nor
  * as long as there is hope. */
-static void test_hung(Fixture *fixture, gconstpointer unused)
+static void test_hung(ChannelsFixture *fixture, gconstpointer unused)
 {
     core_send(&fixture->base, &fixture->client, PING);
     world_pass_ms(&fixture->base.world, LIMIT_SECONDS_QUICK * 1000 - 100);
@@ -338,7 +230,7 @@ static void test_hung(Fixture *fixture, gconstpointer unused)
 }
 
 /* What happens to the guest is no reason to turn to another. */
-static void test_guest_stops(Fixture *fixture, gconstpointer unused)
+static void test_guest_stops(ChannelsFixture *fixture, gconstpointer unused)
 {
     core_send(&fixture->base, &fixture->base.qemu, EVENT("SUSPEND"));
     assert_used(fixture, 0);
@@ -351,7 +243,7 @@ static void test_guest_stops(Fixture *fixture, gconstpointer unused)
 }
 
 /* QEMU ends: one channel after the other, and it is over. */
-static void test_end(Fixture *fixture, gconstpointer unused)
+static void test_end(ChannelsFixture *fixture, gconstpointer unused)
 {
     peer_close(&fixture->base.agent);
     world_settle(&fixture->base.world);
@@ -363,7 +255,7 @@ static void test_end(Fixture *fixture, gconstpointer unused)
 
 /* ---- Freezes --------------------------------------------------------------------------------- */
 
-static void freeze_by_first(Fixture *fixture)
+static void freeze_by_first(ChannelsFixture *fixture)
 {
     core_send(&fixture->base, &fixture->client, FREEZE);
     agent_does(fixture, &fixture->base.agent, FREEZE, "2");
@@ -371,10 +263,10 @@ static void freeze_by_first(Fixture *fixture)
 }
 
 /* The second is in use and was asked how it is; it knows nothing of the freeze. */
-static void lose_first_frozen(Fixture *fixture)
+static void lose_first_frozen(ChannelsFixture *fixture)
 {
     freeze_by_first(fixture);
-    change_port(fixture, 0, FALSE);
+    channels_change_port(fixture, 0, FALSE);
     sync_agent(fixture, &fixture->second);
     agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
     agent_does(fixture, &fixture->second, GET_INFO, INFO);
@@ -383,7 +275,7 @@ static void lose_first_frozen(Fixture *fixture)
 }
 
 /* It is frozen as before, whatever an agent says that has not done it, and its owner thaws it. */
-static void test_frozen(Fixture *fixture, gconstpointer unused)
+static void test_frozen(ChannelsFixture *fixture, gconstpointer unused)
 {
     lose_first_frozen(fixture);
     core_send(&fixture->base, &fixture->client, STATUS);
@@ -401,7 +293,7 @@ static void test_frozen(Fixture *fixture, gconstpointer unused)
 }
 
 /* Its lease ends: only a thaw that the agent has done makes its status count. */
-static void test_frozen_lease(Fixture *fixture, gconstpointer unused)
+static void test_frozen_lease(ChannelsFixture *fixture, gconstpointer unused)
 {
     lose_first_frozen(fixture);
     world_pass_ms(&fixture->base.world, LIMIT_FREEZE_LEASE_SECONDS * 1000);
@@ -417,11 +309,11 @@ static void test_frozen_lease(Fixture *fixture, gconstpointer unused)
 }
 
 /* Nobody knows what became of the freeze: the other agent thaws. */
-static void test_freezing(Fixture *fixture, gconstpointer unused)
+static void test_freezing(ChannelsFixture *fixture, gconstpointer unused)
 {
     core_send(&fixture->base, &fixture->client, FREEZE);
     drop_input(&fixture->base.agent);
-    change_port(fixture, 0, FALSE);
+    channels_change_port(fixture, 0, FALSE);
     core_assert_heard(&fixture->client, "The guest agent closed its port");
     core_assert_freeze(&fixture->base, "thawing");
     sync_agent(fixture, &fixture->second);
@@ -432,7 +324,7 @@ static void test_freezing(Fixture *fixture, gconstpointer unused)
 
     /* The first is there again, and may have done by now what it was sent: so it is thawed again,
      * by who is in use. */
-    change_port(fixture, 0, TRUE);
+    channels_change_port(fixture, 0, TRUE);
     peer_expect(&fixture->second, "");
     sync_agent(fixture, &fixture->base.agent);
     sync_agent(fixture, &fixture->second);
@@ -442,26 +334,33 @@ static void test_freezing(Fixture *fixture, gconstpointer unused)
     peer_expect(&fixture->base.agent, "");
 }
 
-/* The same, while another freeze is on: it may have been ended, and its owner is told. */
-static void test_late_thaw(Fixture *fixture, gconstpointer unused)
+/* The first is left with a thaw that it may do when it is back; the second knows nothing of that.
+ */
+static void leave_first_owing(ChannelsFixture *fixture)
 {
     freeze_by_first(fixture);
     core_send(&fixture->base, &fixture->client, THAW);
     drop_input(&fixture->base.agent);
-    change_port(fixture, 0, FALSE);
+    channels_change_port(fixture, 0, FALSE);
     sync_agent(fixture, &fixture->second);
+    drop_input(&fixture->client);
+}
+
+/* It is, while another freeze is on: that may have been ended, and its owner is told. */
+static void test_late_thaw(ChannelsFixture *fixture, gconstpointer unused)
+{
+    leave_first_owing(fixture);
     agent_does(fixture, &fixture->second, THAW, "2");
     agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
     agent_does(fixture, &fixture->second, GET_INFO, INFO);
     core_assert_freeze(&fixture->base, "thawed");
 
-    drop_input(&fixture->client);
     core_send(&fixture->base, &fixture->client, FREEZE);
     sync_agent(fixture, &fixture->second);
     agent_does(fixture, &fixture->second, FREEZE, "2");
     core_assert_heard(&fixture->client, "{\"return\": 2}");
     drop_input(&fixture->second);
-    change_port(fixture, 0, TRUE);
+    channels_change_port(fixture, 0, TRUE);
     core_assert_freeze(&fixture->base, "frozen");
     sync_agent(fixture, &fixture->base.agent);
     core_assert_freeze(&fixture->base, "thawing");
@@ -469,16 +368,50 @@ static void test_late_thaw(Fixture *fixture, gconstpointer unused)
     core_assert_heard(&fixture->client, "The freeze by unix:");
 }
 
+/* That is done while a freeze is under way, before it or behind it: nobody knows. */
+static void test_late_thaw_while_freezing(ChannelsFixture *fixture, gconstpointer unused)
+{
+    leave_first_owing(fixture);
+    agent_does(fixture, &fixture->second, THAW, "2");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    core_send(&fixture->base, &fixture->client, FREEZE);
+    sync_agent(fixture, &fixture->second);
+    channels_change_port(fixture, 0, TRUE);
+    sync_agent(fixture, &fixture->base.agent);
+    core_assert_freeze(&fixture->base, "freezing");
+    agent_does(fixture, &fixture->second, FREEZE, "2");
+    core_assert_freeze(&fixture->base, "thawing");
+    core_send(&fixture->base, &fixture->client, THAW);
+    core_assert_heard(&fixture->client, "The freeze by unix:");
+}
+
+/* The same while it is being thawed: what was thawed before that does not count. */
+static void test_late_while_thawing(ChannelsFixture *fixture, gconstpointer unused)
+{
+    leave_first_owing(fixture);
+    channels_change_port(fixture, 0, TRUE);
+    sync_agent(fixture, &fixture->base.agent);
+    agent_does(fixture, &fixture->second, THAW, "2");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    core_assert_freeze(&fixture->base, "thawing");
+    world_pass_ms(&fixture->base.world, LIMIT_THAW_PAUSE_MS);
+    agent_does(fixture, &fixture->second, THAW, "0");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    core_assert_freeze(&fixture->base, "thawed");
+}
+
 /* The first is back, and believes that what it had frozen still is: it is told when it is used. */
-static void test_believes(Fixture *fixture, gconstpointer unused)
+static void test_believes(ChannelsFixture *fixture, gconstpointer unused)
 {
     lose_first_frozen(fixture);
     core_send(&fixture->base, &fixture->client, THAW);
     agent_does(fixture, &fixture->second, THAW, "2");
-    change_port(fixture, 0, TRUE);
+    channels_change_port(fixture, 0, TRUE);
     sync_agent(fixture, &fixture->base.agent);
     peer_expect(&fixture->base.agent, "");
-    change_port(fixture, 1, FALSE);
+    channels_change_port(fixture, 1, FALSE);
     sync_agent(fixture, &fixture->base.agent);
     agent_does(fixture, &fixture->base.agent, THAW, "0");
     agent_does(fixture, &fixture->base.agent, STATUS, "\"thawed\"");
@@ -489,20 +422,18 @@ static void test_believes(Fixture *fixture, gconstpointer unused)
 }
 
 /* A proxy was killed, and which agent had frozen it is on no record. */
-static void test_record(Fixture *fixture, gconstpointer unused)
+static void test_record(ChannelsFixture *fixture, gconstpointer unused)
 {
     CoreFixture *base = &fixture->base;
     g_autofree char *file = NULL;
     g_autoptr(GError) error = NULL;
 
-    set_up_new(fixture);
+    channels_set_up_new(fixture);
     file = g_build_filename(base->folder, "vm-vm.frozen", NULL);
     g_assert_true(g_file_set_contents(file, "by somebody\n", -1, &error));
     g_assert_true(core_set_state_directory(base->core, base->folder, "vm", &error));
-    core_start(base->core);
-    world_settle(&base->world);
-    connect_all(fixture);
-    serve_qemu(fixture, FALSE, TRUE);
+    channels_start(fixture);
+    channels_serve_qemu(fixture, FALSE, TRUE);
     sync_agent(fixture, &fixture->second);
     sync_agent(fixture, &fixture->second);
     agent_refuses(fixture, &fixture->second, THAW);
@@ -521,7 +452,7 @@ static void test_record(Fixture *fixture, gconstpointer unused)
 
 /* It goes on with the one that is in use, in the middle of a command, and knows of the freeze what
  * its forerunner knew. Neither agent notices. */
-static void test_successor(Fixture *fixture, gconstpointer unused)
+static void test_successor(ChannelsFixture *fixture, gconstpointer unused)
 {
     g_autofree char *id = NULL;
 
@@ -543,20 +474,21 @@ static void test_successor(Fixture *fixture, gconstpointer unused)
     core_expect(&fixture->client, "{\"return\": 2}\r\n");
 
     /* both ports are watched */
-    change_port(fixture, 0, TRUE);
+    channels_change_port(fixture, 0, TRUE);
     sync_agent(fixture, &fixture->base.agent);
-    change_port(fixture, 1, FALSE);
+    channels_change_port(fixture, 1, FALSE);
     assert_used(fixture, 0);
 }
 
-#define ADD(path, set_up, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
+#define ADD(path, set_up, function) \
+    g_test_add(path, ChannelsFixture, NULL, set_up, function, channels_tear_down)
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    ADD("/core-channels/second-alone", set_up, test_second_alone);
-    ADD("/core-channels/first-preferred", set_up, test_first_preferred);
-    ADD("/core-channels/first-silent", set_up, test_first_silent);
+    ADD("/core-channels/second-alone", channels_set_up, test_second_alone);
+    ADD("/core-channels/first-preferred", channels_set_up, test_first_preferred);
+    ADD("/core-channels/first-silent", channels_set_up, test_first_silent);
     ADD("/core-channels/closed", set_up_both, test_closed);
     ADD("/core-channels/offline", set_up_both, test_offline);
     ADD("/core-channels/hung", set_up_both, test_hung);
@@ -566,6 +498,8 @@ int main(int argc, char **argv)
     ADD("/core-channels/frozen-lease", set_up_both, test_frozen_lease);
     ADD("/core-channels/freezing", set_up_both, test_freezing);
     ADD("/core-channels/late-thaw", set_up_both, test_late_thaw);
+    ADD("/core-channels/late-thaw-while-freezing", set_up_both, test_late_thaw_while_freezing);
+    ADD("/core-channels/late-while-thawing", set_up_both, test_late_while_thawing);
     ADD("/core-channels/believes", set_up_both, test_believes);
     ADD("/core-channels/record", NULL, test_record);
     ADD("/core-channels/successor", set_up_both, test_successor);

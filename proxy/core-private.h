@@ -65,7 +65,7 @@ void core_on_parted(gpointer owner, gint64 now_us);
 gboolean core_is_qemu(gpointer owner, int fd, const char *peer);
 char *core_dup_status(gpointer owner, gboolean connections);
 
-/* The channel that is in use is another one. */
+/* The channel that is in use may be another one. */
 void core_use_channel(Core *core);
 
 /* QEMU and the agent are turned to, unless a client is waited for. */

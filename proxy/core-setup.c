@@ -12,13 +12,16 @@
 
 #include <string.h>
 
-static gboolean add_channel(Core *core, const Address *address, GError **error)
+gboolean core_add_agent(Core *core, const Address *address, GError **error)
 {
     g_autofree char *name = channels_part_name("agent", core->channels.all->len);
     g_auto(CoreInherited) inherited;
 
-    return channels_add(&core->channels, address, &core->bounds,
-                        core_inherit(core, name, &inherited), error);
+    if (!channels_add(&core->channels, address, &core->bounds, core_inherit(core, name, &inherited),
+                      error))
+        return FALSE;
+    core_use_channel(core);
+    return TRUE;
 }
 
 static void inherit(Core *core, const CoreState *inherited)
@@ -41,7 +44,6 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
                const CoreState *inherited, const CoreOps *ops, gpointer owner, GError **error)
 {
     Core *core = g_new(Core, 1);
-    gboolean made;
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
     core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
@@ -55,12 +57,10 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
     core->parted = io_timer_new(core->loop, core_on_parted, core);
 
     channels_init(&core->channels, core->loop, &core_channels_ops, core);
-    made = !agent || add_channel(core, agent, error);
-    if (core->channels.used)
-        core->lane = core->channels.used->lane;
-    freeze_init(&core->freeze, core->loop, core->lane, &core_freeze_ops, core);
-    local_init(&core->local, core->loop, core->lane, &core->freeze, core_dup_status, core);
-    if (!made || !core_check_inherited(core, error) || !core_add_monitor(core, monitor, error))
+    freeze_init(&core->freeze, core->loop, &core_freeze_ops, core);
+    local_init(&core->local, core->loop, &core->freeze, core_dup_status, core);
+    if ((agent && !core_add_agent(core, agent, error)) || !core_check_inherited(core, error) ||
+        !core_add_monitor(core, monitor, error))
         g_clear_pointer(&core, core_free);
     return core;
 }
@@ -90,14 +90,6 @@ void core_free(Core *core)
     g_free(core->program);
     g_free(core->closing);
     g_free(core);
-}
-
-gboolean core_add_agent(Core *core, const Address *address, GError **error)
-{
-    if (core->lane)
-        return add_channel(core, address, error);
-    qmp_error_set(error, "There is no guest agent's channel that another could be added to");
-    return FALSE;
 }
 
 gboolean core_add_monitor(Core *core, const Address *address, GError **error)

@@ -88,8 +88,8 @@ gboolean core_add_client(Core *core, int fd, const char *peer, gboolean agent,
 gboolean core_add_agent_listener(Core *core, const Address *address,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Another channel to an agent of the same guest, for where none answers on those before; for before
- * core_start(), and what was set of agents holds for none that is added later. */
+/* Another channel to the guest's agent, where it may be as well. For before core_start(); what was
+ * set of agents holds for none that is added later. */
 gboolean core_add_agent(Core *core, const Address *address,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -600,10 +600,9 @@ gboolean freeze_renew(Freeze *freeze, guint seconds)
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps *ops,
-                 gpointer owner)
+void freeze_init(Freeze *freeze, IoLoop *loop, const FreezeOps *ops, gpointer owner)
 {
-    *freeze = (Freeze){.ops = ops, .owner = owner, .lane = lane, .loop = io_loop_ref(loop)};
+    *freeze = (Freeze){.ops = ops, .owner = owner, .loop = io_loop_ref(loop)};
     freeze->lease_seconds = LIMIT_FREEZE_LEASE_SECONDS;
     freeze->unseen = TRUE;
     g_queue_init(&freeze->joining);

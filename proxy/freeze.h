@@ -81,9 +81,8 @@ typedef struct {
     guint64 thaws;     /* that nobody had asked for */
 } Freeze;
 
-/* @lane: (nullable): without one nothing here is ever called */
-void freeze_init(Freeze *freeze, IoLoop *loop, AgentLane *lane, const FreezeOps *ops,
-                 gpointer owner);
+/* Without a lane nothing here is ever called. */
+void freeze_init(Freeze *freeze, IoLoop *loop, const FreezeOps *ops, gpointer owner);
 void freeze_clear(Freeze *freeze);
 
 /* QEMU has gone: a freeze that waits for its record must not be sent any more. */
@@ -129,11 +128,11 @@ void freeze_agent_synced(Freeze *freeze);
 /* The next one that answers may be another. */
 void freeze_agent_lost(Freeze *freeze);
 
-/* Another agent of the same guest is the one to be asked. */
+/* The way to the agent that is to be asked, of several of one guest. */
 void freeze_set_lane(Freeze *freeze, AgentLane *lane);
 
-/* The same, and this has just happened: what is frozen stays so. @frozen: that agent may believe
- * that filesystems are frozen, as they were when it was left */
+/* It is another one than before, and is about to be brought into step: what is frozen stays so.
+ * @frozen: that agent may believe that filesystems are frozen, as they were when it was left */
 void freeze_agent_changed(Freeze *freeze, gboolean frozen);
 
 /* What is on record may have been frozen by any of several agents. For before anything happens. */

@@ -250,10 +250,10 @@ void local_submit(Local *local, Client *client, Pending *pending)
     pending_finish(pending, NULL, error);
 }
 
-void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
+void local_init(Local *local, IoLoop *loop, Freeze *freeze,
                 char *(*status)(gpointer owner, gboolean connections), gpointer owner)
 {
-    *local = (Local){io_loop_ref(loop), lane, freeze, status, owner, G_QUEUE_INIT};
+    *local = (Local){io_loop_ref(loop), NULL, freeze, status, owner, G_QUEUE_INIT};
 }
 
 void local_set_lane(Local *local, AgentLane *lane)

@@ -24,10 +24,10 @@ typedef struct {
 } Local;
 
 /* @status: returns (transfer full) what qga-proxy-status does, each connection listed or not */
-void local_init(Local *local, IoLoop *loop, AgentLane *lane, Freeze *freeze,
+void local_init(Local *local, IoLoop *loop, Freeze *freeze,
                 char *(*status)(gpointer owner, gboolean connections), gpointer owner);
 
-/* Another way to the agent is in use. */
+/* The way to the agent that is in use. */
 void local_set_lane(Local *local, AgentLane *lane);
 
 /* Fails who waits. */

@@ -170,6 +170,29 @@ static void test_bad_addresses(Fixture *fixture, gconstpointer unused)
     }
 }
 
+/* They may be told before the proxy is started, be it that none was told with it. */
+static void test_agents(Fixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *status = NULL;
+
+    fixture->proxy = qga_proxy_new("unix:/nobody", NULL, NULL);
+    g_assert_false(qga_proxy_add_agent(fixture->proxy, "unix:/a,pretty=on", &error));
+    g_assert_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_ADDRESS);
+    g_clear_error(&error);
+    g_assert_false(qga_proxy_add_agent(fixture->proxy, "unix:/no/such/folder/a,server=on", &error));
+    g_assert_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_SOCKET);
+    g_clear_error(&error);
+    g_assert_true(qga_proxy_add_agent(fixture->proxy, "unix:/nobody", &error));
+    g_assert_true(qga_proxy_add_agent(fixture->proxy, "unix:/nobody/else", &error));
+    g_assert_no_error(error);
+    qga_proxy_start(fixture->proxy);
+    g_assert_false(qga_proxy_add_agent(fixture->proxy, "unix:/late", &error));
+    g_assert_error(error, QGA_PROXY_ERROR, QGA_PROXY_ERROR_STATE);
+    status = qga_proxy_dup_status(fixture->proxy);
+    g_assert_nonnull(strstr(status, "\"channel\": 0, \"channels\": 2,"));
+}
+
 static void test_bad_listeners(Fixture *fixture, gconstpointer unused)
 {
     static const struct {
@@ -433,6 +456,7 @@ int main(int argc, char **argv)
     g_main_context_default(); /* or its descriptor would be made while those of a test are counted
                                */
     ADD("/qga-proxy/bad-addresses", test_bad_addresses);
+    ADD("/qga-proxy/agents", test_agents);
     ADD("/qga-proxy/bad-listeners", test_bad_listeners);
     ADD("/qga-proxy/service", test_service);
     ADD("/qga-proxy/bad-services", test_bad_services);

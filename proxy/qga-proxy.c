@@ -243,9 +243,10 @@ gboolean qga_proxy_add_agent(QgaProxy *self, const char *agent, GError **error)
     g_return_val_if_fail(agent != NULL, FALSE);
     return_val_if_elsewhere(self, FALSE);
 
-    if (check_not_started(self->border, error))
-        return add_own(self, agent, core_add_agent, error);
-    return FALSE;
+    if (!check_not_started(self->border, error) || !add_own(self, agent, core_add_agent, error))
+        return FALSE;
+    self->border->agent_state = core_agent_state(self->border->core);
+    return TRUE;
 }
 
 gboolean qga_proxy_add_monitor(QgaProxy *self, const char *monitor, GError **error)

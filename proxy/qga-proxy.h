@@ -309,8 +309,8 @@ QGA_PROXY_API gboolean qga_proxy_add_agent_listener(QgaProxy *self, const char *
 /**
  * qga_proxy_add_agent:
  * @self: not started yet
- * @agent: address of the chardev of another port for the guest agent
- * @error: (nullable): is set if the address is wrong, or there was none with qga_proxy_new()
+ * @agent: address of the chardev of a further port for the guest agent
+ * @error: return location for an error of domain %QGA_PROXY_ERROR
  *
  * Commands go to the first of them whose agent answers, and to another when that one is not there
  * any more and another is. A freeze is the guest's, whichever agent has done it.

@@ -280,7 +280,7 @@ class Mistakes(unittest.TestCase):
                             (b"[vm one]\nname = a\n", ":2: [vm one] name: there is no such key"),
                             (b"[vm one]\n = a\n", ":2: [vm one] : there is no such key"),
                             (b"[vm one]\nqmp =\n", ":2: [vm one] qmp: has no value"),
-                            (b"[vm one]\nagent=a\nagent=b\n", ":3: [vm one] agent: is said twice"),
+                            (b"[vm one]\nstate-dir=a\nstate-dir=b\n", ":3: [vm one] state-dir: is said twice"),
                             (b"[vm one]\npersist=perhaps\n", ":2: [vm one] persist: 'perhaps' is neither true nor false"),
                             (b"[vm one]\nlisten=unix:/a\n", ": [vm one] qmp: is needed"),
                             (b"[vm one]\nqmp=;\nlisten=unix:/a\n", ": [vm one] qmp: is needed"),
