@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * agent-lane: the one channel into the guest, shared by all who ask.
+ * agent-lane: a channel into the guest, shared by all who ask. Of several, channels.h uses one.
  *
  * Owns the sync, the queue, the commands that are under way, their time limits, and what of the
  * guest's bytes may be believed: one reply to each of those commands, rebuilt, and nothing else.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine with two channels for its agent, started by the launcher: virtio-serial, which is first, and isa-serial. One
-agent is used, whichever there is, and what one has frozen is thawed by the other."""
+"""A machine with two channels for its agent, started by the launcher: virtio-serial, which is first, and isa-serial.
+One agent is used, whichever there is, and what one has frozen is thawed by the other."""
 
 import unittest
 
@@ -89,8 +89,8 @@ class Case:
         self.check_used(VIRTIO)
 
     def test_frozen(self):
-        """By an agent that is killed: the guest stays frozen, though the other one does not know of it, and is thawed by
-        that. The first one, which believes that it is frozen, is of use again when it is needed."""
+        """By an agent that is killed: the guest stays frozen, though the other one does not know of it, and is thawed
+        by that. The first one, which believes that it is frozen, is of use again when it is needed."""
         self.enter()
         self.start_second()
         self.assertEqual(self.client.command("guest-fsfreeze-freeze"), 2)
