@@ -275,6 +275,57 @@ static void test_handles_outlive_clients(Fixture *fixture, gconstpointer data)
     close(fd);
 }
 
+/* Faster than by lines. */
+static void check_long(int fd, const char *expected)
+{
+    const gsize size = strlen(expected);
+    g_autofree char *text = g_malloc(size);
+    gsize len = 0;
+
+    while (len < size) {
+        gssize got = read(fd, text + len, size - len);
+
+        if (got < 0)
+            g_main_context_iteration(NULL, FALSE);
+        g_assert_true(got > 0 || (got < 0 && errno == EAGAIN));
+        len += (gsize)MAX(got, 0);
+    }
+    g_assert_cmpmem(text, len, expected, size);
+}
+
+/* One that goes in the middle of a large reply ends it, and leaves nothing of it to the next. */
+static void test_client_leaves_large_reply(Fixture *fixture, gconstpointer data)
+{
+    enum { LARGE = 8 << 20 };
+    g_autofree char *path = g_build_filename(fixture->directory, "file", NULL);
+    g_autofree char *content = g_strnfill(LARGE, 'x');
+    g_autofree char *base64 = g_base64_encode((const guchar *)content, LARGE);
+    g_autofree char *open = g_strdup_printf(
+        "{\"execute\": \"guest-file-open\", \"arguments\": {\"path\": \"%s\"}}", path);
+    g_autofree char *ask = g_strdup_printf("{\"execute\": \"guest-file-read\", \"arguments\": "
+                                           "{\"handle\": 1000, \"count\": %d}}",
+                                           LARGE);
+    g_autofree char *reply = g_strdup_printf(
+        "{\"return\": {\"count\": %d, \"buf-b64\": \"%s\", \"eof\": false}}\n", LARGE, base64);
+    int fd = connect_client(fixture);
+
+    g_file_set_contents(path, content, LARGE, NULL);
+    say(fd, open);
+    check(fd, 1, "{\"return\": 1000}\n");
+    say(fd, ask);
+    while (recv(fd, &(char){0}, 1, MSG_PEEK) < 0)
+        g_main_context_iteration(NULL, FALSE);
+    close(fd);
+    fd = connect_client(fixture);
+    check_ping(fd);
+    say(fd, ask);
+    check_long(fd, reply);
+    while (agent_is_working(fixture->agent))
+        g_main_context_iteration(NULL, TRUE);
+    close(fd);
+    g_remove(path);
+}
+
 static void raise_flag(gpointer user)
 {
     *(gboolean *)user = TRUE;
@@ -305,6 +356,7 @@ int main(int argc, char **argv)
     ADD("client-that-does-not-listen", test_client_that_does_not_listen);
     ADD("nonsense", test_nonsense);
     ADD("handles-outlive-clients", test_handles_outlive_clients);
+    ADD("client-leaves-large-reply", test_client_leaves_large_reply);
     ADD("quit", test_quit);
 #undef ADD
     return g_test_run();

@@ -97,6 +97,16 @@ static gboolean is_over(const Agent *agent)
     return !dispatch_is_owing(&agent->dispatch) && queue_length(&agent->stream.queue) == 0;
 }
 
+/* As far as the peer takes them: what waits of a large reply is a part of it. */
+static void send_parts(Agent *agent)
+{
+    GError *error = NULL;
+
+    while (agent->open && queue_is_low(&agent->stream.queue) && dispatch_pull(&agent->dispatch))
+        if (agent->open && !stream_flush(&agent->stream, &error))
+            disconnect_for(agent, error);
+}
+
 /* Answers what was read, as far as the peer takes the answers. */
 static void advance(Agent *agent)
 {
@@ -109,6 +119,7 @@ static void advance(Agent *agent)
         if (agent->open && !stream_flush(&agent->stream, &error))
             disconnect_for(agent, error);
     }
+    send_parts(agent);
     if (is_over(agent))
         disconnect(agent);
     else if (agent->open)
@@ -179,7 +190,12 @@ static void on_plain(gpointer user)
     capabilities_drop(&agent->commands);
 }
 
-static const DispatchCallbacks dispatch_callbacks = {on_reply, on_idle, on_plain};
+static const DispatchCallbacks dispatch_callbacks = {
+    .reply = on_reply,
+    .parts = on_idle,
+    .idle = on_idle,
+    .plain = on_plain,
+};
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 

@@ -309,7 +309,22 @@ static void on_plain(gpointer user)
     capabilities_drop(&bench->commands);
 }
 
-static const DispatchCallbacks callbacks = {on_reply, on_idle, on_plain};
+/* A peer that takes whatever there is. */
+static void on_parts(gpointer user)
+{
+    Bench *bench = user;
+
+    bench->parts++;
+    while (!bench->hold_parts && dispatch_pull(&bench->dispatch))
+        continue;
+}
+
+static const DispatchCallbacks callbacks = {
+    .reply = on_reply,
+    .parts = on_parts,
+    .idle = on_idle,
+    .plain = on_plain,
+};
 
 void bench_init(Bench *bench, const char *hook)
 {

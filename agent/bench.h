@@ -39,6 +39,8 @@ typedef struct {
     GError *clock_error;         /* (nullable): why it cannot be set */
     struct tm *rtc;          /* (nullable): what the hardware clock tells; NULL: there is none */
     const char *untrimmable; /* (nullable): a directory whose trim fails */
+    gboolean hold_parts;     /* of replies: the test takes them */
+    guint parts;             /* how often it was told that there are some */
     GMutex *gate;            /* (nullable): reading the mounts waits for it */
     const char *user;        /* (nullable): the one user that there is; its home is directory */
     const guint8 *smart;     /* (nullable): of every NVMe disk */

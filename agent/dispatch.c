@@ -2,6 +2,7 @@
 
 #include "agent/dispatch.h"
 
+#include "agent/handover.h"
 #include "agent/log.h"
 #include "common/envelope.h"
 #include "common/limits.h"
@@ -17,6 +18,9 @@ struct Call {
     GString *reply; /* begun as one of success: a result may be too large to be copied into one */
     gsize head;     /* bytes of it before the result */
     JsonWrite write;
+    gboolean alone;    /* see call_is_alone() */
+    gboolean parted;   /* something of the reply was sent: the rest is in @reply */
+    Handover handover; /* of what is sent of it */
     gboolean delimited;
     gboolean deferred;
     gboolean in_handler; /* the handler has not returned yet */
@@ -28,6 +32,11 @@ struct Call {
     GDestroyNotify free;
 };
 
+static gboolean is_pipelined(const Dispatch *dispatch)
+{
+    return (dispatch->commands->capabilities & 1u << GUEST_CAPABILITY_PIPELINE) != 0;
+}
+
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
 static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan id)
@@ -37,6 +46,7 @@ static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan 
     *call = (Call){
         .dispatch = dispatch,
         .command = command,
+        .alone = !is_pipelined(dispatch),
         .reply = g_string_sized_new(REPLY_START),
     };
     message_open(call->reply, "return");
@@ -59,7 +69,7 @@ static void call_free(Call *call)
 
 static void write_success(Call *call, JsonSpan id)
 {
-    if (call->reply->len == call->head)
+    if (call->reply->len == call->head && !call->parted)
         g_string_append(call->reply, "{}");
     message_close(call->reply, MESSAGE_AGENT, id);
     if (call->delimited)
@@ -71,7 +81,9 @@ static void send_reply(Call *call, const GError *error)
     JsonSpan id = call->id != NULL ? (JsonSpan){call->id->str, call->id->len} : JSON_SPAN_NONE;
     g_autoptr(GBytes) reply = NULL;
 
-    if (error != NULL) {
+    if (error != NULL && call->parted) {
+        message_break(call->reply, MESSAGE_AGENT, error, id);
+    } else if (error != NULL) {
         g_string_truncate(call->reply, 0);
         message_error(call->reply, MESSAGE_AGENT, error, id);
     } else {
@@ -86,6 +98,8 @@ static void conclude(Call *call, const GError *error)
     gboolean silent =
         error == NULL && call->command != NULL && (call->command->flags & GUEST_FLAG_SILENT) != 0;
 
+    if (call->dispatch != NULL && call->dispatch->parted == call)
+        call->dispatch->parted = NULL;
     if (call->dispatch != NULL && !call->orphaned && !silent)
         send_reply(call, error);
     call_free(call);
@@ -109,6 +123,7 @@ static void run_work(gpointer data, gpointer unused)
 
     if (!call->work(call->data, call, &call->error))
         g_assert(call->error != NULL);
+    handover_finish(&call->handover);
     g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
 }
 
@@ -119,6 +134,54 @@ void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
     call->data = data;
     call->free = free;
     g_thread_pool_push(call->dispatch->threads, call, NULL);
+}
+
+/* ---- Replies in parts ------------------------------------------------------------------------ */
+
+/* Comes before on_worked(), which was added behind it. */
+static gboolean on_part(gpointer user_data)
+{
+    Call *call = user_data;
+
+    if (call->dispatch == NULL || call->orphaned)
+        return G_SOURCE_REMOVE;
+    call->dispatch->parted = call;
+    call->dispatch->callbacks->parts(call->dispatch->user);
+    return G_SOURCE_REMOVE;
+}
+
+gboolean call_send_part(Call *call, GError **error)
+{
+    const gsize len = call->reply->len;
+    GBytes *part = g_bytes_new_take(g_string_free(call->reply, FALSE), len);
+
+    g_assert(call->alone);
+    call->parted = TRUE;
+    call->reply = g_string_sized_new(len);
+    call->write.out = call->reply;
+    if (!handover_put(&call->handover, part)) {
+        qmp_error_set(error, "nobody waits for the rest of the reply");
+        return FALSE;
+    }
+    g_idle_add_full(G_PRIORITY_DEFAULT, on_part, call, NULL);
+    return TRUE;
+}
+
+gboolean dispatch_pull(Dispatch *dispatch)
+{
+    g_autoptr(GBytes) part =
+        dispatch->parted != NULL ? handover_take(&dispatch->parted->handover) : NULL;
+
+    if (part != NULL)
+        dispatch->callbacks->reply(dispatch->user, part);
+    return part != NULL;
+}
+
+/* Nobody waits for the call any more, and so its thread waits for nobody. */
+static void orphan(Call *call)
+{
+    call->orphaned = TRUE;
+    handover_cut(&call->handover);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -136,14 +199,11 @@ void dispatch_clear(Dispatch *dispatch)
 {
     Call *call;
 
-    while ((call = g_queue_pop_head(&dispatch->calls)) != NULL)
+    while ((call = g_queue_pop_head(&dispatch->calls)) != NULL) {
+        orphan(call);
         call->dispatch = NULL;
+    }
     g_thread_pool_free(dispatch->threads, FALSE, FALSE);
-}
-
-static gboolean is_pipelined(const Dispatch *dispatch)
-{
-    return (dispatch->commands->capabilities & 1u << GUEST_CAPABILITY_PIPELINE) != 0;
 }
 
 gboolean dispatch_is_busy(const Dispatch *dispatch)
@@ -164,8 +224,9 @@ gboolean dispatch_is_working(const Dispatch *dispatch)
 void dispatch_reset(Dispatch *dispatch)
 {
     for (GList *link = dispatch->calls.head; link != NULL; link = link->next)
-        ((Call *)link->data)->orphaned = TRUE;
+        orphan(link->data);
     dispatch->owed = 0;
+    dispatch->parted = NULL;
     dispatch->callbacks->plain(dispatch->user);
 }
 
@@ -287,6 +348,11 @@ void dispatch_request(Dispatch *dispatch, JsonSpan message)
 JsonWrite *call_result(Call *call)
 {
     return &call->write;
+}
+
+gboolean call_is_alone(const Call *call)
+{
+    return call->alone;
 }
 
 void call_delimit(Call *call)

@@ -38,8 +38,11 @@ struct Commands {
 };
 
 typedef struct {
-    /* @reply: (transfer none): whole, with its line end */
+    /* @reply: (transfer none): whole, with its line end; or the next part of one, see
+     * dispatch_pull(), of which this call may bring the last */
     void (*reply)(gpointer user, GBytes *reply);
+    /* Parts of a reply wait: dispatch_pull(). */
+    void (*parts)(gpointer user);
     /* A call that had been deferred is over: the next request may come. */
     void (*idle)(gpointer user);
     /* The plain protocol holds from now on: capabilities are off. */
@@ -52,6 +55,7 @@ typedef struct {
     gpointer user;
     GQueue calls; /* of Call: those that are under way */
     guint owed;   /* of them, how many will be answered */
+    Call *parted; /* (nullable): that whose reply is being sent in parts */
     GThreadPool *threads;
 } Dispatch;
 
@@ -71,6 +75,16 @@ void dispatch_request(Dispatch *dispatch, JsonSpan message);
 /* Whether the next request has to wait: in the plain protocol, until the last is answered. */
 gboolean dispatch_is_busy(const Dispatch *dispatch);
 
+/**
+ * dispatch_pull:
+ *
+ * To be called while there is room for it, until it returns FALSE. What comes beside it is nothing:
+ * a reply is sent in parts where no other call is answered meanwhile.
+ *
+ * Returns: whether a part of a reply was handed to the callback
+ */
+gboolean dispatch_pull(Dispatch *dispatch);
+
 /* Whether somebody still gets an answer. */
 gboolean dispatch_is_owing(const Dispatch *dispatch);
 
@@ -85,6 +99,28 @@ void dispatch_reset(Dispatch *dispatch);
 
 /* Where the result is written; one that has none writes nothing, and {} is returned. */
 JsonWrite *call_result(Call *call);
+
+/**
+ * call_is_alone:
+ *
+ * Whether nobody else is answered before this call is, so that its reply may take the channel while
+ * it is still made. With several under way it may not: others would wait for its disk.
+ */
+gboolean call_is_alone(const Call *call);
+
+/**
+ * call_send_part:
+ *
+ * Sends what the result has so far, once there is room for it. For calls that are alone, on their
+ * threads.
+ *
+ * An error cannot take the place of the result from then on, and is sent beside it: {"return": …,
+ * "error": …}. Hosts look at the error first, but may not look at all: the handler has to end what
+ * it began in a form that nobody can take for a result.
+ *
+ * Returns: FALSE with @error where nobody waits for the rest
+ */
+gboolean call_send_part(Call *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The reply gets a 0xFF in front. */
 void call_delimit(Call *call);

@@ -163,6 +163,12 @@ static gint find_kind(JsonSpan key)
     return -1;
 }
 
+/* A success that was begun, and then failed, is an error: see message_break(). */
+static gboolean is_break(gint before, gint found)
+{
+    return kinds[before].kind == ENVELOPE_RETURN && kinds[found].kind == ENVELOPE_ERROR;
+}
+
 static gboolean is_error_object(JsonSpan error)
 {
     JsonWalk walk = json_read_walk(error);
@@ -193,7 +199,7 @@ gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret)
     while (json_read_member(&walk, &key, &value)) {
         gint found = find_kind(key);
 
-        if (found >= 0 && kind >= 0)
+        if (found >= 0 && kind >= 0 && !is_break(kind, found))
             return FALSE;
         if (found >= 0) {
             kind = found;

@@ -341,6 +341,32 @@ static void test_base64(void)
     }
 }
 
+/* However it is cut at multiples of three, and wherever the text goes meanwhile. */
+static void test_base64_in_pieces(void)
+{
+    static const guint8 data[] = "0123456789abcdefghi";
+
+    for (gsize at = 0; at <= sizeof(data); at += 3) {
+        g_autofree char *encoded = g_base64_encode(data, sizeof(data));
+        g_autofree char *expected = g_strdup_printf("[\"%s\", 7]", encoded);
+        g_autoptr(GString) first = g_string_new(NULL);
+        g_autoptr(GString) second = g_string_new(NULL);
+        JsonWrite writer;
+
+        json_write_init(&writer, first);
+        json_write_begin_array(&writer);
+        json_write_begin_base64(&writer);
+        json_write_more_base64(&writer, data, at);
+        writer.out = second;
+        json_write_more_base64(&writer, data + at, sizeof(data) - at);
+        json_write_end_base64(&writer);
+        json_write_int64(&writer, 7);
+        json_write_end_array(&writer);
+        g_string_append(first, second->str);
+        g_assert_cmpstr(first->str, ==, expected);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -356,5 +382,6 @@ int main(int argc, char **argv)
     g_test_add_func("/json-write/value", test_value);
     g_test_add_func("/json-write/deep-value", test_deep_value);
     g_test_add_func("/json-write/base64", test_base64);
+    g_test_add_func("/json-write/base64-in-pieces", test_base64_in_pieces);
     return g_test_run();
 }

@@ -272,15 +272,28 @@ void json_write_value(JsonWrite *write, JsonSpan value)
     }
 }
 
+void json_write_begin_base64(JsonWrite *write)
+{
+    begin_value(write);
+    g_string_append_c(write->out, '"');
+}
+
+void json_write_more_base64(JsonWrite *write, gconstpointer data, gsize len)
+{
+    const gsize at = write->out->len;
+
+    g_string_set_size(write->out, at + base64_encoded_len(len));
+    base64_encode(data, len, write->out->str + at);
+}
+
+void json_write_end_base64(JsonWrite *write)
+{
+    g_string_append_c(write->out, '"');
+}
+
 void json_write_base64(JsonWrite *write, gconstpointer data, gsize len)
 {
-    GString *out = write->out;
-    gsize at;
-
-    begin_value(write);
-    g_string_append_c(out, '"');
-    at = out->len;
-    g_string_set_size(out, at + base64_encoded_len(len));
-    base64_encode(data, len, out->str + at);
-    g_string_append_c(out, '"');
+    json_write_begin_base64(write);
+    json_write_more_base64(write, data, len);
+    json_write_end_base64(write);
 }

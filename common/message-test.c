@@ -105,6 +105,25 @@ static void test_error_classes(void)
     }
 }
 
+/* What was begun as a success is one value yet, which says in the end that it is none. */
+static void test_break(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GError) error = g_error_new_literal(QMP_ERROR, QMP_ERROR_GENERIC_ERROR, "gone");
+
+    message_open(out, "return");
+    g_string_append(out, "{}");
+    message_break(out, MESSAGE_AGENT, error, span("7"));
+    message_open(out, "return");
+    g_string_append(out, "[]");
+    message_break(out, MESSAGE_QMP, error, JSON_SPAN_NONE);
+    g_assert_cmpstr(out->str, ==,
+                    "{\"return\": {}, \"error\": {\"class\": \"GenericError\", \"desc\": "
+                    "\"gone\"}, \"id\": 7}\n"
+                    "{\"return\": [], \"error\": {\"class\": \"GenericError\", \"desc\": "
+                    "\"gone\"}}\r\n");
+}
+
 /* An error from elsewhere goes on as it came. */
 static void test_error_span(void)
 {
@@ -203,6 +222,7 @@ int main(int argc, char **argv)
     g_test_add_func("/message/id", test_id);
     g_test_add_func("/message/error", test_error);
     g_test_add_func("/message/error-classes", test_error_classes);
+    g_test_add_func("/message/break", test_break);
     g_test_add_func("/message/error-span", test_error_span);
     g_test_add_func("/message/event", test_event);
     g_test_add_func("/message/greeting", test_greeting);

@@ -46,17 +46,30 @@ void message_error_span(GString *out, MessageDialect dialect, JsonSpan error, Js
     message_close(out, dialect, JSON_SPAN_NONE);
 }
 
-void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id)
+static void write_error(GString *out, const GError *error)
 {
-    g_autoptr(GString) object = g_string_new(NULL);
     JsonWrite write;
 
-    json_write_init(&write, object);
+    json_write_init(&write, out);
     json_write_begin_object(&write);
     json_write_member_string(&write, "class", qmp_error_class(error));
     json_write_member_string(&write, "desc", error->message);
     json_write_end_object(&write);
+}
+
+void message_error(GString *out, MessageDialect dialect, const GError *error, JsonSpan id)
+{
+    g_autoptr(GString) object = g_string_new(NULL);
+
+    write_error(object, error);
     message_error_span(out, dialect, (JsonSpan){object->str, object->len}, id);
+}
+
+void message_break(GString *out, MessageDialect dialect, const GError *error, JsonSpan id)
+{
+    g_string_append(out, ", \"error\": ");
+    write_error(out, error);
+    message_close(out, dialect, id);
 }
 
 void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us)

@@ -36,6 +36,10 @@ void message_error(GString *out, MessageDialect dialect, const GError *error, Js
 /* The same, with the object of the error as it came from elsewhere. */
 void message_error_span(GString *out, MessageDialect dialect, JsonSpan error, JsonSpan id);
 
+/* The end of {"return": …, "error": {…}, "id": ID}: of a reply of success that something came
+ * between while it was being sent. */
+void message_break(GString *out, MessageDialect dialect, const GError *error, JsonSpan id);
+
 /* {"timestamp": {…}, "event": NAME, "data": DATA}; data left out where absent. @now_us is real
  * time. */
 void message_event(GString *out, const char *name, JsonSpan data, gint64 now_us);

@@ -42,6 +42,16 @@ gssize file_io_write(int fd, const void *data, gsize len)
     return TEMP_FAILURE_RETRY(write(fd, data, len));
 }
 
+gint64 file_io_left(int fd)
+{
+    const gint64 at = lseek(fd, 0, SEEK_CUR);
+    struct stat file;
+
+    if (at < 0 || fstat(fd, &file) != 0 || !S_ISREG(file.st_mode))
+        return -1;
+    return MAX(file.st_size - at, 0);
+}
+
 gint64 file_io_seek(int fd, gint64 offset, int origin)
 {
     return lseek(fd, offset, origin);

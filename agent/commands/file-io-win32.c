@@ -32,6 +32,16 @@ gssize file_io_write(int fd, const void *data, gsize len)
     return _write(fd, data, (unsigned int)MIN(len, CALL_BYTES));
 }
 
+gint64 file_io_left(int fd)
+{
+    const gint64 at = _telli64(fd);
+    struct _stat64 file;
+
+    if (at < 0 || _fstat64(fd, &file) != 0 || (file.st_mode & _S_IFMT) != _S_IFREG)
+        return -1;
+    return MAX(file.st_size - at, 0);
+}
+
 gint64 file_io_seek(int fd, gint64 offset, int origin)
 {
     return _lseeki64(fd, offset, origin);

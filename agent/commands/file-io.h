@@ -27,3 +27,7 @@ int file_io_open(const char *path, int flags);
 gssize file_io_read(int fd, void *buffer, gsize size);
 gssize file_io_write(int fd, const void *data, gsize len);
 gint64 file_io_seek(int fd, gint64 offset, int origin);
+
+/* Returns: bytes between the position and the end of a file that has one; -1 where that is not
+ * known: of a pipe, a device */
+gint64 file_io_left(int fd);

@@ -23,6 +23,7 @@
 #include "common/limits.h"
 #include "common/qmp-error.h"
 #include "file-io.h"
+#include "file-stream.h"
 
 /* Everything that the longest path can be is repeated in an error, and no more. */
 #define ERROR_PATH "%.4096s"
@@ -32,8 +33,9 @@ enum { READ_START = 64 * 1024 };
 
 typedef struct {
     gint64 handle;
-    GMutex lock; /* who holds it uses the descriptor */
-    int fd;      /* -1: closed */
+    GMutex lock;         /* who holds it uses the descriptor */
+    int fd;              /* -1: closed */
+    gboolean has_failed; /* while it was being sent: it is read whole from then on */
 } File;
 
 struct Files {
@@ -270,20 +272,14 @@ static gboolean read_bytes(const File *file, gsize count, char **ret_data, gsize
     return len > 0 || got >= 0;
 }
 
-gboolean guest_file_read(Commands *commands, const GuestFileReadArguments *args, Call *call,
-                         GError **error)
+static gboolean read_whole(const File *file, gsize count, Call *call, GError **error)
 {
-    g_autoptr(TakenFile) file = take(commands->files, args->handle, error);
     JsonWrite *write = call_result(call);
     g_autofree char *data = NULL;
     gboolean eof;
     gsize len;
 
-    if (file == NULL)
-        return FALSE;
-    if (args->count < 0 || args->count > LIMIT_FILE_READ_BYTES)
-        return fail_count(args->count, error);
-    if (!read_bytes(file, (gsize)args->count, &data, &len, &eof))
+    if (!read_bytes(file, count, &data, &len, &eof))
         return fail("read file", error);
     json_write_begin_object(write);
     json_write_member_int64(write, "count", (gint64)len);
@@ -292,6 +288,27 @@ gboolean guest_file_read(Commands *commands, const GuestFileReadArguments *args,
     json_write_member_boolean(write, "eof", eof);
     json_write_end_object(write);
     return TRUE;
+}
+
+gboolean guest_file_read(Commands *commands, const GuestFileReadArguments *args, Call *call,
+                         GError **error)
+{
+    g_autoptr(TakenFile) file = take(commands->files, args->handle, error);
+    gsize count;
+
+    if (file == NULL)
+        return FALSE;
+    if (args->count < 0 || args->count > LIMIT_FILE_READ_BYTES)
+        return fail_count(args->count, error);
+    count = (gsize)args->count;
+    if (!file->has_failed && call_is_alone(call)) {
+        switch (file_stream(file->fd, count, call, error)) {
+        case FILE_STREAM_UNFIT: break;
+        case FILE_STREAM_DONE: return TRUE;
+        case FILE_STREAM_FAILED: file->has_failed = TRUE; return FALSE;
+        }
+    }
+    return read_whole(file, count, call, error);
 }
 
 /* A full pipe makes it short; any other failure is one, since hosts do not look at the count. */
