@@ -70,6 +70,16 @@ static void test_starts_at_1000(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(next(fixture), ==, 1000);
 }
 
+/* A start changes nothing, and so has nothing to wait for. */
+static void test_check_leaves_no_trace(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GDir) directory = NULL;
+
+    g_assert_true(state_check(&fixture->state, NULL));
+    directory = g_dir_open(fixture->directory, 0, NULL);
+    g_assert_null(g_dir_read_name(directory));
+}
+
 static void test_counter_of_former_agent(Fixture *fixture, gconstpointer data)
 {
     g_file_set_contents(fixture->state.path, "[global]\nfd_counter=1234\n", -1, NULL);
@@ -161,6 +171,7 @@ int main(int argc, char **argv)
 #define ADD(name, function) g_test_add(name, Fixture, NULL, set_up, function, tear_down)
     ADD("/state/numbers", test_numbers);
     ADD("/state/starts-at-1000", test_starts_at_1000);
+    ADD("/state/check-leaves-no-trace", test_check_leaves_no_trace);
     ADD("/state/counter-of-former-agent", test_counter_of_former_agent);
     ADD("/state/nonsense", test_nonsense);
     ADD("/state/wraps", test_wraps);

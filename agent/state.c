@@ -116,13 +116,14 @@ gboolean state_unmark_frozen(const char *mark, GError **error)
 /* Returns: (transfer full) (nullable): what it tells; NULL where there is none, or an old one */
 static char *read_mark(const char *mark)
 {
-    g_autofree char *boot = boot_line();
+    g_autofree char *boot = NULL;
     g_autofree char *text = NULL;
 
     if (!g_file_test(mark, G_FILE_TEST_EXISTS))
         return NULL;
     if (!g_file_get_contents(mark, &text, NULL, NULL))
         return g_strdup("");
+    boot = boot_line();
     if (g_str_has_prefix(text, MARK_BOOT) && !g_str_has_prefix(text, boot))
         return NULL;
     return g_steal_pointer(&text);
@@ -142,9 +143,25 @@ gboolean state_is_marked_expedited(const State *state)
     return text != NULL && g_str_has_suffix(text, MARK_EXPEDITED);
 }
 
+/* A file that is there for a moment shows what writing the state would, but for the wait for a disk
+ * that it takes: the agent would answer by so much later. */
+static gboolean try_to_write(const State *state, GError **error)
+{
+    g_autofree char *probe = g_strconcat(state->path, ".XXXXXX", NULL);
+    int fd = g_mkstemp(probe);
+
+    if (fd < 0) {
+        qmp_error_set(error, "failed to create '%s': %s", probe, g_strerror(errno));
+        return FALSE;
+    }
+    close(fd);
+    g_unlink(probe);
+    return TRUE;
+}
+
 gboolean state_check(State *state, GError **error)
 {
-    if (!reserve(state, state->reserved, error))
+    if (!try_to_write(state, error))
         return FALSE;
     return state_is_marked_frozen(state) || state_unmark_frozen(state->mark, error);
 }

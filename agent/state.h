@@ -32,7 +32,8 @@ void state_clear(State *state);
  * state_check:
  *
  * Finds out whether the state can be kept, so that an agent which cannot says so at its start; and
- * takes a mark away that says nothing.
+ * takes a mark away that says nothing. What is on the disk, or is not, means the same before and
+ * behind it: the first handle is what makes a difference, and is waited for then.
  */
 gboolean state_check(State *state, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
