@@ -170,11 +170,19 @@ static void on_left(gpointer user)
 
 static const ChannelCallbacks channel_callbacks = {on_opened, on_ready, on_left};
 
-static void on_reply(gpointer user, GBytes *reply)
+static void on_reply(gpointer user, const char *text, gsize len)
 {
     Agent *agent = user;
 
-    if (agent->open && !stream_send_bytes(&agent->stream, reply))
+    if (agent->open && !stream_send(&agent->stream, text, len))
+        disconnect(agent);
+}
+
+static void on_reply_bytes(gpointer user, GBytes *bytes)
+{
+    Agent *agent = user;
+
+    if (agent->open && !stream_send_bytes(&agent->stream, bytes))
         disconnect(agent);
 }
 
@@ -192,6 +200,7 @@ static void on_plain(gpointer user)
 
 static const DispatchCallbacks dispatch_callbacks = {
     .reply = on_reply,
+    .reply_bytes = on_reply_bytes,
     .parts = on_idle,
     .idle = on_idle,
     .plain = on_plain,

@@ -290,12 +290,16 @@ static void fake_set_frozen(System *system, gboolean frozen)
 
 /* ---- Dispatch -------------------------------------------------------------------------------- */
 
-static void on_reply(gpointer user, GBytes *reply)
+static void on_reply(gpointer user, const char *text, gsize len)
 {
     Bench *bench = user;
 
-    g_string_append_len(bench->replies, g_bytes_get_data(reply, NULL),
-                        (gssize)g_bytes_get_size(reply));
+    g_string_append_len(bench->replies, text, (gssize)len);
+}
+
+static void on_reply_bytes(gpointer user, GBytes *bytes)
+{
+    on_reply(user, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
 }
 
 static void on_idle(gpointer user)
@@ -321,6 +325,7 @@ static void on_parts(gpointer user)
 
 static const DispatchCallbacks callbacks = {
     .reply = on_reply,
+    .reply_bytes = on_reply_bytes,
     .parts = on_parts,
     .idle = on_idle,
     .plain = on_plain,

@@ -9,7 +9,8 @@
 #include "common/message.h"
 #include "common/qmp-error.h"
 
-enum { REPLY_START = 64 }; /* bytes, which most replies fit */
+/* Bytes: what most replies fit; and up to which one is copied, and its buffer kept for the next. */
+enum { REPLY_START = 64, REPLY_SMALL = 1024 };
 
 struct Call {
     Dispatch *dispatch; /* NULL: it ended before the call did */
@@ -47,9 +48,10 @@ static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan 
         .dispatch = dispatch,
         .command = command,
         .alone = !is_pipelined(dispatch),
-        .reply = g_string_sized_new(REPLY_START),
+        .reply = dispatch->spare != NULL ? g_steal_pointer(&dispatch->spare)
+                                         : g_string_sized_new(REPLY_START),
     };
-    message_open(call->reply, "return");
+    message_open(call->reply);
     call->head = call->reply->len;
     json_write_init(&call->write, call->reply);
     if (id.text != NULL)
@@ -57,10 +59,19 @@ static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan 
     return call;
 }
 
+/* @dispatch: (nullable) */
+static void reply_free(Dispatch *dispatch, GString *reply)
+{
+    if (dispatch != NULL && dispatch->spare == NULL && reply->allocated_len <= REPLY_SMALL)
+        dispatch->spare = g_string_truncate(reply, 0);
+    else
+        g_string_free(reply, TRUE);
+}
+
 static void call_free(Call *call)
 {
     if (call->reply != NULL)
-        g_string_free(call->reply, TRUE);
+        reply_free(call->dispatch, call->reply);
     if (call->id != NULL)
         g_string_free(call->id, TRUE);
     g_clear_error(&call->error);
@@ -70,7 +81,7 @@ static void call_free(Call *call)
 static void write_success(Call *call, JsonSpan id)
 {
     if (call->reply->len == call->head && !call->parted)
-        g_string_append(call->reply, "{}");
+        g_string_append_len(call->reply, "{}", 2);
     message_close(call->reply, MESSAGE_AGENT, id);
     if (call->delimited)
         g_string_prepend_c(call->reply, '\xFF');
@@ -79,7 +90,8 @@ static void write_success(Call *call, JsonSpan id)
 static void send_reply(Call *call, const GError *error)
 {
     JsonSpan id = call->id != NULL ? (JsonSpan){call->id->str, call->id->len} : JSON_SPAN_NONE;
-    g_autoptr(GBytes) reply = NULL;
+    const DispatchCallbacks *callbacks = call->dispatch->callbacks;
+    g_autoptr(GBytes) bytes = NULL;
 
     if (error != NULL && call->parted) {
         message_break(call->reply, MESSAGE_AGENT, error, id);
@@ -89,8 +101,12 @@ static void send_reply(Call *call, const GError *error)
     } else {
         write_success(call, id);
     }
-    reply = g_string_free_to_bytes(g_steal_pointer(&call->reply));
-    call->dispatch->callbacks->reply(call->dispatch->user, reply);
+    if (call->reply->len <= REPLY_SMALL) {
+        callbacks->reply(call->dispatch->user, call->reply->str, call->reply->len);
+        return;
+    }
+    bytes = g_string_free_to_bytes(g_steal_pointer(&call->reply));
+    callbacks->reply_bytes(call->dispatch->user, bytes);
 }
 
 static void conclude(Call *call, const GError *error)
@@ -173,7 +189,7 @@ gboolean dispatch_pull(Dispatch *dispatch)
         dispatch->parted != NULL ? handover_take(&dispatch->parted->handover) : NULL;
 
     if (part != NULL)
-        dispatch->callbacks->reply(dispatch->user, part);
+        dispatch->callbacks->reply_bytes(dispatch->user, part);
     return part != NULL;
 }
 
@@ -204,6 +220,8 @@ void dispatch_clear(Dispatch *dispatch)
         call->dispatch = NULL;
     }
     g_thread_pool_free(dispatch->threads, FALSE, FALSE);
+    if (dispatch->spare != NULL)
+        g_string_free(g_steal_pointer(&dispatch->spare), TRUE);
 }
 
 gboolean dispatch_is_busy(const Dispatch *dispatch)
@@ -243,10 +261,15 @@ static gboolean check_room(const Dispatch *dispatch, const GuestCommand *command
     return FALSE;
 }
 
+enum { ARGUMENTS_ROOM = 256 }; /* bytes, which those of nearly all commands fit */
+
 static gboolean handle(Commands *commands, Call *call, JsonSpan arguments, GError **error)
 {
     const GuestHandler *handler = guest_handler_find(call->command);
-    g_autofree gpointer args = g_malloc(MAX(handler->arguments->size, 1));
+    guint64 room[ARGUMENTS_ROOM / sizeof(guint64)];
+    const gsize size = handler->arguments->size;
+    g_autofree gpointer large = size > sizeof(room) ? g_malloc(size) : NULL;
+    gpointer args = large != NULL ? large : room;
     gboolean ok;
 
     if (!guest_struct_read(handler->arguments, arguments, args, error))

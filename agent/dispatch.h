@@ -38,9 +38,11 @@ struct Commands {
 };
 
 typedef struct {
-    /* @reply: (transfer none): whole, with its line end; or the next part of one, see
-     * dispatch_pull(), of which this call may bring the last */
-    void (*reply)(gpointer user, GBytes *reply);
+    /* @text: a reply whole, with its line end; or the end of one that was sent in parts */
+    void (*reply)(gpointer user, const char *text, gsize len);
+    /* @bytes: (transfer none): the same, of one that is too large to be copied; or a part of one,
+     * see dispatch_pull() */
+    void (*reply_bytes)(gpointer user, GBytes *bytes);
     /* Parts of a reply wait: dispatch_pull(). */
     void (*parts)(gpointer user);
     /* A call that had been deferred is over: the next request may come. */
@@ -57,6 +59,7 @@ typedef struct {
     guint owed;   /* of them, how many will be answered */
     Call *parted; /* (nullable): that whose reply is being sent in parts */
     GThreadPool *threads;
+    GString *spare; /* (nullable): of a reply, for the next one */
 } Dispatch;
 
 void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbacks *callbacks,

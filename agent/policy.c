@@ -85,6 +85,12 @@ typedef enum {
     NOT_ALLOWED,
 } Verdict;
 
+/* Mostly there is nothing to look for. */
+static gboolean has_name(const PolicyList *list, const GuestCommand *command)
+{
+    return g_hash_table_size(list->names) > 0 && g_hash_table_contains(list->names, command->name);
+}
+
 static Verdict judge(const Policy *policy, const GuestCommand *command, guint needed)
 {
     guint open = command->privileges & ~policy->blocked.classes;
@@ -92,11 +98,11 @@ static Verdict judge(const Policy *policy, const GuestCommand *command, guint ne
     /* Thaw above all must run, whatever the lists say: nobody else can end the freeze. */
     if (policy->frozen)
         return (command->flags & GUEST_FLAG_FROZEN) != 0 ? PERMITTED : FROZEN;
-    if (g_hash_table_contains(policy->blocked.names, command->name))
+    if (has_name(&policy->blocked, command))
         return BLOCKED_NAME;
     if (!suffices(open, needed))
         return BLOCKED_CLASS;
-    if (policy->allows_all || g_hash_table_contains(policy->allowed.names, command->name) ||
+    if (policy->allows_all || has_name(&policy->allowed, command) ||
         suffices(open & policy->allowed.classes, needed))
         return PERMITTED;
     return NOT_ALLOWED;

@@ -111,10 +111,10 @@ static void test_break(void)
     g_autoptr(GString) out = g_string_new(NULL);
     g_autoptr(GError) error = g_error_new_literal(QMP_ERROR, QMP_ERROR_GENERIC_ERROR, "gone");
 
-    message_open(out, "return");
+    message_open(out);
     g_string_append(out, "{}");
     message_break(out, MESSAGE_AGENT, error, span("7"));
-    message_open(out, "return");
+    message_open(out);
     g_string_append(out, "[]");
     message_break(out, MESSAGE_QMP, error, JSON_SPAN_NONE);
     g_assert_cmpstr(out->str, ==,

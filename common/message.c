@@ -5,11 +5,9 @@
 #include "json-write.h"
 #include "qmp-error.h"
 
-void message_open(GString *out, const char *member)
+void message_open(GString *out)
 {
-    g_string_append_len(out, "{\"", 2);
-    g_string_append(out, member);
-    g_string_append_len(out, "\": ", 3);
+    g_string_append_len(out, "{\"return\": ", 11);
 }
 
 void message_close(GString *out, MessageDialect dialect, JsonSpan id)
@@ -21,12 +19,15 @@ void message_close(GString *out, MessageDialect dialect, JsonSpan id)
         g_string_append(out, ", \"id\": ");
         json_write_value(&write, id);
     }
-    g_string_append(out, dialect == MESSAGE_QMP ? "}\r\n" : "}\n");
+    if (dialect == MESSAGE_QMP)
+        g_string_append_len(out, "}\r\n", 3);
+    else
+        g_string_append_len(out, "}\n", 2);
 }
 
 void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSpan id)
 {
-    message_open(out, "return");
+    message_open(out);
     g_string_append_len(out, value.text, (gssize)value.len);
     message_close(out, dialect, id);
 }

@@ -22,8 +22,8 @@ typedef enum {
 } MessageDialect;
 
 /* The two ends of a message around a value that is large enough not to be copied between them:
- * {"MEMBER": … and … , "id": ID} with its line end; id left out where absent. */
-void message_open(GString *out, const char *member);
+ * {"return": … and … , "id": ID} with its line end; id left out where absent. */
+void message_open(GString *out);
 void message_close(GString *out, MessageDialect dialect, JsonSpan id);
 
 /* {"return": VALUE, "id": ID}; id left out where absent. */

@@ -20,9 +20,13 @@ typedef struct {
     gsize hard; /* a push that would go over it is refused */
 } QueueLimits;
 
+typedef struct QueueChunk QueueChunk;
+
 typedef struct {
-    GQueue chunks; /* of QueueChunk, oldest first */
-    gsize length;  /* bytes in all of them */
+    QueueChunk *first; /* (nullable): the oldest */
+    QueueChunk *last;
+    guint count;  /* of chunks */
+    gsize length; /* bytes in all of them */
     QueueLimits limits;
     Charge *charge; /* (nullable) */
 } Queue;

@@ -55,7 +55,7 @@ static gboolean send_return(Answers *answers, JsonSpan id, const EnvelopeReply *
     g_autoptr(GString) front = g_string_new(NULL);
     g_autoptr(GString) back = g_string_new(NULL);
 
-    message_open(front, "return");
+    message_open(front);
     message_close(back, dialect(answers), id);
     return send_text(answers, front->str, front->len) &&
            (reply->shared ? send_shared(answers, reply->shared)
