@@ -62,11 +62,30 @@ static void test_all_bits(void)
     check(bytes->data, bytes->len);
 }
 
+/* Over what is being encoded. */
+static void test_in_place(void)
+{
+    guint8 bytes[80];
+
+    for (gsize i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (guint8)(i * 37);
+    for (gsize len = 0; len <= sizeof(bytes); len++) {
+        const gsize size = base64_encoded_len(len);
+        g_autofree char *expected = g_base64_encode(bytes, len);
+        g_autofree char *text = g_malloc(size + 1);
+
+        memcpy(text + size - len, bytes, len);
+        base64_encode(text + size - len, len, text);
+        g_assert_cmpmem(text, size, expected, strlen(expected));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base64-encode/known", test_known);
     g_test_add_func("/base64-encode/lengths", test_lengths);
     g_test_add_func("/base64-encode/all-bits", test_all_bits);
+    g_test_add_func("/base64-encode/in-place", test_in_place);
     return g_test_run();
 }

@@ -21,6 +21,7 @@ static inline gsize base64_encoded_len(gsize len)
 
 /**
  * base64_encode:
+ * @data: may be the last @len bytes of @ret_digits: none is overwritten before it was read
  * @ret_digits: room for base64_encoded_len() characters; no NUL is added
  */
 void base64_encode(gconstpointer data, gsize len, char *ret_digits);

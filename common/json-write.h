@@ -70,7 +70,8 @@ void json_write_value(JsonWrite *write, JsonSpan value);
 void json_write_base64(JsonWrite *write, gconstpointer data, gsize len);
 
 /* The same in pieces, of which all but the last have a multiple of three bytes. Between them the
- * text may be taken out of what is written to. */
+ * text may be taken out of what is written to. @data may lie in the room behind the text, where its
+ * end is that of the text to come: so it needs none of its own. */
 void json_write_begin_base64(JsonWrite *write);
 void json_write_more_base64(JsonWrite *write, gconstpointer data, gsize len);
 void json_write_end_base64(JsonWrite *write);
