@@ -186,9 +186,9 @@ int main(int argc, char **argv)
     static const gsize counts[] = {
         LIMIT_FILE_WHOLE_BYTES,
         LIMIT_FILE_WHOLE_BYTES + 1,
-        6 * LIMIT_FILE_PIECE_BYTES - 1,
-        6 * LIMIT_FILE_PIECE_BYTES,
-        6 * LIMIT_FILE_PIECE_BYTES + 1,
+        12 * LIMIT_FILE_PIECE_BYTES - 1,
+        12 * LIMIT_FILE_PIECE_BYTES,
+        12 * LIMIT_FILE_PIECE_BYTES + 1,
         LARGE - START - 1,
         LARGE - START,
         LARGE - START + 1,
