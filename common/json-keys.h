@@ -54,4 +54,7 @@ void json_keys_close(JsonKeys *keys);
  */
 gboolean json_keys_add(JsonKeys *keys, const char *message, gsize offset, gsize len);
 
+/* The same for one that is known to have no escape. */
+gboolean json_keys_add_plain(JsonKeys *keys, const char *message, gsize offset, gsize len);
+
 G_END_DECLS
