@@ -5,6 +5,7 @@
  *
  *   json-scan.c   modes, grammar, and what others call
  *   json-lex.c    bytes to tokens, one state after the other
+ *   json-whole.c  the same at once, for what is there whole and right
  */
 
 #pragma once
@@ -70,6 +71,24 @@ static inline guint json_scan_depth(const JsonScan *scan)
     return (guint)(scan->braces + scan->brackets);
 }
 
+static inline gboolean json_scan_is_object_at(const JsonScan *scan, guint level)
+{
+    return scan->kinds[level / 8] >> (level % 8) & 1;
+}
+
+static inline void json_scan_set_object_at(JsonScan *scan, guint level, gboolean object)
+{
+    guint8 bit = (guint8)(1 << level % 8);
+
+    if (object)
+        scan->kinds[level / 8] |= bit;
+    else
+        scan->kinds[level / 8] &= (guint8)~bit;
+}
+
+/* @end: behind a value, at `pos`, whose last token was just taken */
+Step json_scan_end_value(JsonScan *scan, gsize end);
+
 /**
  * json_scan_end_token:
  *
@@ -99,5 +118,16 @@ Step json_scan_fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsi
  * Looks at one byte at least, and at most at the rest of one token.
  */
 Step json_lex_step(JsonScan *scan, const guint8 *bytes, gsize end);
+
+/**
+ * json_whole_tokens:
+ * @stop: more than `pos`, which is between two tokens of a message that is being read
+ *
+ * Takes tokens as far as they are whole and right, none of them perhaps.
+ */
+Step json_whole_tokens(JsonScan *scan, const guint8 *bytes, gsize stop);
+
+/* json_scan_next() without that: for tests, which hold the two ways against each other. */
+JsonScanVerdict json_scan_next_long(JsonScan *scan, const char *buffer, gsize len);
 
 G_END_DECLS

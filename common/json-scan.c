@@ -3,6 +3,9 @@
 /*
  * Theory of operation.
  *
+ * There is a long way and a short one. The short one (json-whole.c) takes what is there whole and
+ * right, and leaves all else to the long one, which is described here.
+ *
  * Three layers, each a switch on one small state, so that input may stop between any two bytes:
  *
  *   lexer    which token the bytes make up: string, number, keyword, or one structural byte
@@ -105,12 +108,7 @@ Step json_scan_fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsi
 
 /* ---- Grammar --------------------------------------------------------------------------------- */
 
-static gboolean is_object_at(const JsonScan *scan, guint level)
-{
-    return scan->kinds[level / 8] >> (level % 8) & 1;
-}
-
-static Step end_value(JsonScan *scan, gsize end)
+Step json_scan_end_value(JsonScan *scan, gsize end)
 {
     scan->expect = EXPECT_COMMA_OR_END;
     if (json_scan_depth(scan) > 0)
@@ -162,11 +160,11 @@ static Step close_bracket(JsonScan *scan, gboolean object)
 
     if (scan->braces < 0 || scan->brackets < 0 || !may_end)
         return misplaced(scan);
-    if (is_object_at(scan, json_scan_depth(scan)) != object)
+    if (json_scan_is_object_at(scan, json_scan_depth(scan)) != object)
         return misplaced(scan);
     if (object)
         json_keys_close(&scan->keys);
-    return end_value(scan, scan->pos);
+    return json_scan_end_value(scan, scan->pos);
 }
 
 static Step end_key(JsonScan *scan, const char *buffer)
@@ -197,7 +195,8 @@ static Step accept_structural(JsonScan *scan, guint8 byte)
     default: /* a comma */
         if (scan->expect != EXPECT_COMMA_OR_END || json_scan_depth(scan) == 0)
             return misplaced(scan);
-        scan->expect = is_object_at(scan, json_scan_depth(scan) - 1) ? EXPECT_KEY : EXPECT_VALUE;
+        scan->expect =
+            json_scan_is_object_at(scan, json_scan_depth(scan) - 1) ? EXPECT_KEY : EXPECT_VALUE;
         return STEP_ON;
     }
 }
@@ -222,7 +221,7 @@ Step json_scan_end_token(JsonScan *scan, const char *buffer, Token token, guint8
         return token == TOKEN_STRING ? end_key(scan, buffer) : misplaced(scan);
     if (scan->expect != EXPECT_VALUE && scan->expect != EXPECT_VALUE_OR_END)
         return misplaced(scan);
-    return end_value(scan, scan->pos);
+    return json_scan_end_value(scan, scan->pos);
 }
 
 /* ---- Public ---------------------------------------------------------------------------------- */
@@ -253,7 +252,20 @@ static gboolean may_end_here(const JsonScan *scan)
            scan->pos - scan->start == scan->limits.bytes;
 }
 
-JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
+/* The long way takes up what the short one left. */
+static inline Step go_on(JsonScan *scan, const guint8 *bytes, gsize stop, gboolean short_way)
+{
+    if (short_way && scan->mode == MODE_READ && scan->lexer == LEX_BETWEEN && scan->pos < stop) {
+        Step result = json_whole_tokens(scan, bytes, stop);
+
+        if (result != STEP_ON || scan->pos == stop)
+            return result;
+    }
+    return json_lex_step(scan, bytes, stop);
+}
+
+static inline JsonScanVerdict next(JsonScan *scan, const char *buffer, gsize len,
+                                   gboolean short_way)
 {
     const guint8 *bytes = (const guint8 *)buffer;
 
@@ -267,7 +279,7 @@ JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
         Step result;
 
         if (scan->pos < stop || may_end_here(scan))
-            result = json_lex_step(scan, bytes, stop);
+            result = go_on(scan, bytes, stop, short_way);
         else
             result = json_scan_fault_skip(scan, JSON_FAULT_BYTES, "JSON token size limit exceeded",
                                           scan->pos);
@@ -277,6 +289,16 @@ JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
     if (scan->mode != MODE_READ)
         scan->start = scan->pos;
     return JSON_SCAN_MORE;
+}
+
+JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
+{
+    return next(scan, buffer, len, TRUE);
+}
+
+JsonScanVerdict json_scan_next_long(JsonScan *scan, const char *buffer, gsize len)
+{
+    return next(scan, buffer, len, FALSE);
 }
 
 void json_scan_drop(JsonScan *scan, gsize count)
