@@ -6,10 +6,9 @@
 
 #include <emmintrin.h>
 
-/* Returns: a bit for each of 16 bytes that is not plain */
-static inline guint json_run_find(const char *at, char quote)
+/* Returns: a bit for each byte that is not plain */
+static inline guint json_run_find(__m128i bytes, char quote)
 {
-    __m128i bytes = _mm_loadu_si128((gconstpointer)at);
     /* Signed and one up: DEL and what is not ASCII come to lie below the first plain one, too. */
     __m128i moved = _mm_add_epi8(bytes, _mm_set1_epi8(1));
     __m128i control = _mm_cmplt_epi8(moved, _mm_set1_epi8(0x21));
@@ -21,11 +20,18 @@ static inline guint json_run_find(const char *at, char quote)
 
 static inline const char *json_run(const char *at, const char *end, char quote)
 {
-    for (; end - at >= (gssize)sizeof(__m128i); at += sizeof(__m128i)) {
-        guint found = json_run_find(at, quote);
+    for (; end - at >= 16; at += 16) {
+        guint found = json_run_find(_mm_loadu_si128((gconstpointer)at), quote);
 
         if (found != 0)
             return at + __builtin_ctz(found);
+    }
+    if (end - at >= 8) {
+        guint found = json_run_find(_mm_loadl_epi64((gconstpointer)at), quote) & 0xFF;
+
+        if (found != 0)
+            return at + __builtin_ctz(found);
+        at += 8;
     }
     while (at < end && json_run_is_plain(*at, quote))
         at++;
