@@ -32,7 +32,7 @@ static struct {
     guint32 add[4];
 } secret;
 
-static void make_secret(void)
+void json_keys_make_secret(void)
 {
     static gsize ready;
     g_autoptr(GRand) random = NULL;
@@ -120,29 +120,10 @@ static guint32 hash_escaped(JsonSpan text, guint opening)
 
 /* ---- The stack ------------------------------------------------------------------------------- */
 
-static void forget(JsonKeys *keys)
+void json_keys_moved(JsonKeys *keys, const JsonKeys *from)
 {
-    keys->stack = keys->few;
-    keys->size = G_N_ELEMENTS(keys->few);
-    keys->used = 0;
-    keys->opening = 0;
-    keys->slots = NULL;
-    keys->n_slots = 0;
-    keys->n_hashed = 0;
-}
-
-void json_keys_init(JsonKeys *keys)
-{
-    make_secret();
-    forget(keys);
-}
-
-void json_keys_clear(JsonKeys *keys)
-{
-    if (keys->stack != keys->few)
-        g_free(keys->stack);
-    g_free(keys->slots);
-    forget(keys);
+    if (keys->stack == from->few)
+        keys->stack = keys->few;
 }
 
 static void grow_stack(JsonKeys *keys)

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include "json-keys.h"
 #include "json-scan.h"
 
 G_BEGIN_DECLS
@@ -48,6 +49,11 @@ typedef enum { TOKEN_STRUCTURAL, TOKEN_STRING, TOKEN_SCALAR } Token;
 
 enum { RESET = 1, STRUCTURAL, SPACE };
 
+struct JsonLevels {
+    guint8 kinds[LIMIT_JSON_NESTING / 8]; /* a bit per level: set for { */
+    JsonKeys keys;
+};
+
 /* Of each byte, or 0. */
 extern const guint8 json_scan_kinds[256];
 
@@ -73,7 +79,7 @@ static inline guint json_scan_depth(const JsonScan *scan)
 
 static inline gboolean json_scan_is_object_at(const JsonScan *scan, guint level)
 {
-    return scan->kinds[level / 8] >> (level % 8) & 1;
+    return scan->levels->kinds[level / 8] >> (level % 8) & 1;
 }
 
 static inline void json_scan_set_object_at(JsonScan *scan, guint level, gboolean object)
@@ -81,9 +87,9 @@ static inline void json_scan_set_object_at(JsonScan *scan, guint level, gboolean
     guint8 bit = (guint8)(1 << level % 8);
 
     if (object)
-        scan->kinds[level / 8] |= bit;
+        scan->levels->kinds[level / 8] |= bit;
     else
-        scan->kinds[level / 8] &= (guint8)~bit;
+        scan->levels->kinds[level / 8] &= (guint8)~bit;
 }
 
 /* @end: behind a value, at `pos`, whose last token was just taken */

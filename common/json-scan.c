@@ -43,7 +43,8 @@ static void begin_message(JsonScan *scan, guint8 mode)
     scan->braces = 0;
     scan->brackets = 0;
     scan->surrogate = FALSE;
-    json_keys_clear(&scan->keys);
+    if (scan->levels)
+        json_keys_clear(&scan->levels->keys);
 }
 
 /* What was read of the message under way is not needed any more. */
@@ -122,18 +123,13 @@ Step json_scan_end_value(JsonScan *scan, gsize end)
 static Step open_bracket(JsonScan *scan, gboolean object)
 {
     guint level = json_scan_depth(scan) - 1;
-    guint8 bit = (guint8)(1 << level % 8);
 
     if (level >= scan->limits.nesting)
         return json_scan_fault_skip(scan, JSON_FAULT_NESTING, "JSON nesting depth limit exceeded",
                                     scan->token_start);
-
-    if (object) {
-        scan->kinds[level / 8] |= bit;
-        json_keys_open(&scan->keys);
-    } else {
-        scan->kinds[level / 8] &= (guint8)~bit;
-    }
+    json_scan_set_object_at(scan, level, object);
+    if (object)
+        json_keys_open(&scan->levels->keys);
     scan->expect = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
     return STEP_ON;
 }
@@ -163,7 +159,7 @@ static Step close_bracket(JsonScan *scan, gboolean object)
     if (json_scan_is_object_at(scan, json_scan_depth(scan)) != object)
         return misplaced(scan);
     if (object)
-        json_keys_close(&scan->keys);
+        json_keys_close(&scan->levels->keys);
     return json_scan_end_value(scan, scan->pos);
 }
 
@@ -172,7 +168,7 @@ static Step end_key(JsonScan *scan, const char *buffer)
     gsize offset = scan->token_start + 1 - scan->start;
 
     scan->expect = EXPECT_COLON;
-    if (!json_keys_add(&scan->keys, buffer + scan->start, offset,
+    if (!json_keys_add(&scan->levels->keys, buffer + scan->start, offset,
                        scan->pos - 1 - (scan->token_start + 1)))
         return json_scan_fault_skip(scan, JSON_FAULT_DUPLICATE, "duplicate key", scan->token_start);
     return STEP_ON;
@@ -230,14 +226,21 @@ void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
 {
     *scan = (JsonScan){.limits = *limits};
     scan->limits.nesting = MIN(scan->limits.nesting, LIMIT_JSON_NESTING);
+    json_keys_make_secret();
     json_scan_limit_bytes(scan, limits->bytes);
-    json_keys_init(&scan->keys);
     begin_message(scan, MODE_READ);
+}
+
+static void free_levels(JsonScan *scan)
+{
+    if (scan->levels)
+        json_keys_clear(&scan->levels->keys);
+    g_clear_pointer(&scan->levels, g_free);
 }
 
 void json_scan_clear(JsonScan *scan)
 {
-    json_keys_clear(&scan->keys);
+    free_levels(scan);
 }
 
 void json_scan_limit_bytes(JsonScan *scan, gsize bytes)
@@ -264,15 +267,9 @@ static inline Step go_on(JsonScan *scan, const guint8 *bytes, gsize stop, gboole
     return json_lex_step(scan, bytes, stop);
 }
 
-static inline JsonScanVerdict next(JsonScan *scan, const char *buffer, gsize len,
+static inline JsonScanVerdict look(JsonScan *scan, const guint8 *bytes, gsize len,
                                    gboolean short_way)
 {
-    const guint8 *bytes = (const guint8 *)buffer;
-
-    if (scan->between)
-        scan->start = scan->pos;
-    scan->between = FALSE;
-
     while (scan->pos < len) {
         gboolean reading = scan->mode == MODE_READ;
         gsize stop = reading ? MIN(len, scan->start + scan->limits.bytes) : len;
@@ -289,6 +286,43 @@ static inline JsonScanVerdict next(JsonScan *scan, const char *buffer, gsize len
     if (scan->mode != MODE_READ)
         scan->start = scan->pos;
     return JSON_SCAN_MORE;
+}
+
+/* Most messages are whole when they are looked at: for these the levels may be on the stack. */
+static void keep_levels(JsonScan *scan, JsonLevels *here)
+{
+    gboolean under_way = scan->mode == MODE_READ && json_scan_depth(scan) > 0;
+    gboolean are_here = scan->levels == here;
+
+    if (!under_way) {
+        json_keys_clear(&scan->levels->keys);
+        if (!are_here)
+            g_free(scan->levels);
+        scan->levels = NULL;
+    } else if (are_here) {
+        scan->levels = g_memdup2(here, sizeof *here);
+        json_keys_moved(&scan->levels->keys, &here->keys);
+    }
+}
+
+static inline JsonScanVerdict next(JsonScan *scan, const char *buffer, gsize len,
+                                   gboolean short_way)
+{
+    JsonScanVerdict verdict;
+    JsonLevels here;
+
+    if (scan->between)
+        scan->start = scan->pos;
+    scan->between = FALSE;
+    if (scan->pos == len)
+        return JSON_SCAN_MORE;
+    if (!scan->levels) {
+        json_keys_init(&here.keys);
+        scan->levels = &here;
+    }
+    verdict = look(scan, (const guint8 *)buffer, len, short_way);
+    keep_levels(scan, &here);
+    return verdict;
 }
 
 JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
@@ -311,6 +345,7 @@ void json_scan_drop(JsonScan *scan, gsize count)
 
 void json_scan_restart(JsonScan *scan)
 {
+    free_levels(scan);
     begin_message(scan, MODE_READ);
     scan->pos = 0;
     scan->start = 0;

@@ -203,17 +203,20 @@ static void check_taken(const char *text)
 
     for (gsize cut = 1; cut <= len; cut++) {
         JsonScan ours, other;
+        JsonLevels levels;
         Step step;
 
         json_scan_init(&ours, &scan_log_limits);
         json_scan_init(&other, &scan_log_limits);
+        json_keys_init(&levels.keys);
+        ours.levels = &levels;
         step = json_whole_tokens(&ours, (const guint8 *)text, cut);
         g_assert_cmpint(step, ==, cut == len ? STEP_VALUE : STEP_ON);
         g_assert_cmpint(json_scan_next_long(&other, text, ours.pos), ==,
                         cut == len ? JSON_SCAN_VALUE : JSON_SCAN_MORE);
         g_autofree char *state = state_of(&ours), *expected = state_of(&other);
         g_assert_cmpstr(state, ==, expected);
-        json_scan_clear(&ours);
+        json_keys_clear(&levels.keys);
         json_scan_clear(&other);
     }
 }

@@ -126,7 +126,7 @@ INLINE gboolean open_bracket(Whole *whole, JsonScan *scan, gboolean object)
     if (whole->depth >= scan->limits.nesting)
         return FALSE;
     if (object)
-        json_keys_open(&scan->keys);
+        json_keys_open(&scan->levels->keys);
     json_scan_set_object_at(scan, whole->depth++, object);
     *(object ? &scan->braces : &scan->brackets) += 1;
     whole->in_object = object;
@@ -138,7 +138,7 @@ INLINE gboolean close_bracket(Whole *whole, JsonScan *scan)
     if (*whole->at != (whole->in_object ? '}' : ']'))
         return FALSE;
     if (whole->in_object)
-        json_keys_close(&scan->keys);
+        json_keys_close(&scan->levels->keys);
     *(whole->in_object ? &scan->braces : &scan->brackets) -= 1;
     whole->depth--;
     whole->in_object = whole->depth > 0 && json_scan_is_object_at(scan, whole->depth - 1);
@@ -172,7 +172,7 @@ INLINE gboolean take_tokens(Whole *whole, JsonScan *scan)
             return close_bracket(whole, scan);
         G_GNUC_FALLTHROUGH;
     case EXPECT_KEY:
-        if (!take_name(whole, &scan->keys) || !find_token(whole))
+        if (!take_name(whole, &scan->levels->keys) || !find_token(whole))
             return FALSE;
         G_GNUC_FALLTHROUGH;
     case EXPECT_COLON:
