@@ -23,9 +23,6 @@
 
 #include "common/limits.h"
 
-/* A smaller result costs less as a part of a chunk of its client's queue. */
-enum { SHARED_FROM = 16 * 1024 };
-
 gint64 agent_lane_now(const AgentLane *lane)
 {
     return io_loop_now(lane->loop);
@@ -187,16 +184,14 @@ static void lose_channel(AgentLane *lane, const char *why)
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
-/* Handed to whoever asked as it is: a large one is not copied for each of them. Its allocation was
- * made in powers of two. */
-static GBytes *share(EnvelopeReply *rebuilt, GString **text)
+/* Handed to all who asked as it is. The allocation of @text was made in powers of two. */
+static GBytes *share(AgentLane *lane, const EnvelopeReply *rebuilt, GString **text)
 {
     gsize len = (*text)->len;
-    char *value = g_string_free(g_steal_pointer(text), FALSE);
 
-    value = g_realloc(value, len + 1);
-    rebuilt->value.text = value;
-    return rebuilt->shared = g_bytes_new_take(value, len);
+    if (len == 0)
+        return stream_steal(&lane->stream, rebuilt->value);
+    return g_bytes_new_take(g_realloc(g_string_free(g_steal_pointer(text), FALSE), len), len);
 }
 
 static void deliver(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *reply)
@@ -216,8 +211,10 @@ static void deliver(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *r
         land(lane, flight, NULL, error);
         return;
     }
-    if (text->len >= SHARED_FROM)
-        shared = share(&rebuilt, &text);
+    if (rebuilt.value.len >= AGENT_FLIGHT_LARGE) {
+        shared = rebuilt.shared = share(lane, &rebuilt, &text);
+        rebuilt.value.text = g_bytes_get_data(shared, NULL);
+    }
     if (flight->may_keep)
         agent_cache_keep(&lane->cache, agent_flight_command(flight), rebuilt.value,
                          flight->begun_us);
