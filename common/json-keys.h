@@ -37,10 +37,32 @@ typedef struct {
     JsonKey few[LIMIT_JSON_KEYS_LINEAR];
 } JsonKeys;
 
-void json_keys_init(JsonKeys *keys);
+/* Once, before the first of all. */
+void json_keys_make_secret(void);
+
+static inline void json_keys_init(JsonKeys *keys)
+{
+    keys->stack = keys->few;
+    keys->size = LIMIT_JSON_KEYS_LINEAR;
+    keys->used = 0;
+    keys->opening = 0;
+    keys->slots = NULL;
+    keys->n_slots = 0;
+    keys->n_hashed = 0;
+}
 
 /* Forgets all names, and gives back what a large message needed. */
-void json_keys_clear(JsonKeys *keys);
+static inline void json_keys_clear(JsonKeys *keys)
+{
+    if (keys->stack != keys->few)
+        g_free(keys->stack);
+    if (keys->slots)
+        g_free(keys->slots);
+    json_keys_init(keys);
+}
+
+/* @keys is a copy of @from, and takes its place. */
+void json_keys_moved(JsonKeys *keys, const JsonKeys *from);
 
 void json_keys_open(JsonKeys *keys);
 void json_keys_close(JsonKeys *keys);
@@ -53,5 +75,8 @@ void json_keys_close(JsonKeys *keys);
  * Returns: FALSE where the innermost object has this name already
  */
 gboolean json_keys_add(JsonKeys *keys, const char *message, gsize offset, gsize len);
+
+/* The same for one that is known to have no escape. */
+gboolean json_keys_add_plain(JsonKeys *keys, const char *message, gsize offset, gsize len);
 
 G_END_DECLS

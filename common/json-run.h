@@ -7,8 +7,8 @@
  * answered many bytes at a time, and whoever walks strings asks it: the scanner, the reader, the
  * writer. The answer's meaning is theirs.
  *
- * There are two files, of which the build takes one: json-run-sse2.c looks at 16 bytes at once and
- * is for x86-64, where every processor can do that; json-run-word.c at 8, for any other, in either
+ * There are two files, of which this one takes one: json-run-sse2.h looks at 16 bytes at once and
+ * is for x86-64, where every processor can do that; json-run-word.h at 8, for any other, in either
  * byte order. The tests run with both, against bytes looked at one by one.
  */
 
@@ -30,6 +30,12 @@ static inline gboolean json_run_is_plain(char byte, char quote)
  *
  * Returns: the first byte in [@at, @end) that is not plain, or @end
  */
-const char *json_run(const char *at, const char *end, char quote);
+static inline const char *json_run(const char *at, const char *end, char quote);
+
+#if defined(__SSE2__) && !defined(JSON_RUN_BY_WORD)
+#include "json-run-sse2.h"
+#else
+#include "json-run-word.h"
+#endif
 
 G_END_DECLS

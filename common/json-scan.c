@@ -3,6 +3,9 @@
 /*
  * Theory of operation.
  *
+ * There is a long way and a short one. The short one (json-whole.c) takes what is there whole and
+ * right, and leaves all else to the long one, which is described here.
+ *
  * Three layers, each a switch on one small state, so that input may stop between any two bytes:
  *
  *   lexer    which token the bytes make up: string, number, keyword, or one structural byte
@@ -20,68 +23,14 @@
  * found before a byte was consumed leaves that byte to be looked at again in the new mode.
  */
 
-#include "json-scan.h"
+#include "json-scan-private.h"
 
-#include "json-run.h"
-#include "json-text.h"
-
-#include <string.h>
-
-enum { MODE_READ, MODE_SKIP_TOKEN, MODE_STRAY, MODE_SKIP_BALANCE };
-
-enum {
-    LEX_BETWEEN, /* no token under way */
-    LEX_STRING,
-    LEX_ESCAPE,
-    LEX_HEX,
-    LEX_UTF8,
-    LEX_KEYWORD,
-    LEX_MINUS, /* the rest: numbers, by what was last read of them */
-    LEX_ZERO,
-    LEX_DIGITS,
-    LEX_POINT,
-    LEX_FRACTION,
-    LEX_E,
-    LEX_E_SIGN,
-    LEX_E_DIGITS,
-};
-
-enum {
-    EXPECT_VALUE,
-    EXPECT_VALUE_OR_END,
-    EXPECT_KEY,
-    EXPECT_KEY_OR_END,
-    EXPECT_COLON,
-    EXPECT_COMMA_OR_END,
-};
-
-typedef enum { STEP_ON, STEP_VALUE, STEP_FAULT } Step;
-
-typedef enum { TOKEN_STRUCTURAL, TOKEN_STRING, TOKEN_SCALAR } Token;
-
-enum { RESET = 1, STRUCTURAL, SPACE };
-
-static const guint8 kinds_of_bytes[256] = {
+const guint8 json_scan_kinds[256] = {
     ['\t'] = SPACE,     ['\n'] = SPACE,          ['\r'] = SPACE,           [' '] = SPACE,
     ['{'] = STRUCTURAL, ['}'] = STRUCTURAL,      ['['] = STRUCTURAL,       [']'] = STRUCTURAL,
     [':'] = STRUCTURAL, [','] = STRUCTURAL,      [0 ... '\t' - 1] = RESET, ['\v'] = RESET,
     ['\f'] = RESET,     [0x0E ... 0x1F] = RESET, [0xFE] = RESET,           [0xFF] = RESET,
 };
-
-static gboolean is_reset(guint8 byte)
-{
-    return kinds_of_bytes[byte] == RESET;
-}
-
-static gboolean is_structural(guint8 byte)
-{
-    return kinds_of_bytes[byte] == STRUCTURAL;
-}
-
-static gboolean is_space(guint8 byte)
-{
-    return kinds_of_bytes[byte] == SPACE;
-}
 
 /* ---- Modes ----------------------------------------------------------------------------------- */
 
@@ -94,7 +43,8 @@ static void begin_message(JsonScan *scan, guint8 mode)
     scan->braces = 0;
     scan->brackets = 0;
     scan->surrogate = FALSE;
-    json_keys_clear(&scan->keys);
+    if (scan->levels)
+        json_keys_clear(&scan->levels->keys);
 }
 
 /* What was read of the message under way is not needed any more. */
@@ -115,7 +65,7 @@ static void set_fault(JsonScan *scan, JsonFault fault, const char *what, gsize p
     scan->between = TRUE;
 }
 
-static Step fault_lexical(JsonScan *scan, guint8 culprit)
+Step json_scan_fault_lexical(JsonScan *scan, guint8 culprit)
 {
     gboolean silent = scan->mode != MODE_READ;
 
@@ -127,7 +77,7 @@ static Step fault_lexical(JsonScan *scan, guint8 culprit)
     return silent ? STEP_ON : STEP_FAULT;
 }
 
-static Step fault_reset(JsonScan *scan, guint8 culprit)
+Step json_scan_fault_reset(JsonScan *scan, guint8 culprit)
 {
     gboolean silent = scan->was_reset;
 
@@ -146,7 +96,7 @@ static void leave_skip_when_balanced(JsonScan *scan)
         drop_message(scan, MODE_READ);
 }
 
-static Step fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsize place)
+Step json_scan_fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsize place)
 {
     if (scan->mode != MODE_READ)
         return STEP_ON;
@@ -159,20 +109,10 @@ static Step fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsize 
 
 /* ---- Grammar --------------------------------------------------------------------------------- */
 
-static guint depth(const JsonScan *scan)
-{
-    return (guint)(scan->braces + scan->brackets);
-}
-
-static gboolean is_object_at(const JsonScan *scan, guint level)
-{
-    return scan->kinds[level / 8] >> (level % 8) & 1;
-}
-
-static Step end_value(JsonScan *scan, gsize end)
+Step json_scan_end_value(JsonScan *scan, gsize end)
 {
     scan->expect = EXPECT_COMMA_OR_END;
-    if (depth(scan) > 0)
+    if (json_scan_depth(scan) > 0)
         return STEP_ON;
     scan->end = end;
     scan->between = TRUE;
@@ -182,19 +122,14 @@ static Step end_value(JsonScan *scan, gsize end)
 
 static Step open_bracket(JsonScan *scan, gboolean object)
 {
-    guint level = depth(scan) - 1;
-    guint8 bit = (guint8)(1 << level % 8);
+    guint level = json_scan_depth(scan) - 1;
 
     if (level >= scan->limits.nesting)
-        return fault_skip(scan, JSON_FAULT_NESTING, "JSON nesting depth limit exceeded",
-                          scan->token_start);
-
-    if (object) {
-        scan->kinds[level / 8] |= bit;
-        json_keys_open(&scan->keys);
-    } else {
-        scan->kinds[level / 8] &= (guint8)~bit;
-    }
+        return json_scan_fault_skip(scan, JSON_FAULT_NESTING, "JSON nesting depth limit exceeded",
+                                    scan->token_start);
+    json_scan_set_object_at(scan, level, object);
+    if (object)
+        json_keys_open(&scan->levels->keys);
     scan->expect = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
     return STEP_ON;
 }
@@ -210,7 +145,7 @@ static Step misplaced(JsonScan *scan)
         [EXPECT_COMMA_OR_END] = "expecting ',' or the closing bracket",
     };
 
-    return fault_skip(scan, JSON_FAULT_SYNTAX, wanted[scan->expect], scan->token_start);
+    return json_scan_fault_skip(scan, JSON_FAULT_SYNTAX, wanted[scan->expect], scan->token_start);
 }
 
 /* The brackets are counted already, the bit of the level that was closed still stands. */
@@ -221,11 +156,11 @@ static Step close_bracket(JsonScan *scan, gboolean object)
 
     if (scan->braces < 0 || scan->brackets < 0 || !may_end)
         return misplaced(scan);
-    if (is_object_at(scan, depth(scan)) != object)
+    if (json_scan_is_object_at(scan, json_scan_depth(scan)) != object)
         return misplaced(scan);
     if (object)
-        json_keys_close(&scan->keys);
-    return end_value(scan, scan->pos);
+        json_keys_close(&scan->levels->keys);
+    return json_scan_end_value(scan, scan->pos);
 }
 
 static Step end_key(JsonScan *scan, const char *buffer)
@@ -233,9 +168,9 @@ static Step end_key(JsonScan *scan, const char *buffer)
     gsize offset = scan->token_start + 1 - scan->start;
 
     scan->expect = EXPECT_COLON;
-    if (!json_keys_add(&scan->keys, buffer + scan->start, offset,
+    if (!json_keys_add(&scan->levels->keys, buffer + scan->start, offset,
                        scan->pos - 1 - (scan->token_start + 1)))
-        return fault_skip(scan, JSON_FAULT_DUPLICATE, "duplicate key", scan->token_start);
+        return json_scan_fault_skip(scan, JSON_FAULT_DUPLICATE, "duplicate key", scan->token_start);
     return STEP_ON;
 }
 
@@ -254,15 +189,16 @@ static Step accept_structural(JsonScan *scan, guint8 byte)
         scan->expect = EXPECT_VALUE;
         return STEP_ON;
     default: /* a comma */
-        if (scan->expect != EXPECT_COMMA_OR_END || depth(scan) == 0)
+        if (scan->expect != EXPECT_COMMA_OR_END || json_scan_depth(scan) == 0)
             return misplaced(scan);
-        scan->expect = is_object_at(scan, depth(scan) - 1) ? EXPECT_KEY : EXPECT_VALUE;
+        scan->expect =
+            json_scan_is_object_at(scan, json_scan_depth(scan) - 1) ? EXPECT_KEY : EXPECT_VALUE;
         return STEP_ON;
     }
 }
 
 /* One whole token, which ends before `pos`. */
-static Step end_token(JsonScan *scan, const char *buffer, Token token, guint8 byte)
+Step json_scan_end_token(JsonScan *scan, const char *buffer, Token token, guint8 byte)
 {
     scan->lexer = LEX_BETWEEN;
     if (scan->mode == MODE_SKIP_BALANCE) {
@@ -272,8 +208,8 @@ static Step end_token(JsonScan *scan, const char *buffer, Token token, guint8 by
     if (scan->mode == MODE_STRAY)
         return STEP_ON;
     if (++scan->tokens > scan->limits.tokens)
-        return fault_skip(scan, JSON_FAULT_TOKENS, "JSON token count limit exceeded",
-                          scan->token_start);
+        return json_scan_fault_skip(scan, JSON_FAULT_TOKENS, "JSON token count limit exceeded",
+                                    scan->token_start);
 
     if (token == TOKEN_STRUCTURAL)
         return accept_structural(scan, byte);
@@ -281,316 +217,7 @@ static Step end_token(JsonScan *scan, const char *buffer, Token token, guint8 by
         return token == TOKEN_STRING ? end_key(scan, buffer) : misplaced(scan);
     if (scan->expect != EXPECT_VALUE && scan->expect != EXPECT_VALUE_OR_END)
         return misplaced(scan);
-    return end_value(scan, scan->pos);
-}
-
-/* Whether a token that goes on has to wait for the next turn of the machine: @end is reached, or a
- * byte that is for no token to see. */
-static gboolean is_at_stop(const JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    return scan->pos >= end || is_reset(bytes[scan->pos]);
-}
-
-/* ---- Lexer: strings -------------------------------------------------------------------------- */
-
-static Step bad_string(JsonScan *scan, const char *what, gsize place)
-{
-    scan->lexer = LEX_STRING;
-    scan->surrogate = FALSE;
-    return fault_skip(scan, JSON_FAULT_SYNTAX, what, place);
-}
-
-/* Sets up for the continuation bytes of a character that begins with @byte, by table 3-7 of the
- * Unicode standard, plus C0 80, which QEMU takes for U+0000. */
-static Step begin_utf8(JsonScan *scan, guint8 byte)
-{
-    scan->low = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : 0x80;
-    scan->high = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : byte == 0xC0 ? 0x80 : 0xBF;
-    scan->more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
-    scan->character = byte & (0x3F >> scan->more);
-    scan->pos++;
-    if (byte < 0xC0 || byte == 0xC1 || byte > 0xF4)
-        return bad_string(scan, "invalid UTF-8 sequence in string", scan->pos - 1);
-    scan->lexer = LEX_UTF8;
-    return STEP_ON;
-}
-
-static Step lex_utf8(JsonScan *scan, guint8 byte)
-{
-    if (byte < scan->low || byte > scan->high)
-        return bad_string(scan, "invalid UTF-8 sequence in string", scan->pos);
-    scan->pos++;
-    scan->low = 0x80;
-    scan->high = 0xBF;
-    scan->character = scan->character << 6 | (byte & 0x3F);
-    if (--scan->more > 0)
-        return STEP_ON;
-    scan->lexer = LEX_STRING;
-    if (json_text_is_noncharacter(scan->character))
-        return bad_string(scan, "invalid UTF-8 sequence in string", scan->pos - 1);
-    return STEP_ON;
-}
-
-static Step lex_escape(JsonScan *scan, guint8 byte)
-{
-    if (byte < 0x20)
-        return fault_lexical(scan, byte);
-
-    scan->pos++;
-    if (scan->surrogate && byte != 'u')
-        return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
-                          scan->pos - 1);
-    scan->lexer = LEX_STRING;
-    if (byte == 'u') {
-        scan->lexer = LEX_HEX;
-        scan->more = 4;
-    } else if (byte > 0x7F || !strchr("\"'\\/bfnrt", byte)) {
-        return bad_string(scan, "invalid escape sequence in string", scan->pos - 1);
-    }
-    return STEP_ON;
-}
-
-static Step lex_hex(JsonScan *scan, guint8 byte)
-{
-    guint32 unit;
-
-    if (!g_ascii_isxdigit(byte))
-        return bad_string(scan, "invalid escape sequence in string", scan->pos);
-    scan->pos++;
-    /* The digits of the other half move those of a high surrogate up. */
-    scan->character = scan->character << 4 | (guint32)g_ascii_xdigit_value((char)byte);
-    if (--scan->more > 0)
-        return STEP_ON;
-
-    scan->lexer = LEX_STRING;
-    unit = scan->character & 0xFFFF;
-    if (scan->surrogate != (unit >= 0xDC00 && unit < 0xE000))
-        return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
-                          scan->pos);
-    if (scan->surrogate)
-        unit = 0x10000 + ((scan->character >> 16 & 0x3FF) << 10 | (unit & 0x3FF));
-    if (json_text_is_noncharacter(unit))
-        return bad_string(scan, "noncharacter in string is not a valid Unicode character",
-                          scan->pos);
-    scan->surrogate = unit >= 0xD800 && unit < 0xDC00;
-    return STEP_ON;
-}
-
-/* Returns: the length of the character of two or three bytes at @at, which is most text that is
- * not ASCII; 0 where it is another, is none, or is cut: that goes byte by byte. */
-static gsize common_character(const guint8 *at, gsize len)
-{
-    gunichar character;
-
-    if (len < 3 || (at[1] & 0xC0) != 0x80)
-        return 0;
-    if (at[0] >= 0xC2 && at[0] < 0xE0)
-        return 2;
-    if (at[0] < 0xE0 || at[0] >= 0xF0 || (at[2] & 0xC0) != 0x80)
-        return 0;
-    character = (gunichar)((at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F));
-    if (character < 0x800 || (character >= 0xD800 && character < 0xE000))
-        return 0;
-    return json_text_is_noncharacter(character) ? 0 : 3;
-}
-
-/* Returns: the first place in a string from @from on that needs thought, @end at most. */
-static gsize skip_text(const guint8 *bytes, gsize from, gsize end, guint8 quote)
-{
-    const char *text = (const char *)bytes;
-    gsize length = 0;
-
-    do {
-        from = (gsize)(json_run(text + from + length, text + end, (char)quote) - text);
-        length = common_character(bytes + from, end - from);
-    } while (length > 0);
-    return from;
-}
-
-static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    guint8 byte = bytes[scan->pos];
-
-    if (scan->surrogate && byte != '\\')
-        return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
-                          scan->pos);
-    scan->pos = skip_text(bytes, scan->pos, end, scan->quote);
-    if (is_at_stop(scan, bytes, end))
-        return STEP_ON;
-
-    byte = bytes[scan->pos];
-    if (byte < 0x20)
-        return fault_lexical(scan, byte);
-    if (byte >= 0x80)
-        return begin_utf8(scan, byte);
-    scan->pos++;
-    if (byte == scan->quote)
-        return end_token(scan, (const char *)bytes, TOKEN_STRING, 0);
-    if (byte == '\\')
-        scan->lexer = LEX_ESCAPE;
-    return STEP_ON;
-}
-
-/* ---- Lexer: numbers and keywords ------------------------------------------------------------- */
-
-/* Returns: the state behind @byte, LEX_BETWEEN where the number ended before it, or -1 where it
- * must not come here. */
-static int number_next(guint8 state, guint8 byte)
-{
-    gboolean digit = g_ascii_isdigit(byte);
-    gboolean e = byte == 'e' || byte == 'E';
-
-    switch (state) {
-    case LEX_MINUS: return !digit ? -1 : byte == '0' ? LEX_ZERO : LEX_DIGITS;
-    case LEX_ZERO: return digit ? -1 : byte == '.' ? LEX_POINT : e ? LEX_E : LEX_BETWEEN;
-    case LEX_DIGITS: return digit ? LEX_DIGITS : byte == '.' ? LEX_POINT : e ? LEX_E : LEX_BETWEEN;
-    case LEX_POINT: return digit ? LEX_FRACTION : -1;
-    case LEX_FRACTION: return digit ? LEX_FRACTION : e ? LEX_E : LEX_BETWEEN;
-    case LEX_E: return digit ? LEX_E_DIGITS : byte == '+' || byte == '-' ? LEX_E_SIGN : -1;
-    case LEX_E_SIGN: return digit ? LEX_E_DIGITS : -1;
-    default: return digit ? LEX_E_DIGITS : LEX_BETWEEN;
-    }
-}
-
-static Step lex_number(JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    do {
-        int next = number_next(scan->lexer, bytes[scan->pos]);
-
-        if (next < 0)
-            return fault_lexical(scan, bytes[scan->pos]);
-        if (next == LEX_BETWEEN)
-            return end_token(scan, (const char *)bytes, TOKEN_SCALAR, 0);
-        scan->lexer = (guint8)next;
-        scan->pos++;
-    } while (!is_at_stop(scan, bytes, end));
-    return STEP_ON;
-}
-
-static gboolean is_word(const JsonScan *scan, const guint8 *bytes, const char *word)
-{
-    gsize len = strlen(word);
-
-    return scan->pos - scan->token_start == len &&
-           memcmp(bytes + scan->token_start, word, len) == 0;
-}
-
-static Step lex_keyword(JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    while (g_ascii_islower(bytes[scan->pos])) {
-        scan->pos++;
-        if (is_at_stop(scan, bytes, end))
-            return STEP_ON;
-    }
-    if (scan->mode == MODE_READ && !is_word(scan, bytes, "true") &&
-        !is_word(scan, bytes, "false") && !is_word(scan, bytes, "null")) {
-        scan->lexer = LEX_BETWEEN;
-        return fault_skip(scan, JSON_FAULT_SYNTAX, "invalid keyword", scan->token_start);
-    }
-    return end_token(scan, (const char *)bytes, TOKEN_SCALAR, 0);
-}
-
-/* ---- Lexer: between tokens ------------------------------------------------------------------- */
-
-static Step structural(JsonScan *scan, const guint8 *bytes, guint8 byte)
-{
-    if (scan->mode == MODE_STRAY && (byte == '{' || byte == '[')) {
-        scan->mode = MODE_READ;
-        scan->start = scan->pos;
-    }
-    if (scan->mode != MODE_STRAY) {
-        scan->braces += (byte == '{') - (byte == '}');
-        scan->brackets += (byte == '[') - (byte == ']');
-    }
-    scan->token_start = scan->pos++;
-    return end_token(scan, (const char *)bytes, TOKEN_STRUCTURAL, byte);
-}
-
-/* Most tokens are whole here: each goes on at once. */
-static Step begin_token(JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    guint8 byte = bytes[scan->pos];
-
-    scan->token_start = scan->pos;
-    if (byte == '"' || byte == '\'') {
-        scan->lexer = LEX_STRING;
-        scan->quote = byte;
-    } else if (byte == '-') {
-        scan->lexer = LEX_MINUS;
-    } else if (byte == '0') {
-        scan->lexer = LEX_ZERO;
-    } else if (g_ascii_isdigit(byte)) {
-        scan->lexer = LEX_DIGITS;
-    } else if (g_ascii_islower(byte)) {
-        scan->lexer = LEX_KEYWORD;
-    } else {
-        return fault_lexical(scan, byte);
-    }
-
-    scan->pos++;
-    if (is_at_stop(scan, bytes, end))
-        return STEP_ON;
-    if (scan->lexer == LEX_STRING)
-        return lex_string(scan, bytes, end);
-    return scan->lexer == LEX_KEYWORD ? lex_keyword(scan, bytes, end)
-                                      : lex_number(scan, bytes, end);
-}
-
-/* Returns: whether a token begins here */
-static gboolean pass_space(JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    while (is_space(bytes[scan->pos])) {
-        guint8 byte = bytes[scan->pos++];
-        gboolean fresh = scan->mode == MODE_STRAY && (byte == '\n' || byte == '\r');
-
-        if (fresh)
-            scan->mode = MODE_READ;
-        if (depth(scan) == 0 && scan->mode == MODE_READ)
-            scan->start = scan->pos;
-        if (fresh || is_at_stop(scan, bytes, end)) /* a fresh message has an end of its own */
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static Step lex_between(JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    guint8 byte;
-
-    if (!pass_space(scan, bytes, end))
-        return STEP_ON;
-    byte = bytes[scan->pos];
-    return is_structural(byte) ? structural(scan, bytes, byte) : begin_token(scan, bytes, end);
-}
-
-static Step skip_token(JsonScan *scan, guint8 byte)
-{
-    if (is_structural(byte) || byte == '\n' || byte == '\r')
-        scan->mode = MODE_STRAY;
-    else
-        scan->pos++;
-    return STEP_ON;
-}
-
-static Step step(JsonScan *scan, const guint8 *bytes, gsize end)
-{
-    guint8 byte = bytes[scan->pos];
-
-    if (is_reset(byte))
-        return fault_reset(scan, byte);
-    scan->was_reset = FALSE;
-    if (scan->mode == MODE_SKIP_TOKEN)
-        return skip_token(scan, byte);
-
-    switch (scan->lexer) {
-    case LEX_BETWEEN: return lex_between(scan, bytes, end);
-    case LEX_STRING: return lex_string(scan, bytes, end);
-    case LEX_ESCAPE: return lex_escape(scan, byte);
-    case LEX_HEX: return lex_hex(scan, byte);
-    case LEX_UTF8: return lex_utf8(scan, byte);
-    case LEX_KEYWORD: return lex_keyword(scan, bytes, end);
-    default: return lex_number(scan, bytes, end);
-    }
+    return json_scan_end_value(scan, scan->pos);
 }
 
 /* ---- Public ---------------------------------------------------------------------------------- */
@@ -599,14 +226,21 @@ void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
 {
     *scan = (JsonScan){.limits = *limits};
     scan->limits.nesting = MIN(scan->limits.nesting, LIMIT_JSON_NESTING);
+    json_keys_make_secret();
     json_scan_limit_bytes(scan, limits->bytes);
-    json_keys_init(&scan->keys);
     begin_message(scan, MODE_READ);
+}
+
+static void free_levels(JsonScan *scan)
+{
+    if (scan->levels)
+        json_keys_clear(&scan->levels->keys);
+    g_clear_pointer(&scan->levels, g_free);
 }
 
 void json_scan_clear(JsonScan *scan)
 {
-    json_keys_clear(&scan->keys);
+    free_levels(scan);
 }
 
 void json_scan_limit_bytes(JsonScan *scan, gsize bytes)
@@ -617,34 +251,88 @@ void json_scan_limit_bytes(JsonScan *scan, gsize bytes)
 /* A number or word outside all brackets ends at the byte behind it, which is not part of it. */
 static gboolean may_end_here(const JsonScan *scan)
 {
-    return depth(scan) == 0 && scan->lexer >= LEX_KEYWORD &&
+    return json_scan_depth(scan) == 0 && scan->lexer >= LEX_KEYWORD &&
            scan->pos - scan->start == scan->limits.bytes;
 }
 
-JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
+/* The long way takes up what the short one left. */
+static inline Step go_on(JsonScan *scan, const guint8 *bytes, gsize stop, gboolean short_way)
 {
-    const guint8 *bytes = (const guint8 *)buffer;
+    if (short_way && scan->mode == MODE_READ && scan->lexer == LEX_BETWEEN && scan->pos < stop) {
+        Step result = json_whole_tokens(scan, bytes, stop);
 
-    if (scan->between)
-        scan->start = scan->pos;
-    scan->between = FALSE;
+        if (result != STEP_ON || scan->pos == stop)
+            return result;
+    }
+    return json_lex_step(scan, bytes, stop);
+}
 
+static inline JsonScanVerdict look(JsonScan *scan, const guint8 *bytes, gsize len,
+                                   gboolean short_way)
+{
     while (scan->pos < len) {
         gboolean reading = scan->mode == MODE_READ;
         gsize stop = reading ? MIN(len, scan->start + scan->limits.bytes) : len;
         Step result;
 
         if (scan->pos < stop || may_end_here(scan))
-            result = step(scan, bytes, stop);
+            result = go_on(scan, bytes, stop, short_way);
         else
-            result =
-                fault_skip(scan, JSON_FAULT_BYTES, "JSON token size limit exceeded", scan->pos);
+            result = json_scan_fault_skip(scan, JSON_FAULT_BYTES, "JSON token size limit exceeded",
+                                          scan->pos);
         if (result != STEP_ON)
             return result == STEP_VALUE ? JSON_SCAN_VALUE : JSON_SCAN_ERROR;
     }
     if (scan->mode != MODE_READ)
         scan->start = scan->pos;
     return JSON_SCAN_MORE;
+}
+
+/* Most messages are whole when they are looked at: for these the levels may be on the stack. */
+static void keep_levels(JsonScan *scan, JsonLevels *here)
+{
+    gboolean under_way = scan->mode == MODE_READ && json_scan_depth(scan) > 0;
+    gboolean are_here = scan->levels == here;
+
+    if (!under_way) {
+        json_keys_clear(&scan->levels->keys);
+        if (!are_here)
+            g_free(scan->levels);
+        scan->levels = NULL;
+    } else if (are_here) {
+        scan->levels = g_memdup2(here, sizeof *here);
+        json_keys_moved(&scan->levels->keys, &here->keys);
+    }
+}
+
+static inline JsonScanVerdict next(JsonScan *scan, const char *buffer, gsize len,
+                                   gboolean short_way)
+{
+    JsonScanVerdict verdict;
+    JsonLevels here;
+
+    if (scan->between)
+        scan->start = scan->pos;
+    scan->between = FALSE;
+    if (scan->pos == len)
+        return JSON_SCAN_MORE;
+    if (!scan->levels) {
+        json_keys_init(&here.keys);
+        scan->levels = &here;
+    }
+    verdict = look(scan, (const guint8 *)buffer, len, short_way);
+    keep_levels(scan, &here);
+    return verdict;
+}
+
+JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len)
+{
+    return next(scan, buffer, len, TRUE);
+}
+
+JsonScanVerdict json_scan_next_long(JsonScan *scan, const char *buffer, gsize len)
+{
+    return next(scan, buffer, len, FALSE);
 }
 
 void json_scan_drop(JsonScan *scan, gsize count)
@@ -657,6 +345,7 @@ void json_scan_drop(JsonScan *scan, gsize count)
 
 void json_scan_restart(JsonScan *scan)
 {
+    free_levels(scan);
     begin_message(scan, MODE_READ);
     scan->pos = 0;
     scan->start = 0;
@@ -688,7 +377,7 @@ void json_scan_restore(JsonScan *scan, Saved *from)
 
 gboolean json_scan_is_clean(const JsonScan *scan)
 {
-    return scan->mode == MODE_READ && scan->lexer == LEX_BETWEEN && depth(scan) == 0;
+    return scan->mode == MODE_READ && scan->lexer == LEX_BETWEEN && json_scan_depth(scan) == 0;
 }
 
 char *json_scan_fault_text(const JsonScan *scan)

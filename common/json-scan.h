@@ -18,7 +18,7 @@
 
 #pragma once
 
-#include "json-keys.h"
+#include "limits.h"
 #include "saved.h"
 
 G_BEGIN_DECLS
@@ -51,6 +51,9 @@ typedef struct {
 #define JSON_SCAN_LIMITS(max_bytes) \
     ((JsonScanLimits){(max_bytes), LIMIT_JSON_TOKENS, LIMIT_JSON_NESTING})
 
+/* What is kept of each bracket that is open. */
+typedef struct JsonLevels JsonLevels;
+
 /* For others than json-scan.c: start, end, fault and at, to be read. */
 typedef struct {
     gsize start;     /* of the value under way or just found: bytes before it are not needed */
@@ -74,19 +77,18 @@ typedef struct {
     guint8 low, high;   /* bounds of the next continuation byte */
     guint8 culprit;     /* the byte that the fault's text shows */
     guint32 character;  /* the bits so far of a UTF-8 sequence, or of \uXXXX or two of them */
-    gboolean surrogate; /* a high one waits for its other half */
-    gboolean between;   /* a value or a fault was handed out: the next byte starts afresh */
-    gboolean was_reset; /* the last byte was one: a run of them is one fault */
-    guint8 kinds[LIMIT_JSON_NESTING / 8]; /* a bit per open bracket: set for { */
-    JsonKeys keys;
+    guint8 surrogate;   /* a high one waits for its other half */
+    guint8 between;     /* a value or a fault was handed out: the next byte starts afresh */
+    guint8 was_reset;   /* the last byte was one: a run of them is one fault */
+    JsonLevels *levels; /* (nullable): there while looking, and while a message is under way */
 } JsonScan;
 
 /**
  * json_scan_init:
  * @limits: bounds for one message; copied
  *
- * A scanner needs no memory of its own until an object opens, and keeps little: an idle peer costs
- * its struct alone.
+ * A scanner needs memory of its own only while a message is under way between two calls: an idle
+ * peer costs its struct alone, which is small.
  */
 void json_scan_init(JsonScan *scan, const JsonScanLimits *limits);
 void json_scan_clear(JsonScan *scan);

@@ -305,6 +305,50 @@ static void test_value(void)
     }
 }
 
+/* Where it is said that a value would be copied, it is; and that is said of what QEMU prints. */
+static void test_would_copy(void)
+{
+    static const struct {
+        const char *value;
+        gboolean copied;
+    } cases[] = {
+        {"{}", TRUE},
+        {"[]", TRUE},
+        {"-1.5e3", TRUE},
+        {"\"plain\"", TRUE},
+        {"{\"count\": 3, \"buf-b64\": \"QUJD\", \"eof\": false}", TRUE},
+        {"[{\"a\": [1, 2, {\"b\": null}, [], {}]}, \"c\"]", TRUE},
+        {"[1,2]", FALSE},
+        {"[1,  2]", FALSE},
+        {"[1,\t2]", FALSE},
+        {"[ 1]", FALSE},
+        {"[1 ]", FALSE},
+        {"[1 , 2]", FALSE},
+        {"{\"a\":1}", FALSE},
+        {"{\"a\" : 1}", FALSE},
+        {"[] ", FALSE},
+        {" []", FALSE},
+        {"'plain'", FALSE},
+        {"{'a': 1}", FALSE},
+        {"\"\xc3\xa9\"", FALSE},
+        {"\"\x7f\"", FALSE},
+        {"\"\\u0041\"", FALSE},
+        {"[\"\\n\"]", FALSE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        JsonSpan value = {cases[i].value, strlen(cases[i].value)};
+        JsonWrite writer;
+
+        json_write_init(&writer, out);
+        json_write_value(&writer, value);
+        g_assert_cmpint(json_write_would_copy(value), ==, cases[i].copied);
+        if (cases[i].copied)
+            g_assert_cmpstr(out->str, ==, cases[i].value);
+    }
+}
+
 /* Nesting is up to the peer: the deepest that the scanner lets pass costs no stack. */
 static void test_deep_value(void)
 {
@@ -380,6 +424,7 @@ int main(int argc, char **argv)
     g_test_add_func("/json-write/forbidden-utf8", test_forbidden_utf8);
     g_test_add_func("/json-write/round-trip", test_round_trip);
     g_test_add_func("/json-write/value", test_value);
+    g_test_add_func("/json-write/would-copy", test_would_copy);
     g_test_add_func("/json-write/deep-value", test_deep_value);
     g_test_add_func("/json-write/base64", test_base64);
     g_test_add_func("/json-write/base64-in-pieces", test_base64_in_pieces);

@@ -233,14 +233,20 @@ void json_write_span(JsonWrite *write, JsonSpan value)
     g_string_append_len(write->out, value.text, (gssize)value.len);
 }
 
+static gboolean is_plain_string(JsonSpan string)
+{
+    const char *close = string.text + string.len - 1;
+
+    return *close == '"' && json_run(string.text + 1, close, '"') == close;
+}
+
 /* A string that is printed as QEMU would is copied: base64 of 64 MiB is one memcpy() and one look
  * at each byte. */
 static void write_string_anew(JsonWrite *write, JsonSpan string)
 {
     g_autofree char *text = NULL;
-    const char *close = string.text + string.len - 1;
 
-    if (*close == '"' && json_run(string.text + 1, close, '"') == close) {
+    if (is_plain_string(string)) {
         json_write_span(write, string);
         return;
     }
@@ -270,6 +276,32 @@ void json_write_value(JsonWrite *write, JsonSpan value)
         default: json_write_span(write, token); break;
         }
     }
+}
+
+gboolean json_write_would_copy(JsonSpan value)
+{
+    const char *at = value.text, *end = value.text + value.len;
+    JsonSpan token = {value.text, 0};
+
+    while (json_read_token(&token, end)) {
+        if (token.text != at)
+            return FALSE;
+        at += token.len;
+        switch (token.text[0]) {
+        case ':':
+        case ',':
+            if (*at++ != ' ')
+                return FALSE;
+            break;
+        case '"':
+            if (!is_plain_string(token))
+                return FALSE;
+            break;
+        case '\'': return FALSE;
+        default: break;
+        }
+    }
+    return at == end;
 }
 
 void json_write_begin_base64(JsonWrite *write)

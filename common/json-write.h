@@ -62,6 +62,10 @@ void json_write_span(JsonWrite *write, JsonSpan value);
  */
 void json_write_value(JsonWrite *write, JsonSpan value);
 
+/* Whether that would write @value as it is, byte for byte, as it comes from an agent that prints as
+ * QEMU does. FALSE where it is not sure: of escapes. */
+gboolean json_write_would_copy(JsonSpan value);
+
 /**
  * json_write_base64:
  *

@@ -359,6 +359,56 @@ static void test_discard_input(void)
     tear_down(&fixture);
 }
 
+/* What was stolen stays, what stood behind it comes next, half messages too, and only that is
+ * charged. */
+static void test_steal(void)
+{
+    static const char input[] = "{\"a\":1}{\"return\":[2,3]}{\"b\":2}{\"half\":[\"";
+    Fixture fixture;
+    g_autoptr(GString) log = g_string_new(NULL);
+    g_autoptr(GBytes) stolen = NULL;
+    JsonSpan message;
+    guint64 taken;
+
+    set_up(&fixture);
+    put(&fixture, input);
+    fill(&fixture);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_MESSAGE);
+    g_assert_cmpint(stream_next(&fixture.stream, &message), ==, STREAM_MESSAGE);
+    taken = stream_bytes_taken(&fixture.stream);
+    stolen = stream_steal(&fixture.stream, (JsonSpan){message.text + 10, 5});
+    g_assert_cmpuint(stream_bytes_taken(&fixture.stream), ==, taken);
+    g_assert_cmpuint(stream_bytes_read(&fixture.stream), ==, strlen(input));
+    g_assert_cmpuint(fixture.charge.used, ==, strlen(input) - taken);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_MESSAGE);
+    g_assert_cmpint(log_one(&fixture, log), ==, STREAM_IDLE);
+    put(&fixture, "\"]}[1]");
+    g_assert_cmpint(log_all(&fixture, log), ==, STREAM_IDLE);
+    g_assert_cmpstr(log->str, ==, "= {\"a\":1}\n= {\"b\":2}\n= {\"half\":[\"\"]}\n= [1]\n");
+    g_assert_cmpmem(g_bytes_get_data(stolen, NULL), g_bytes_get_size(stolen), "[2,3]", 5);
+    tear_down(&fixture);
+}
+
+/* Nothing behind it: the stream is idle, and holds nothing. */
+static void test_steal_last(void)
+{
+    Fixture fixture;
+    g_autoptr(GBytes) stolen = NULL;
+    JsonSpan message;
+
+    set_up(&fixture);
+    put(&fixture, "[\"a\"]");
+    fill(&fixture);
+    g_assert_cmpint(stream_next(&fixture.stream, &message), ==, STREAM_MESSAGE);
+    stolen = stream_steal(&fixture.stream, message);
+    g_assert_cmpmem(g_bytes_get_data(stolen, NULL), g_bytes_get_size(stolen), "[\"a\"]", 5);
+    g_assert_cmpuint(fixture.charge.used, ==, 0);
+    g_assert_cmpint(stream_next(&fixture.stream, &message), ==, STREAM_IDLE);
+    put(&fixture, "[\"b\"]");
+    assert_log(&fixture, "= [\"b\"]\n", STREAM_IDLE);
+    tear_down(&fixture);
+}
+
 static void test_pause(void)
 {
     Fixture fixture;
@@ -608,6 +658,8 @@ int main(int argc, char **argv)
     g_test_add_func("/stream/endless-input", test_endless_input);
     g_test_add_func("/stream/counts", test_counts);
     g_test_add_func("/stream/discard-input", test_discard_input);
+    g_test_add_func("/stream/steal", test_steal);
+    g_test_add_func("/stream/steal-last", test_steal_last);
     g_test_add_func("/stream/pause", test_pause);
     g_test_add_func("/stream/send", test_send);
     g_test_add_func("/stream/slow-peer", test_slow_peer);

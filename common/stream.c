@@ -118,6 +118,25 @@ StreamResult stream_next(Stream *stream, JsonSpan *ret_message)
     return stream->ended ? STREAM_END : STREAM_IDLE;
 }
 
+GBytes *stream_steal(Stream *stream, JsonSpan part)
+{
+    const gsize offset = (gsize)(part.text - stream->buffer);
+    const gsize behind = stream->filled - stream->taken;
+    char *rest = g_memdup2(stream->buffer + stream->taken, behind);
+    char *buffer = g_realloc(stream->buffer, offset + part.len);
+
+    if (stream->charge)
+        charge_give(stream->charge, stream->size - behind);
+    json_scan_drop(&stream->scan, stream->taken);
+    stream->dropped += stream->taken;
+    stream->taken = 0;
+    stream->buffer = rest;
+    stream->size = behind;
+    stream->filled = behind;
+    stream->last_read = MIN(stream->last_read, behind);
+    return g_bytes_new_with_free_func(buffer + offset, part.len, g_free, buffer);
+}
+
 char *stream_fault_text(const Stream *stream)
 {
     return json_scan_fault_text(&stream->scan);

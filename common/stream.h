@@ -94,6 +94,17 @@ gboolean stream_fill(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  */
 StreamResult stream_next(Stream *stream, JsonSpan *ret_message);
 
+/**
+ * stream_steal:
+ * @part: of the message that stream_next() gave last
+ *
+ * Gives away the buffer that @part is in, which is not copied; what was read behind the message is.
+ * For large ones.
+ *
+ * Returns: (transfer full): @part
+ */
+GBytes *stream_steal(Stream *stream, JsonSpan part);
+
 /* Returns: (transfer full): of the last STREAM_FAULT, a sentence for the peer. */
 char *stream_fault_text(const Stream *stream);
 JsonFault stream_fault(const Stream *stream);

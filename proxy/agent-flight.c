@@ -118,6 +118,11 @@ gboolean agent_flight_rebuild(const AgentFlight *flight, const EnvelopeReply *re
         g_propagate_error(error, envelope_error(reply, LIMIT_AGENT_ERROR_DESC));
         return FALSE;
     }
+    if (!flight->pings && reply->value.len >= AGENT_FLIGHT_LARGE &&
+        json_write_would_copy(reply->value)) {
+        *ret = (EnvelopeReply){.kind = ENVELOPE_RETURN, .value = reply->value};
+        return TRUE;
+    }
     json_write_init(&write, text);
     if (flight->pings)
         json_write_int64(&write, flight->token);

@@ -59,13 +59,18 @@ gboolean agent_flight_complains_of_sync(const EnvelopeReply *reply);
 /* Whether @reply says that the agent takes no id: then the command was not run. */
 gboolean agent_flight_is_id_refused(const AgentFlight *flight, const EnvelopeReply *reply);
 
+/* Results from here on are handed from one to the other, not copied: smaller ones cost less as a
+ * part of a chunk of their client's queue. */
+enum { AGENT_FLIGHT_LARGE = 16 * 1024 };
+
 /**
  * agent_flight_rebuild:
  * @reply: an answer of the guest's
- * @text: empty; what the value of @ret points into
+ * @text: empty; what the value of @ret points into, where it is written there
  * @ret_oversized: set where it is more than is passed on
  *
- * The guest's value is written anew: one line, ASCII, in the form QEMU prints.
+ * The guest's value is written anew: one line, ASCII, in the form QEMU prints. A large one that has
+ * that form already is left as it is: @text stays empty, and the value of @ret is that of @reply.
  *
  * Returns: FALSE with @error set, where the answer is an error, or more than is passed on
  */

@@ -286,6 +286,41 @@ static void test_lost(LaneFixture *fixture, gconstpointer unused)
                     "guest-get-users: " NOT_OPEN "; guest-get-users was not sent\n");
 }
 
+/* A large result is handed to each as it is, be it in the form that it is to have or written anew;
+ * what came behind it in one read comes next. */
+static void test_large(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *text = g_strnfill(20000, 'x');
+    g_autofree char *value = g_strdup_printf("[\"%s\", {\"a\": 1}]", text);
+    g_autofree char *other = g_strdup_printf("['%s',{'a':1}]", text);
+    g_autofree char *expected = g_strdup_printf(
+        "guest-ping {}\nguest-get-osinfo %s\nguest-get-osinfo %s\nguest-ping {}\n", value, value);
+    const char *const sent[] = {value, other};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sent); i++) {
+        g_autofree char *ping = occupy(fixture);
+        g_autofree char *id = NULL;
+        g_autofree char *reply = NULL;
+        guint64 dropped = agent_lane_stats(fixture->lane).dropped;
+
+        lane_submit(fixture, "guest-get-osinfo");
+        lane_submit(fixture, "guest-get-osinfo");
+        leave_off(fixture, ping);
+        id = lane_take(fixture, "guest-get-osinfo");
+        reply = g_strdup_printf("{\"return\": %s, \"id\": %s}{\"return\": 1}\n{\"half\": [",
+                                sent[i], id);
+        peer_send(&fixture->agent, reply);
+        world_settle(&fixture->world);
+        g_assert_cmpuint(agent_lane_stats(fixture->lane).dropped, ==, dropped + 1);
+        peer_send(&fixture->agent, "1]}\n");
+        world_settle(&fixture->world);
+        g_assert_cmpuint(agent_lane_stats(fixture->lane).dropped, ==, dropped + 2);
+        lane_submit(fixture, "guest-ping");
+        lane_take_and_answer(fixture, "guest-ping", "{}");
+        lane_assert_log(fixture, expected);
+    }
+}
+
 int main(int argc, char **argv)
 {
 #define ADD(path, test) g_test_add(path, LaneFixture, NULL, lane_set_up_ready, test, lane_tear_down)
@@ -301,5 +336,6 @@ int main(int argc, char **argv)
     ADD("/agent-lane-shared/shortest-fails-alone", test_shortest_fails_alone);
     ADD("/agent-lane-shared/pause", test_pause);
     ADD("/agent-lane-shared/lost", test_lost);
+    ADD("/agent-lane-shared/large", test_large);
     return g_test_run();
 }

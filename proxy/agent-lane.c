@@ -184,9 +184,20 @@ static void lose_channel(AgentLane *lane, const char *why)
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
+/* Handed to all who asked as it is. The allocation of @text was made in powers of two. */
+static GBytes *share(AgentLane *lane, const EnvelopeReply *rebuilt, GString **text)
+{
+    gsize len = (*text)->len;
+
+    if (len == 0)
+        return stream_steal(&lane->stream, rebuilt->value);
+    return g_bytes_new_take(g_realloc(g_string_free(g_steal_pointer(text), FALSE), len), len);
+}
+
 static void deliver(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *reply)
 {
     g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GBytes) shared = NULL;
     g_autoptr(GError) error = NULL;
     EnvelopeReply rebuilt;
     gboolean oversized;
@@ -199,6 +210,10 @@ static void deliver(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *r
         lane->stats.oversized += oversized;
         land(lane, flight, NULL, error);
         return;
+    }
+    if (rebuilt.value.len >= AGENT_FLIGHT_LARGE) {
+        shared = rebuilt.shared = share(lane, &rebuilt, &text);
+        rebuilt.value.text = g_bytes_get_data(shared, NULL);
     }
     if (flight->may_keep)
         agent_cache_keep(&lane->cache, agent_flight_command(flight), rebuilt.value,

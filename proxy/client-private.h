@@ -58,30 +58,32 @@ struct Client {
     gpointer data; /* the owner's */
     ClientSession session;
     IoTimer *deadline; /* of the negotiation, or of what it is left to read in the end */
-    IoTimer *again;    /* goes on with what is there, at the loop's next turn */
+    IoTimer *again;    /* (nullable): goes on with what is there, at the loop's next turn */
 
     ClientState state;
     Io *io;
     Stream stream;
     Answers answers;
-    gboolean oob_offered;
     gboolean oob; /* negotiated */
-    gboolean ended;
-    gboolean lingers; /* FINISHING, and not for longer than the deadline */
-    gboolean in_turn;
-    gboolean held; /* it left replies unread up to the high mark, and is not back at the low one */
 
-    gboolean busy;     /* an in-band command is with the owner */
-    gboolean oob_busy; /* so is one out of band */
-    GQueue read_ahead; /* of Ahead: behind it */
+    /* Booleans of a byte each: there may be ten thousand clients. */
+    guint8 oob_offered;
+    guint8 ended;
+    guint8 lingers; /* FINISHING, and not for longer than the deadline */
+    guint8 in_turn;
+    guint8 held; /* it left replies unread up to the high mark, and is not back at the low one */
+    guint8 busy; /* an in-band command is with the owner */
+    guint8 oob_busy;  /* so is one out of band */
+    guint8 unnoted;   /* something has changed that the journal has not */
+    guint8 told;      /* so has what it is left to read, by an event */
+    guint8 recovered; /* from the journal, and not resumed */
+
+    guint8 n_first;
+    char first[HTTP_VERB]; /* of the connection, as far as they have come */
+    GQueue read_ahead;     /* of Ahead: behind what is under way */
     FdMarks marks;
     JournalIo kept;        /* of the slot 0 where there is no journal */
-    gboolean unnoted;      /* something has changed that the journal has not */
-    gboolean told;         /* so has what it is left to read, by an event */
     Owed owed[OWED_LANES]; /* where there is a journal */
-    gboolean recovered;    /* from the journal, and not resumed */
-    char first[HTTP_VERB]; /* of the connection, as far as they have come */
-    gsize n_first;
 };
 
 /* @slot: of the journal, where it is kept; 0 for none */

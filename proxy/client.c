@@ -20,7 +20,8 @@ static void leave(Client *client, const char *why)
         return;
     client->state = CLIENT_GONE;
     io_timer_set(client->deadline, -1);
-    io_timer_set(client->again, -1);
+    if (client->again)
+        io_timer_set(client->again, -1);
     g_debug("%s: %s", client->peer, why);
     client->ops->gone(client->owner, client, why);
 }
@@ -300,11 +301,26 @@ static void finish_when_ended(Client *client)
         client->state = CLIENT_FINISHING;
 }
 
+static void turn(Client *client);
+
+static void on_again(gpointer owner, gint64 unused_now)
+{
+    turn(owner);
+}
+
+/* Most clients never need that. */
+static void come_again(Client *client)
+{
+    if (!client->again)
+        client->again = io_timer_new(io_timer_loop(client->deadline), on_again, client);
+    io_timer_set(client->again, 0);
+}
+
 /* Takes all messages that may be taken now. Answers that come from within lead back here only once
  * the stack has unwound, so that a client's pipeline is a loop and not a recursion. */
 static void turn(Client *client)
 {
-    gint64 end = io_timer_now(client->again) + TURN_US;
+    gint64 end = io_timer_now(client->deadline) + TURN_US;
     guint left = TURN_MESSAGES;
     gboolean was_held;
 
@@ -313,7 +329,7 @@ static void turn(Client *client)
     client->in_turn = TRUE;
     do {
         while (left > 0 && may_take_message(client) && take_next(client))
-            left = io_timer_now(client->again) < end ? left - 1 : 0;
+            left = io_timer_now(client->deadline) < end ? left - 1 : 0;
         finish_when_ended(client);
         was_held = is_held(client);
         flush(client);
@@ -326,13 +342,8 @@ static void turn(Client *client)
     if (client->unnoted)
         client_note(client);
     if (left == 0)
-        io_timer_set(client->again, 0);
+        come_again(client);
     stream_pause(&client->stream, left == 0 || !may_take_message(client));
-}
-
-static void on_again(gpointer owner, gint64 unused_now)
-{
-    turn(owner);
 }
 
 static gboolean fill(Client *client)
@@ -427,7 +438,6 @@ Client *client_make(IoLoop *loop, int fd, const char *peer, AnswersForm form, co
     client->io = io_new(loop, fd, on_io, client);
     io_accept_fds(client->io);
     client->deadline = io_timer_new(loop, on_deadline, client);
-    client->again = io_timer_new(loop, on_again, client);
     client->kept = (JournalIo){.journal = common->journal, .slot = slot, .io = client->io};
     stream_init(&client->stream, slot > 0 ? &journal_stream : &io_stream,
                 slot > 0 ? (gpointer)&client->kept : client->io,
@@ -581,7 +591,7 @@ void client_resume(Client *client)
     else if (client->lingers)
         await_reading(client);
     if (client->state != CLIENT_HELD)
-        io_timer_set(client->again, 0);
+        come_again(client);
 }
 
 /* ---- What the owner asks --------------------------------------------------------------------- */

@@ -161,9 +161,11 @@ static IoReady ready_from(guint32 events)
  * changed its mind about what it wants since. */
 static void serve_batch(IoLoop *loop)
 {
+    int got = epoll_wait(loop->epoll_fd, loop->batch, BATCH, 0); /* MAX() would do that twice */
+
     g_assert(loop->batch_len == 0);
     loop->batch_next = 0;
-    loop->batch_len = MAX(epoll_wait(loop->epoll_fd, loop->batch, BATCH, 0), 0);
+    loop->batch_len = MAX(got, 0);
     while (loop->batch_next < loop->batch_len) {
         struct epoll_event event = loop->batch[loop->batch_next++];
         Io *io = event.data.ptr;
@@ -338,6 +340,11 @@ void io_timer_free(IoTimer *timer)
     remove_timer(timer);
     io_loop_unref(timer->loop);
     g_free(timer);
+}
+
+IoLoop *io_timer_loop(const IoTimer *timer)
+{
+    return timer->loop;
 }
 
 gint64 io_timer_now(const IoTimer *timer)

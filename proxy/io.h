@@ -132,6 +132,9 @@ IoTimer *io_timer_new(IoLoop *loop, IoTimerCallback callback, gpointer owner);
 void io_timer_free(IoTimer *timer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoTimer, io_timer_free)
 
+/* Returns: (transfer none) */
+IoLoop *io_timer_loop(const IoTimer *timer);
+
 /* Returns: io_loop_now() of its loop */
 gint64 io_timer_now(const IoTimer *timer);
 

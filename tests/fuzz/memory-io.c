@@ -103,6 +103,11 @@ void io_timer_free(IoTimer *timer)
     g_free(timer);
 }
 
+IoLoop *io_timer_loop(const IoTimer *timer)
+{
+    return timer->loop;
+}
+
 gint64 io_timer_now(const IoTimer *timer)
 {
     return timer->loop->now_us;

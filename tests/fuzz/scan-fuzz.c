@@ -3,10 +3,10 @@
 /*
  * Any bytes into the scanner.
  *
- * Held: verdicts and places are the same for each cut of the input, what scan-log.h asserts of
- * spans and memory, and that a message behind a reset is found whatever came before. What was let
- * pass is one value again, and means the same, without its spaces, printed as QEMU would, and
- * pretty.
+ * Held: verdicts and places are the same for each cut of the input and without json-whole.c, what
+ * scan-log.h asserts of spans and memory, and that a message behind a reset is found whatever came
+ * before. What was let pass is one value again, and means the same, without its spaces, printed as
+ * QEMU would, and pretty.
  */
 
 #include "common/json-pretty.h"
@@ -54,6 +54,10 @@ static void assert_same_when_written(JsonSpan value)
     json_write_value(&writer, value);
     for (gsize i = 0; i < written->len; i++)
         g_assert_true(g_ascii_isprint(written->str[i]));
+    if (json_write_would_copy(value))
+        g_assert_cmpmem(written->str, written->len, value.text, value.len);
+    g_assert_true(json_write_would_copy((JsonSpan){written->str, written->len}) ||
+                  strchr(written->str, '\\'));
     assert_same(written, value);
 }
 
@@ -88,6 +92,10 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     g_string_append_len(input, fresh, sizeof(fresh) - 1);
     g_autofree char *dropping =
         cut_seeded(&scan_log_subject, &setup, input->str, input->len, (guint32)size);
+    setup.way = SCAN_LOG_LONG;
+    g_autofree char *by_long_way = cut_nowhere(&scan_log_subject, &setup, input->str, input->len);
+    g_assert_cmpstr(by_long_way, ==, dropping);
+    setup.way = SCAN_LOG_IN_TURNS;
     setup.hoard = TRUE;
     g_autofree char *hoarding = cut_nowhere(&scan_log_subject, &setup, input->str, input->len);
     g_assert_cmpstr(hoarding, ==, dropping);

@@ -299,6 +299,13 @@ class InGuest(unittest.TestCase):
             self.assertEqual((after["by"], after["since"], after["state"]), (before["by"], before["since"], "frozen"))
             self.assertLessEqual(after["lease"], before["lease"])
         self.proxy.wait_status("thawed", lambda status: status["freeze"]["state"] == "thawed")
+        self.wait_erased()
+
+    def wait_erased(self):
+        """Else the next proxy finds a freeze on record, and thaws."""
+        deadline = Deadline(30)
+        while list(self.records.iterdir()):
+            self.proxy._pause(deadline, "the record to be erased")
 
     def test_frozen_on_record(self):
         """What is on record is a freeze that goes on, and not one that a killed proxy has left: it is not thawed."""
@@ -313,9 +320,7 @@ class InGuest(unittest.TestCase):
             self.assertGreater(owner.execute("guest-fsfreeze-thaw", timeout=60), 0)
             upgrade(self.proxy)
             self.assertEqual(self.proxy.status()["freeze"]["thaws"], 0)
-            deadline = Deadline(30)
-            while list(self.records.iterdir()):
-                self.proxy._pause(deadline, "the record to be erased")
+            self.wait_erased()
 
     def test_large_reply(self):
         """A reply of megabytes is handed over in the middle, again and again."""

@@ -7,12 +7,14 @@
 
 #include "scan-log.h"
 
+#include "common/json-scan-private.h"
 #include "common/limits.h"
 
 typedef struct {
     const ScanLogSetup *setup;
     JsonScan scan;
     GString *held;
+    guint calls;
 } Subject;
 
 const JsonScanLimits scan_log_limits = {
@@ -76,13 +78,23 @@ static void log_value(const Subject *subject, GString *log)
     g_string_append_c(log, '\n');
 }
 
+static JsonScanVerdict next(Subject *subject, const char *exact)
+{
+    ScanLogWay way = subject->setup->way;
+    gboolean is_long =
+        way == SCAN_LOG_LONG || (way == SCAN_LOG_IN_TURNS && subject->calls++ % 2 == 0);
+
+    return (is_long ? json_scan_next_long : json_scan_next)(&subject->scan, exact,
+                                                            subject->held->len);
+}
+
 /* Returns: whether there may be more in what is held */
 static gboolean step(Subject *subject, GString *log)
 {
     JsonScan *scan = &subject->scan;
     g_autofree char *exact = g_memdup2(subject->held->str, subject->held->len);
 
-    switch (json_scan_next(scan, exact, subject->held->len)) {
+    switch (next(subject, exact)) {
     case JSON_SCAN_VALUE:
         log_value(subject, log);
         drop(subject, scan->end);
@@ -140,6 +152,11 @@ char *scan_log(const char *input, gsize len, const JsonScanLimits *limits)
     ScanLogSetup setup = {.limits = *limits, .places = TRUE};
     g_autofree char *dropping = cut_everywhere(&scan_log_subject, &setup, input, len);
 
+    setup.way = SCAN_LOG_LONG;
+    g_autofree char *by_long_way = cut_everywhere(&scan_log_subject, &setup, input, len);
+    g_assert_cmpstr(by_long_way, ==, dropping);
+
+    setup.way = SCAN_LOG_IN_TURNS;
     setup.hoard = TRUE;
     g_autofree char *hoarding = cut_everywhere(&scan_log_subject, &setup, input, len);
     g_assert_cmpstr(hoarding, ==, dropping);

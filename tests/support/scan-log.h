@@ -18,8 +18,15 @@
 
 G_BEGIN_DECLS
 
+typedef enum {
+    SCAN_LOG_AS_IT_IS,
+    SCAN_LOG_LONG,     /* without json-whole.c */
+    SCAN_LOG_IN_TURNS, /* every other call without it */
+} ScanLogWay;
+
 typedef struct {
     JsonScanLimits limits;
+    ScanLogWay way;
     gboolean places; /* write "! FAULT@PLACE" */
     gboolean hoard;  /* drop nothing, though the scanner would allow it */
 } ScanLogSetup;
@@ -33,7 +40,8 @@ extern const CutSubject scan_log_subject;
 /**
  * scan_log:
  *
- * Scans in every cut, dropping and hoarding, and asserts that verdicts and places are the same.
+ * Scans in every cut, dropping and hoarding, with and without json-whole.c, and asserts that
+ * verdicts and places are the same.
  *
  * Returns: (transfer full): the log without places
  */
