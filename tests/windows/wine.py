@@ -6,9 +6,13 @@ import pty
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import tty
 from pathlib import Path
+
+# Far more than any of its programs takes on a busy machine.
+WINE_SECONDS = 300
 
 
 class Port:
@@ -53,11 +57,17 @@ class World:
         self.keeper.stdout.readline()
 
     def wine(self, *command):
-        result = subprocess.run(["wine", *command], env=self.env, stdin=subprocess.DEVNULL, capture_output=True,
-                                cwd=self.drive, timeout=120, check=False)
-        if result.returncode != 0:
-            raise AssertionError(f"{command}: {result.returncode}: {result.stdout!r} {result.stderr!r}")
-        return result.stdout.decode(errors="replace")
+        """What it says goes to files: the first program that asks for a window starts Wine's explorer.exe, which has
+        its standard error from then on, so that a pipe there may have no end though the program has ended."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            result = subprocess.run(["wine", *command], env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                    cwd=self.drive, timeout=WINE_SECONDS, check=False)
+            out.seek(0)
+            err.seek(0)
+            said = out.read()
+            if result.returncode != 0:
+                raise AssertionError(f"{command}: {result.returncode}: {said!r} {err.read()!r}")
+            return said.decode(errors="replace")
 
     def service(self):
         """What Windows' register of services says of the agent's."""
