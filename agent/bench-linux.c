@@ -4,11 +4,20 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+const BenchFreeze bench_freeze = {
+    .mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n",
+    .frozen = "1",
+    .freeze_log = "quiet, freeze /a",
+    .thaw_log = "thaw /a, loud",
+    .expired = "the agent itself has ended the freeze: no thaw came in time",
+};
 
 static Bench *bench_of(System *system)
 {
@@ -54,6 +63,7 @@ static gboolean fake_find_user(System *system, const char *name, SystemUser *ret
 
 void bench_attach_system(Bench *bench)
 {
+    signal(SIGPIPE, SIG_IGN); /* as in the agent; and programs must not inherit it */
     bench->system.locate = fake_locate;
     bench->system.find_user = fake_find_user;
 }

@@ -5,6 +5,13 @@
 #include "agent/bench-system.h"
 #include "common/qmp-error.h"
 
+const BenchFreeze bench_freeze = {
+    .frozen = "2",
+    .freeze_log = "hold all, quiet",
+    .thaw_log = "loud",
+    .expired = "couldn't hold writes: fsfreeze is limited up to 10 seconds",
+};
+
 BenchWin32 bench_win32;
 
 /* The functions of a SystemWin32 are not told which system they are of. */

@@ -57,6 +57,21 @@ typedef struct {
     GCond changed;
 } Bench;
 
+/* What guest-set-time without a time runs, on whatever system: a command that bench_end_program()
+ * ends. */
+#define BENCH_CLOCK_TOOLS "hwclock w32tm "
+
+/* What the freeze of all that there is comes to on this system. */
+typedef struct {
+    const char *mounts; /* to be the bench's */
+    const char *frozen; /* what is returned */
+    const char *freeze_log;
+    const char *thaw_log;
+    const char *expired; /* what a thaw is told that comes too late */
+} BenchFreeze;
+
+extern const BenchFreeze bench_freeze;
+
 /* @hook: (nullable) */
 void bench_init(Bench *bench, const char *hook);
 void bench_clear(Bench *bench);

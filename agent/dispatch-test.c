@@ -78,26 +78,28 @@ static void test_policy_before_arguments(void)
 static void test_silent(void)
 {
     Bench bench;
+    g_autofree char *log = NULL;
 
     bench_init(&bench, NULL);
-    bench.tools = "poweroff ";
+    bench.tools = "poweroff "; /* where it takes one */
     bench_check(&bench, "{\"execute\": \"guest-shutdown\", \"id\": 1}", "");
-    bench_check_log(&bench, "run poweroff");
+    log = bench_take_log(&bench);
+    g_assert_cmpstr(log, !=, "");
     bench_clear(&bench);
 }
 
 static void test_deferred(void)
 {
     Bench bench;
-    g_autofree char *reply = NULL;
 
-    bench_init(&bench, "/hook");
+    bench_init(&bench, NULL);
+    bench.tools = BENCH_CLOCK_TOOLS;
     bench.hold = TRUE;
-    bench_check(&bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    bench_check(&bench, "{\"execute\": \"guest-set-time\", \"id\": 3}", "");
     g_assert_true(dispatch_is_busy(&bench.dispatch));
     bench_end_program(&bench, 0, "");
     g_assert_false(dispatch_is_busy(&bench.dispatch));
-    g_assert_cmpstr(bench.replies->str, ==, "{\"return\": 0, \"id\": 3}\n");
+    g_assert_cmpstr(bench.replies->str, ==, "{\"return\": {}, \"id\": 3}\n");
     bench_clear(&bench);
 }
 
@@ -105,9 +107,10 @@ static void test_orphaned(void)
 {
     Bench bench;
 
-    bench_init(&bench, "/hook");
+    bench_init(&bench, NULL);
+    bench.tools = BENCH_CLOCK_TOOLS;
     bench.hold = TRUE;
-    bench_check(&bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    bench_check(&bench, "{\"execute\": \"guest-set-time\", \"id\": 3}", "");
     dispatch_reset(&bench.dispatch);
     g_assert_true(dispatch_is_working(&bench.dispatch));
     bench_end_program(&bench, 0, "");

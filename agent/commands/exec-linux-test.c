@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What the shell and /proc show of real programs: signals, descriptors, scripts, and those they
+ * leave behind. */
+
+#include "agent/bench-exec.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/limits.h"
+
+static void set_up(Bench *bench, gconstpointer data)
+{
+    bench_init(bench, NULL);
+}
+
+static void tear_down(Bench *bench, gconstpointer data)
+{
+    bench_clear(bench);
+}
+
+#define SH(script) "\"path\": \"sh\", \"arg\": [\"-c\", \"" script "\"]"
+#define CAPTURED   ", \"capture-output\": true"
+
+/* The first test: a thread that was there before the first program takes no news from who waits. */
+static void test_beside_a_thread(Bench *bench, gconstpointer data)
+{
+    for (guint i = 0; i < 20; i++) {
+        bench_check(bench, "{\"execute\": \"guest-fstrim\"}", "{\"return\": {\"paths\": []}}");
+        bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
+    }
+}
+
+static void test_signal(Bench *bench, gconstpointer data)
+{
+    bench_exec_check(bench, SH("kill -9 $$"), "\"signal\": 9");
+}
+
+/* Whatever is captured, the agent's own standard streams stay, and programs get no others of its
+ * files. */
+static void test_descriptors(Bench *bench, gconstpointer data)
+{
+    struct stat before[3], after;
+
+    for (int fd = 0; fd < 3; fd++)
+        g_assert_cmpint(fstat(fd, &before[fd]), ==, 0);
+    bench_exec_check(bench, SH("echo out; echo err >&2"), "\"exitcode\": 0");
+    bench_exec_check(
+        bench, SH("echo out; echo err >&2") CAPTURED,
+        "\"exitcode\": 0, " BENCH_EXEC_OUT("b3V0Cg==") ", " BENCH_EXEC_ERR("ZXJyCg=="));
+    bench_exec_check(bench, SH("echo out; echo err >&2") ", \"capture-output\": \"merged\"",
+                     "\"exitcode\": 0, " BENCH_EXEC_OUT("b3V0CmVycgo="));
+    /* The fourth is the directory that it lists. */
+    bench_exec_check(
+        bench, "\"path\": \"ls\", \"arg\": [\"-m\", \"/proc/self/fd\"], \"capture-output\": true",
+        "\"exitcode\": 0, " BENCH_EXEC_OUT("MCwgMSwgMiwgMwo="));
+    for (int fd = 0; fd < 3; fd++) {
+        g_assert_cmpint(fstat(fd, &after), ==, 0);
+        g_assert_cmpuint(after.st_ino, ==, before[fd].st_ino);
+    }
+}
+
+static void test_environment(Bench *bench, gconstpointer data)
+{
+    g_setenv("QGA_TEST", "x", TRUE);
+    bench_exec_check(
+        bench, SH("printf $A$QGA_TEST") ", \"env\": [\"A=y\", \"PATH=/bin:/usr/bin\"]" CAPTURED,
+        "\"exitcode\": 0, " BENCH_EXEC_OUT("eQ=="));
+    bench_exec_check_error(bench, "\"path\": \"sh\", \"env\": [\"PATH=/nonexistent\"]",
+                           "Failed to execute child process “sh” (No such file or directory)");
+    bench_exec_check(
+        bench, SH("grep -c SigBlk:.0000000000000000 /proc/self/status | tr -d '\\n'") CAPTURED,
+        "\"exitcode\": 0, " BENCH_EXEC_OUT("MQ=="));
+}
+
+static void test_refused(Bench *bench, gconstpointer data)
+{
+    bench_exec_check_error(
+        bench, "\"path\": \"no-such-program\"",
+        "Failed to execute child process “no-such-program” (No such file or directory)");
+    bench_exec_check_error(bench, "\"path\": \"\"",
+                           "Failed to execute child process “” (No such file or directory)");
+    bench_exec_check_error(bench, "\"path\": \"/dev/null\"",
+                           "Failed to execute child process “/dev/null” (Permission denied)");
+}
+
+/* A file that is no binary and says nothing of its interpreter is a shell script. */
+static void test_plain_script(Bench *bench, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(bench->directory, "script", NULL);
+    g_autofree char *arguments =
+        g_strdup_printf("\"path\": \"%s\", \"arg\": [\"a b\"]" CAPTURED, path);
+
+    g_file_set_contents(path, "printf \"$1\"", -1, NULL);
+    g_chmod(path, 0755);
+    bench_exec_check(bench, arguments, "\"exitcode\": 0, " BENCH_EXEC_OUT("YSBi"));
+}
+
+/* The end of the program counts, not that of those it left behind: that they may say more is
+ * flagged. They are not hurt by being left alone. */
+static void test_descendant_holds_output(Bench *bench, gconstpointer data)
+{
+    g_autofree char *fifo = g_build_filename(bench->directory, "fifo", NULL);
+    g_autofree char *done = g_build_filename(bench->directory, "done", NULL);
+    g_autofree char *arguments =
+        g_strdup_printf("\"path\": \"sh\", \"arg\": [\"-c\", \"echo first; { read x < %s; echo late"
+                        " && echo ok > %s; } &\"], \"capture-output\": true",
+                        fifo, done);
+    int writer;
+
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    bench_exec_check(bench, arguments,
+                     "\"exitcode\": 0, \"out-data\": \"Zmlyc3QK\", \"out-truncated\": true, "
+                     "\"err-truncated\": true");
+    writer = open(fifo, O_WRONLY | O_CLOEXEC);
+    g_assert_cmpint(write(writer, "\n", 1), ==, 1);
+    close(writer);
+    while (!g_file_test(done, G_FILE_TEST_EXISTS))
+        g_main_context_iteration(NULL, FALSE);
+}
+
+/* The id of a program that ended stays its own until its end was told. */
+static void test_pid_stays_taken(Bench *bench, gconstpointer data)
+{
+    gint64 pid = bench_exec_start(bench, SH("exit 7"));
+    g_autofree char *reply = NULL;
+
+    for (guint i = 0; i < 50; i++)
+        bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
+    g_assert_cmpint(kill((pid_t)pid, 0), ==, 0);
+    reply = bench_exec_finish(bench, pid);
+    g_assert_cmpstr(reply, ==, "{\"return\": {\"exited\": true, \"exitcode\": 7}}");
+    g_assert_cmpint(kill((pid_t)pid, 0), ==, -1);
+}
+
+static void test_too_many(Bench *bench, gconstpointer data)
+{
+    g_autofree gint64 *pids = g_new(gint64, LIMIT_EXEC_RECORDS);
+    g_autofree char *words = g_strdup_printf(
+        "too many programs: ask guest-exec-status for some of the %d started", LIMIT_EXEC_RECORDS);
+
+    for (guint i = 0; i < LIMIT_EXEC_RECORDS; i++)
+        pids[i] = bench_exec_start(bench, "\"path\": \"true\"");
+    bench_exec_check_error(bench, "\"path\": \"true\"", words);
+    for (guint i = 0; i < LIMIT_EXEC_RECORDS; i++)
+        g_free(bench_exec_finish(bench, pids[i]));
+    bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(name, function) \
+    g_test_add("/exec-linux/" name, Bench, NULL, set_up, function, tear_down)
+    ADD("beside-a-thread", test_beside_a_thread);
+    ADD("signal", test_signal);
+    ADD("descriptors", test_descriptors);
+    ADD("environment", test_environment);
+    ADD("refused", test_refused);
+    ADD("plain-script", test_plain_script);
+    ADD("descendant-holds-output", test_descendant_holds_output);
+    ADD("pid-stays-taken", test_pid_stays_taken);
+    ADD("too-many", test_too_many);
+#undef ADD
+    return g_test_run();
+}
