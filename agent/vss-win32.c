@@ -35,6 +35,7 @@ enum { FREEZE_MS = 60000, LOOK_MS = 100 };
 typedef HRESULT(STDAPICALLTYPE *CreateComponents)(IVssBackupComponents **ret);
 
 typedef struct {
+    const VssService *service;
     IVssBackupComponents *components;
     HANDLE frozen, thaw, timeout;
     guint volumes;
@@ -48,27 +49,22 @@ static gboolean fail(GError **error, HRESULT code, const char *what)
 
 /* ---- Preparing ------------------------------------------------------------------------------- */
 
-static gboolean check_provider(GError **error)
+static gboolean has_provider(void)
 {
     g_autofree char *name = registry_read_string(HKEY_LOCAL_MACHINE, PROVIDERS PROVIDER, NULL);
 
-    if (name != NULL)
-        return TRUE;
-    qmp_error_set(error, "fsfreeze is not possible: there is no provider of shadow copies that "
-                         "would hold it; qemu-ga's is not installed");
-    return FALSE;
+    return name != NULL;
 }
 
 /* Not every Windows has this library, and not every one of those this function. */
-static gboolean create_components(Hold *hold, GError **error)
+static HRESULT create_components(IVssBackupComponents **ret)
 {
     HMODULE library = LoadLibraryW(L"vssapi.dll");
     CreateComponents create = library != NULL ? (CreateComponents)(gpointer)GetProcAddress(
                                                     library, "CreateVssBackupComponentsInternal")
                                               : NULL;
-    HRESULT code = create != NULL ? create(&hold->components) : HRESULT_FROM_WIN32(GetLastError());
 
-    return SUCCEEDED(code) || fail(error, code, "talk to the volume shadow copy service");
+    return create != NULL ? create(ret) : HRESULT_FROM_WIN32(GetLastError());
 }
 
 /* For everybody who is logged in, and for the provider, which is in a process of its own. */
@@ -143,7 +139,7 @@ static void add_volume(Hold *hold, wchar_t *volume)
     VSS_ID copy;
     BOOL supported = FALSE;
 
-    if (GetDriveTypeW(volume) != DRIVE_FIXED ||
+    if (hold->service->drive_type(volume) != DRIVE_FIXED ||
         FAILED(
             IVssBackupComponents_IsVolumeSupported(components, provider_id, volume, &supported)) ||
         !supported)
@@ -249,7 +245,7 @@ static gboolean freeze_and_hold(Hold *hold, HANDLE thaw, void (*frozen)(gpointer
 static gboolean run(Hold *hold, const char *const *volumes, HANDLE thaw,
                     void (*frozen)(gpointer user, guint count), gpointer user, GError **error)
 {
-    if (!create_components(hold, error) || !open_events(hold, error) || !initialize(hold, error))
+    if (!open_events(hold, error) || !initialize(hold, error))
         return FALSE;
     if (volumes == NULL)
         add_all(hold);
@@ -277,15 +273,18 @@ static void hold_clear(Hold *hold)
     }
 }
 
-gboolean vss_hold(const char *const *volumes, HANDLE thaw,
-                  void (*frozen)(gpointer user, guint count), gpointer user, GError **error)
+gboolean vss_hold_by(const VssService *service, const char *const *volumes, HANDLE thaw,
+                     void (*frozen)(gpointer user, guint count), gpointer user, GError **error)
 {
-    Hold hold = {0};
+    Hold hold = {.service = service};
     HRESULT code;
     gboolean ok;
 
-    if (!check_provider(error))
+    if (!service->has_provider()) {
+        qmp_error_set(error, "fsfreeze is not possible: there is no provider of shadow copies that "
+                             "would hold it; qemu-ga's is not installed");
         return FALSE;
+    }
     code = CoInitializeEx(NULL, COINIT_MULTITHREADED);
     if (FAILED(code))
         return fail(error, code, "initialize COM");
@@ -293,8 +292,23 @@ gboolean vss_hold(const char *const *volumes, HANDLE thaw,
      * no failure. */
     CoInitializeSecurity(NULL, -1, NULL, NULL, RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
                          RPC_C_IMP_LEVEL_IDENTIFY, NULL, EOAC_NONE, NULL);
-    ok = run(&hold, volumes, thaw, frozen, user, error);
+    code = service->create_components(&hold.components);
+    ok = SUCCEEDED(code) ? run(&hold, volumes, thaw, frozen, user, error)
+                         : fail(error, code, "talk to the volume shadow copy service");
     hold_clear(&hold);
     CoUninitialize();
     return ok;
+}
+
+static UINT drive_type(const wchar_t *volume)
+{
+    return GetDriveTypeW(volume);
+}
+
+gboolean vss_hold(const char *const *volumes, HANDLE thaw,
+                  void (*frozen)(gpointer user, guint count), gpointer user, GError **error)
+{
+    static const VssService windows = {has_provider, create_components, drive_type};
+
+    return vss_hold_by(&windows, volumes, thaw, frozen, user, error);
 }
