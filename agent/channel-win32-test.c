@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* The channel over a named pipe, which looks to it like a port: what it does when the other side
- * comes, speaks, is slow, and goes. Ports of a driver Wine has not. */
+ * comes, speaks, is slow, and goes, and when Windows tells of that. Ports of a driver Wine has not.
+ */
 
 #include "agent/channel.h"
 
 #include <string.h>
 #include <windows.h>
 
+#include "agent/bench-device-win32.h"
 #include "common/limits.h"
 
 #define PIPE "\\\\.\\pipe\\qga-channel-test"
@@ -53,18 +55,32 @@ static void on_ready(gpointer user)
 {
     Fixture *fixture = user;
     JsonSpan message;
+    StreamResult next;
 
     if (!stream_flush(&fixture->stream, NULL) || !stream_fill(&fixture->stream, NULL)) {
         disconnect(fixture);
         return;
     }
-    while (stream_next(&fixture->stream, &message) == STREAM_MESSAGE) {
-        g_string_append_len(fixture->said, message.text, (gssize)message.len);
-        g_string_append_c(fixture->said, ' ');
-    }
+    do {
+        next = stream_next(&fixture->stream, &message);
+        if (next == STREAM_MESSAGE) {
+            g_string_append_len(fixture->said, message.text, (gssize)message.len);
+            g_string_append_c(fixture->said, ' ');
+        }
+    } while (next == STREAM_MESSAGE || next == STREAM_FAULT); /* which is what was said half */
+    if (next == STREAM_END)
+        disconnect(fixture);
 }
 
-static const ChannelCallbacks callbacks = {on_opened, on_ready};
+static void on_left(gpointer user)
+{
+    Fixture *fixture = user;
+
+    while (fixture->open)
+        on_ready(fixture);
+}
+
+static const ChannelCallbacks callbacks = {on_opened, on_ready, on_left};
 
 static void open_channel(Fixture *fixture)
 {
@@ -168,6 +184,83 @@ static void test_comes_back(Fixture *fixture, gconstpointer data)
     await_said(fixture, "{\"c\":3} ");
 }
 
+/* ---- What Windows tells ---------------------------------------------------------------------- */
+
+static void await_closed(Fixture *fixture)
+{
+    while (fixture->open)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+/* The driver tells that the host has gone, and come: the port itself stays open. What the former
+ * one has half said is forgotten. */
+static void test_host_goes_and_comes(Fixture *fixture, gconstpointer data)
+{
+    await_connections(fixture, 1);
+    say(fixture, "{\"a\":1}{\"half\":");
+    await_said(fixture, "{\"a\":1} ");
+    bench_device_status(FALSE);
+    await_closed(fixture);
+    bench_device_status(TRUE);
+    await_connections(fixture, 2);
+    say(fixture, "{\"b\":2}");
+    await_said(fixture, "{\"b\":2} ");
+    bench_device_status(TRUE); /* a second time */
+    say(fixture, "{\"c\":3}");
+    await_said(fixture, "{\"c\":3} ");
+    g_assert_cmpuint(fixture->connections, ==, 2);
+}
+
+/* What it had said before it went is heard. */
+static void test_host_goes_after_speaking(Fixture *fixture, gconstpointer data)
+{
+    await_connections(fixture, 1);
+    say(fixture, "{\"a\":1}");
+    bench_device_status(FALSE);
+    await_said(fixture, "{\"a\":1} ");
+}
+
+static gboolean is_closed(const Fixture *fixture)
+{
+    return !PeekNamedPipe(fixture->host, NULL, 0, NULL, NULL, NULL);
+}
+
+/* A port that is to go is let go of before Windows is answered, or it could not go; and it is taken
+ * again when it is back. */
+static void test_device_goes(Fixture *fixture, gconstpointer data)
+{
+    await_connections(fixture, 1);
+    say(fixture, "{\"half\":");
+    g_assert_false(is_closed(fixture));
+    bench_device_goes();
+    g_assert_true(is_closed(fixture));
+    CloseHandle(fixture->host);
+    fixture->host = NULL;
+    await_closed(fixture);
+    fixture->host = make_pipe();
+    bench_device_came();
+    await_connections(fixture, 2);
+    say(fixture, "{\"b\":2}");
+    await_said(fixture, "{\"b\":2} ");
+}
+
+/* The same where no host has it open: that it goes is no connection's end. */
+static void test_unused_device_goes(Fixture *fixture, gconstpointer data)
+{
+    await_connections(fixture, 1);
+    bench_device_status(FALSE);
+    await_closed(fixture);
+    bench_device_goes();
+    g_assert_true(is_closed(fixture));
+    bench_device_status(FALSE); /* of nothing */
+    CloseHandle(fixture->host);
+    fixture->host = make_pipe();
+    bench_device_came();
+    await_connections(fixture, 2);
+}
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
 /* A device that is not there yet is waited for, any other trouble told at once. */
 static void test_opening(void)
 {
@@ -195,6 +288,13 @@ int main(int argc, char **argv)
     g_test_add("/channel/messages", Fixture, NULL, set_up, test_messages, tear_down);
     g_test_add("/channel/slow-host", Fixture, NULL, set_up, test_slow_host, tear_down);
     g_test_add("/channel/comes-back", Fixture, NULL, set_up, test_comes_back, tear_down);
+    g_test_add("/channel/host-goes-and-comes", Fixture, NULL, set_up, test_host_goes_and_comes,
+               tear_down);
+    g_test_add("/channel/host-goes-after-speaking", Fixture, NULL, set_up,
+               test_host_goes_after_speaking, tear_down);
+    g_test_add("/channel/device-goes", Fixture, NULL, set_up, test_device_goes, tear_down);
+    g_test_add("/channel/unused-device-goes", Fixture, NULL, set_up, test_unused_device_goes,
+               tear_down);
     g_test_add_func("/channel/opening", test_opening);
     return g_test_run();
 }
