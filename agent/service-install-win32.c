@@ -2,13 +2,12 @@
 
 /* service-install: the agent in Windows' registers of services and of sources of events. */
 
-#include "agent/service.h"
+#include "agent/service-install-win32.h"
 
 #include <string.h>
-#include <winsock2.h>
-#include <windows.h>
 
 #include "agent/command-line-win32.h"
+#include "agent/service.h"
 #include "agent/service-names-win32.h"
 #include "agent/win32-error.h"
 #include "common/qmp-error.h"
@@ -66,9 +65,9 @@ static gboolean register_source(const char *program, GError **error)
 
 /* ---- Service --------------------------------------------------------------------------------- */
 
-static SC_HANDLE open_manager(GError **error)
+static SC_HANDLE open_manager(const ServiceManager *calls, GError **error)
 {
-    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_ALL_ACCESS);
+    SC_HANDLE manager = calls->open_manager(NULL, NULL, SC_MANAGER_ALL_ACCESS);
 
     if (manager == NULL)
         win32_error_set(error, GetLastError(), "cannot talk to the service manager");
@@ -76,7 +75,7 @@ static SC_HANDLE open_manager(GError **error)
 }
 
 /* What is nice to have of a service; that it is there does not depend on it. */
-static void describe(SC_HANDLE service)
+static void describe(const ServiceManager *calls, SC_HANDLE service)
 {
     static wchar_t purpose[] = L"" SERVICE_PURPOSE;
     SERVICE_DESCRIPTIONW description = {purpose};
@@ -89,30 +88,30 @@ static void describe(SC_HANDLE service)
     };
     SERVICE_FAILURE_ACTIONS_FLAG also_if_it_says_so = {TRUE};
 
-    ChangeServiceConfig2W(service, SERVICE_CONFIG_DESCRIPTION, &description);
-    ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failure);
-    ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_if_it_says_so);
+    calls->change_more(service, SERVICE_CONFIG_DESCRIPTION, &description);
+    calls->change_more(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failure);
+    calls->change_more(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_if_it_says_so);
 }
 
 /* One that is there already is changed. */
-static SC_HANDLE create(SC_HANDLE manager, const wchar_t *line)
+static SC_HANDLE create(const ServiceManager *calls, SC_HANDLE manager, const wchar_t *line)
 {
-    SC_HANDLE service = CreateServiceW(
+    SC_HANDLE service = calls->create(
         manager, L"" SERVICE_NAME, L"" SERVICE_TITLE, SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS,
         SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, line, NULL, NULL, NULL, NULL, NULL);
 
     if (service != NULL || GetLastError() != ERROR_SERVICE_EXISTS)
         return service;
-    service = OpenServiceW(manager, L"" SERVICE_NAME, SERVICE_ALL_ACCESS);
-    if (service == NULL || ChangeServiceConfigW(service, SERVICE_WIN32_OWN_PROCESS,
-                                                SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, line,
-                                                NULL, NULL, NULL, NULL, NULL, L"" SERVICE_TITLE))
+    service = calls->open(manager, L"" SERVICE_NAME, SERVICE_ALL_ACCESS);
+    if (service == NULL ||
+        calls->change(service, SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL,
+                      line, NULL, NULL, NULL, NULL, NULL, L"" SERVICE_TITLE))
         return service;
-    CloseServiceHandle(service);
+    calls->close(service);
     return NULL;
 }
 
-static gboolean install(const char *const *argv, GError **error)
+static gboolean install(const ServiceManager *calls, const char *const *argv, GError **error)
 {
     g_autofree char *program = own_path();
     g_autofree wchar_t *line = program != NULL ? build_line(program, argv, error) : NULL;
@@ -123,72 +122,89 @@ static gboolean install(const char *const *argv, GError **error)
             qmp_error_set(error, "cannot find out where this program is");
         return FALSE;
     }
-    manager = open_manager(error);
+    manager = open_manager(calls, error);
     if (manager == NULL)
         return FALSE;
-    service = create(manager, line);
+    service = create(calls, manager, line);
     if (service == NULL) {
         win32_error_set(error, GetLastError(), "failed to install the service");
-        CloseServiceHandle(manager);
+        calls->close(manager);
         return FALSE;
     }
-    describe(service);
-    CloseServiceHandle(service);
-    CloseServiceHandle(manager);
+    describe(calls, service);
+    calls->close(service);
+    calls->close(manager);
     return register_source(program, error);
 }
 
 /* Until its process has ended, so that its file can be removed: that is a little later than the
  * service says that it has stopped. */
-static void stop(SC_HANDLE service)
+static void stop(const ServiceManager *calls, SC_HANDLE service)
 {
     SERVICE_STATUS_PROCESS before;
     SERVICE_STATUS status;
     HANDLE process;
     DWORD needed;
 
-    if (!QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&before, sizeof(before),
-                              &needed))
+    if (!calls->query(service, SC_STATUS_PROCESS_INFO, (BYTE *)&before, sizeof(before), &needed))
         return;
     process = before.dwProcessId != 0 ? OpenProcess(SYNCHRONIZE, FALSE, before.dwProcessId) : NULL;
     if (process == NULL)
         return;
-    if (ControlService(service, SERVICE_CONTROL_STOP, &status))
+    if (calls->control(service, SERVICE_CONTROL_STOP, &status))
         WaitForSingleObject(process, STOP_WAIT_MS);
     CloseHandle(process);
 }
 
-static gboolean uninstall(GError **error)
+static gboolean uninstall(const ServiceManager *calls, GError **error)
 {
-    SC_HANDLE manager = open_manager(error), service;
+    SC_HANDLE manager = open_manager(calls, error), service;
     gboolean ok;
 
     if (manager == NULL)
         return FALSE;
-    service = OpenServiceW(manager, L"" SERVICE_NAME, SERVICE_ALL_ACCESS);
+    service = calls->open(manager, L"" SERVICE_NAME, SERVICE_ALL_ACCESS);
     ok = service != NULL;
     if (ok) {
-        stop(service);
-        ok = DeleteService(service);
+        stop(calls, service);
+        ok = calls->remove(service);
     }
     if (!ok)
         win32_error_set(error, GetLastError(), "failed to uninstall the service");
     if (service != NULL)
-        CloseServiceHandle(service);
-    CloseServiceHandle(manager);
+        calls->close(service);
+    calls->close(manager);
     RegDeleteKeyW(HKEY_LOCAL_MACHINE, log_key);
     return ok;
 }
 
-gboolean service_manage(const char *action, const char *const *argv, GError **error)
+gboolean service_manage_by(const ServiceManager *calls, const char *action, const char *const *argv,
+                           GError **error)
 {
     if (strcmp(action, "install") == 0)
-        return install(argv, error);
+        return install(calls, argv, error);
     if (strcmp(action, "uninstall") == 0)
-        return uninstall(error);
+        return uninstall(calls, error);
     /* The agent has no provider beside it that would have to be registered. */
     if (strcmp(action, "vss-install") == 0 || strcmp(action, "vss-uninstall") == 0)
         return TRUE;
     qmp_error_set(error, "unknown service command '%s': install, uninstall", action);
     return FALSE;
+}
+
+gboolean service_manage(const char *action, const char *const *argv, GError **error)
+{
+    static const ServiceManager windows = {
+        .open_manager = OpenSCManagerW,
+        .create = CreateServiceW,
+        .open = OpenServiceW,
+        .change = ChangeServiceConfigW,
+        .change_more = ChangeServiceConfig2W,
+        .query = QueryServiceStatusEx,
+        .control = ControlService,
+        .remove = DeleteService,
+        .close = CloseServiceHandle,
+    };
+
+    return service_manage_by(&windows, action, argv, error);
 }
