@@ -59,6 +59,18 @@ static DWORD read_queue_length(double *ret)
     return bench_win32.code;
 }
 
+static DWORD list_sessions(void (*found)(gpointer user, const SystemWin32Session *session),
+                           gpointer user)
+{
+    static const SystemWin32Session nobody = {L"", L"", 0};
+    const SystemWin32Session *session = bench_win32.sessions;
+
+    for (; session != NULL && session->name != NULL; session++)
+        found(user, session);
+    found(user, &nobody); /* as Windows has it: of services, and of who has logged out */
+    return bench_win32.code;
+}
+
 static DWORD find_user(const wchar_t *name, SystemWin32User *ret)
 {
     *ret = (SystemWin32User){0};
@@ -102,6 +114,7 @@ void bench_attach_system(Bench *bench)
         .can_suspend = can_suspend,
         .suspend = suspend,
         .read_queue_length = read_queue_length,
+        .list_sessions = list_sessions,
         .find_user = find_user,
         .hold = hold,
     };

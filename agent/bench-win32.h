@@ -24,6 +24,7 @@ typedef struct {
     double queue_length;
     const wchar_t *folder; /* (nullable): of every user */
     gboolean is_administrator;
+    const SystemWin32Session *sessions; /* (nullable): NULL for the name ends them */
     BenchHold hold;
 } BenchWin32;
 

@@ -6,6 +6,7 @@
 
 #include <pdh.h>
 #include <powrprof.h>
+#include <wtsapi32.h>
 
 #include "agent/accounts-win32.h"
 #include "agent/log.h"
@@ -139,6 +140,38 @@ static DWORD read_queue_length(double *ret)
     return (DWORD)status;
 }
 
+static void tell_session(DWORD number,
+                         void (*found)(gpointer user, const SystemWin32Session *session),
+                         gpointer user)
+{
+    WTSINFOW *info = NULL;
+    DWORD size = 0;
+
+    if (!WTSQuerySessionInformationW(WTS_CURRENT_SERVER_HANDLE, number, WTSSessionInfo,
+                                     (LPWSTR *)(gpointer)&info, &size))
+        return;
+    if (size >= sizeof(*info)) {
+        SystemWin32Session session = {info->UserName, info->Domain, info->LogonTime.QuadPart};
+
+        found(user, &session);
+    }
+    WTSFreeMemory(info);
+}
+
+static DWORD list_sessions(void (*found)(gpointer user, const SystemWin32Session *session),
+                           gpointer user)
+{
+    WTS_SESSION_INFOW *sessions;
+    DWORD count;
+
+    if (!WTSEnumerateSessionsW(WTS_CURRENT_SERVER_HANDLE, 0, 1, &sessions, &count))
+        return GetLastError();
+    for (DWORD i = 0; i < count; i++)
+        tell_session(sessions[i].SessionId, found, user);
+    WTSFreeMemory(sessions);
+    return ERROR_SUCCESS;
+}
+
 System *system_get(void)
 {
     static const SystemWin32 win32 = {
@@ -149,6 +182,7 @@ System *system_get(void)
         .can_suspend = can_suspend,
         .suspend = suspend,
         .read_queue_length = read_queue_length,
+        .list_sessions = list_sessions,
         .find_user = accounts_find_user,
         .hold = vss_hold,
     };

@@ -25,6 +25,13 @@ typedef struct {
 
 void system_win32_user_clear(SystemWin32User *user);
 
+/* A session of a user: one that nobody has logged in to has no name. */
+typedef struct {
+    const wchar_t *name;
+    const wchar_t *domain;
+    gint64 since; /* units of 100 ns, from 1601 */
+} SystemWin32Session;
+
 struct SystemWin32 {
     /* Of the system that runs, whatever the program is made for. */
     void (*read_version)(OSVERSIONINFOEXW *ret);
@@ -38,6 +45,9 @@ struct SystemWin32 {
     DWORD (*suspend)(gboolean to_disk);
     /* How many threads wait for a processor, but for those that have one. */
     DWORD (*read_queue_length)(double *ret);
+    /* @found: called for each. May be called on any thread. */
+    DWORD (*list_sessions)
+    (void (*found)(gpointer user, const SystemWin32Session *session), gpointer user);
     /* @ret: (transfer full); to be cleared in either case */
     DWORD (*find_user)(const wchar_t *name, SystemWin32User *ret);
     /**

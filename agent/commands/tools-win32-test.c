@@ -134,12 +134,42 @@ static void test_load(Bench *bench, gconstpointer data)
     g_assert_true(g_str_has_prefix(loads, "{\"return\": {\"load1m\": 0.7"));
 }
 
+#define USERS "{\"execute\": \"guest-get-users\"}"
+
+/* Of several sessions of one user the first is told; the same name elsewhere is another user. */
+static void test_users(Bench *bench, gconstpointer data)
+{
+    static const SystemWin32Session sessions[] = {
+        {L"J\u00F6rg", L"PC", G_GINT64_CONSTANT(131000000005000000)},
+        {L"anna", L"PC", G_GINT64_CONSTANT(130000000000000000)},
+        {L"anna", L"CORP", G_GINT64_CONSTANT(132000000000000000)},
+        {L"J\u00F6rg", L"PC", G_GINT64_CONSTANT(129000000005000000)},
+        {L"\xD800", L"PC", 0}, /* is no text */
+        {NULL},
+    };
+    g_autofree char *refused = NULL;
+
+    bench_check(bench, USERS, "{\"return\": []}");
+    bench_win32.sessions = sessions;
+    bench_check(bench, USERS,
+                "{\"return\": ["
+                "{\"user\": \"J\\u00F6rg\", \"login-time\": 1255526400.5, \"domain\": \"PC\"}, "
+                "{\"user\": \"anna\", \"login-time\": 1355526400, \"domain\": \"PC\"}, "
+                "{\"user\": \"anna\", \"login-time\": 1555526400, \"domain\": \"CORP\"}]}");
+    bench_win32.code = ERROR_ACCESS_DENIED;
+    refused = bench_ask(bench, USERS);
+    g_assert_nonnull(strstr(refused, "failed to list the sessions: "));
+}
+
 /* Those that Wine can answer are answered by Wine. */
 static void test_real(Bench *bench, gconstpointer data)
 {
     static const char *const names[] = {
-        "guest-get-vcpus",         "guest-get-users",   "guest-get-disks",
-        "guest-get-fsinfo",        "guest-get-devices", "guest-network-get-interfaces",
+        "guest-get-vcpus",
+        "guest-get-disks",
+        "guest-get-fsinfo",
+        "guest-get-devices",
+        "guest-network-get-interfaces",
         "guest-network-get-route",
     };
 
@@ -150,6 +180,13 @@ static void test_real(Bench *bench, gconstpointer data)
         if (!g_str_has_prefix(reply, "{\"return\": ["))
             g_error("%s: %s", names[i], reply);
     }
+}
+
+/* Wine's users have no sessions that it would tell of. */
+static void test_real_users(Bench *bench, gconstpointer data)
+{
+    bench->system.win32 = system_get()->win32;
+    bench_check(bench, USERS, "{\"return\": []}");
 }
 
 static void add(const char *path, void (*test)(Bench *bench, gconstpointer data))
@@ -166,6 +203,8 @@ int main(int argc, char **argv)
     add("/tools/time", test_time);
     add("/tools/trim", test_trim);
     add("/tools/load", test_load);
+    add("/tools/users", test_users);
     add("/tools/real", test_real);
+    add("/tools/real-users", test_real_users);
     return g_test_run();
 }

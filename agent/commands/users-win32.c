@@ -3,11 +3,9 @@
 /* users-win32: guest-get-users of Windows: who has a session, at the screen or from afar. */
 
 #include <string.h>
-#include <winsock2.h>
-#include <windows.h>
-#include <wtsapi32.h>
 
 #include "agent/dispatch.h"
+#include "agent/system-win32.h"
 #include "agent/win32-error.h"
 
 typedef struct {
@@ -26,9 +24,9 @@ static void user_free(gpointer data)
 }
 
 /* Windows counts in units of 100 ns, from 1601. */
-static double seconds_since_1970(LARGE_INTEGER ticks)
+static double seconds_since_1970(gint64 ticks)
 {
-    return (double)(ticks.QuadPart - G_GINT64_CONSTANT(116444736000000000)) / 1e7;
+    return (double)(ticks - G_GINT64_CONSTANT(116444736000000000)) / 1e7;
 }
 
 /* Of several sessions of one user the first is told. @user: (transfer full) */
@@ -46,28 +44,22 @@ static void add_user(GPtrArray *users, User *user)
     g_ptr_array_add(users, user);
 }
 
-static void add_session(GPtrArray *users, DWORD session)
+static void add_session(gpointer users, const SystemWin32Session *session)
 {
-    WTSINFOW *info = NULL;
-    DWORD size = 0;
     User *user;
 
-    if (!WTSQuerySessionInformationW(WTS_CURRENT_SERVER_HANDLE, session, WTSSessionInfo,
-                                     (LPWSTR *)(gpointer)&info, &size))
+    if (session->name[0] == 0)
         return;
-    if (size >= sizeof(*info) && info->UserName[0] != 0) {
-        user = g_new(User, 1);
-        *user = (User){
-            .name = g_utf16_to_utf8(info->UserName, -1, NULL, NULL, NULL),
-            .domain = g_utf16_to_utf8(info->Domain, -1, NULL, NULL, NULL),
-            .since = seconds_since_1970(info->LogonTime),
-        };
-        if (user->name != NULL && user->domain != NULL)
-            add_user(users, user);
-        else
-            user_free(user);
-    }
-    WTSFreeMemory(info);
+    user = g_new(User, 1);
+    *user = (User){
+        .name = g_utf16_to_utf8(session->name, -1, NULL, NULL, NULL),
+        .domain = g_utf16_to_utf8(session->domain, -1, NULL, NULL, NULL),
+        .since = seconds_since_1970(session->since),
+    };
+    if (user->name != NULL && user->domain != NULL)
+        add_user(users, user);
+    else
+        user_free(user);
 }
 
 static int compare_users(gconstpointer a, gconstpointer b)
@@ -96,14 +88,10 @@ static void write_users(JsonWrite *write, const GPtrArray *users)
 gboolean guest_get_users(Commands *commands, Call *call, GError **error)
 {
     g_autoptr(GPtrArray) users = g_ptr_array_new_with_free_func(user_free);
-    WTS_SESSION_INFOW *sessions;
-    DWORD count;
+    DWORD code = commands->system->win32->list_sessions(add_session, users);
 
-    if (!WTSEnumerateSessionsW(WTS_CURRENT_SERVER_HANDLE, 0, 1, &sessions, &count))
-        return win32_error_set(error, GetLastError(), "failed to list the sessions");
-    for (DWORD i = 0; i < count; i++)
-        add_session(users, sessions[i].SessionId);
-    WTSFreeMemory(sessions);
+    if (code != ERROR_SUCCESS)
+        return win32_error_set(error, code, "failed to list the sessions");
     g_ptr_array_sort(users, compare_users);
     write_users(call_result(call), users);
     return TRUE;
