@@ -38,7 +38,7 @@ typedef struct {
     const char *argument; /* for the help */
     const char *help;
     gboolean is_addition; /* to qemu-ga's: whoever compares both sees it only where it is used */
-    const char *const *fallback; /* (nullable): for the help: what it is without */
+    const char *const *fallback; /* (nullable): for the help: what it is without, or may be */
 } Option;
 
 #define FIELD(field) offsetof(Config, field)
@@ -54,7 +54,7 @@ static const Option options[] = {
     {"daemonize", "daemon", OPTION_FLAG, 'd', FIELD(daemonize), 0, NULL,
      "go into the background, once everything is ready"},
     {"method", "method", OPTION_STRING, 'm', FIELD(method), 0, "METHOD",
-     "virtio-serial (default), isa-serial, unix-listen or vsock-listen"},
+     "kind of channel, by default the first", .fallback = &places.methods},
     {"path", "path", OPTION_STRING, 'p', FIELD(path), 0, "PATH",
      "device or socket; for vsock-listen CID:PORT"},
     {"logfile", "logfile", OPTION_STRING, 'l', FIELD(logfile), 0, "PATH",

@@ -15,6 +15,7 @@ const Places places = {
             {"unix-listen", CHANNEL_UNIX_LISTEN, NULL},
             {"vsock-listen", CHANNEL_VSOCK_LISTEN, NULL},
         },
+    .methods = "virtio-serial, isa-serial, unix-listen, vsock-listen",
 };
 
 char *places_expand(const char *path)

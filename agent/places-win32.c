@@ -18,6 +18,7 @@ const Places places = {
             {"virtio-serial", CHANNEL_VIRTIO_SERIAL, "\\\\.\\Global\\org.qemu.guest_agent.0"},
             {"isa-serial", CHANNEL_ISA_SERIAL, "COM1"},
         },
+    .methods = "virtio-serial, isa-serial",
 };
 
 char *places_expand(const char *path)

@@ -22,6 +22,7 @@ typedef struct {
     const char *boot_id;   /* (nullable): of a file that has other words in it after each boot */
     gboolean has_services; /* a register that the program enters itself in: see service_manage() */
     PlacesChannel channels[4];
+    const char *methods; /* their names, for people */
 } Places;
 
 /* Variables of the environment may stand in them, written as the system writes them. */

@@ -39,6 +39,23 @@ class Com(Direct, Answers, unittest.TestCase):
         self.assertGreater(after, before)
         self.close(after)
 
+    def test_configuration(self):
+        """It is read from where Windows' programs have theirs, and the command line wins over it."""
+        folder = self.guest.drive / "ProgramData/qemu-ga"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "qemu-ga.conf"
+        file.write_text("[general]\nmethod=isa-serial\npath=COM7\nverbose=true\n")
+        self.addCleanup(file.unlink)
+        dumped = self.guest.wine("C:\\qga-agent.exe", "-D", "-p", "COM8").split()
+        for line in "method=isa-serial", "path=COM8", "verbose=true", "statedir=C:\\\\ProgramData\\\\qemu-ga":
+            self.assertIn(line, dumped)
+
+    def test_channels(self):
+        """Those that Windows has not are not offered, and are refused."""
+        self.assertIn("(virtio-serial, isa-serial)", self.guest.wine("C:\\qga-agent.exe", "-h"))
+        with self.assertRaisesRegex(AssertionError, "unsupported channel method/type: unix-listen"):
+            self.guest.wine("C:\\qga-agent.exe", "-m", "unix-listen", "-p", "x")
+
     def test_zz_service(self):
         """It installs itself, is started, serves, is stopped, and is gone again."""
         self.guest.kill()

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """installer-test.py PROGRAM: what the installer leaves in Wine: a service that answers on COM1, as it was told."""
 
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,7 @@ class Installer(unittest.TestCase):
         later.parent.mkdir()
         later.write_bytes(PROGRAM.read_bytes() + b"later")
         cls.build("old.msi", PROGRAM)
+        shutil.copy(cls.guest.drive / "old.msi", cls.guest.drive / "qga-agent.msi")
         cls.build("new.msi", later, NEWER)
 
     @classmethod
@@ -50,6 +53,12 @@ class Installer(unittest.TestCase):
         self.guest.wine("msiexec", action, f"C:\\{name}", "/qn", *words)
         self.installed = name if action == "/i" else None
 
+    def type(self, line):
+        """As somebody types it in the folder where the installer is."""
+        (self.guest.drive / "typed.cmd").write_text(f"@cd C:\\\r\n@{line}\r\n@exit %errorlevel%\r\n", newline="")
+        self.guest.wine("cmd", "/c", "C:\\typed.cmd")
+        self.installed = "qga-agent.msi"
+
     def programs(self):
         return list(self.guest.drive.glob("Program Files/**/qga-agent.exe"))
 
@@ -64,16 +73,31 @@ class Installer(unittest.TestCase):
         self.assertEqual(self.client.execute("guest-ping"), {})
 
     def check_gone(self):
-        self.assertFalse(self.programs())
-        for key in r"Services\QEMU-GA", r"Services\EventLog\Application\qemu-ga":
+        self.assertEqual(list(self.guest.drive.glob("Program Files/qga-proxy")), [])
+        services = "System\\CurrentControlSet\\Services\\"
+        for key in services + "QEMU-GA", services + "EventLog\\Application\\qemu-ga", "Software\\qga-proxy":
             with self.assertRaises(AssertionError):
-                self.guest.wine("reg", "query", "HKLM\\System\\CurrentControlSet\\" + key)
+                self.guest.wine("reg", "query", "HKLM\\" + key)
 
     def test_install(self):
         """Without a window or a question; the service has the options that were named, and all goes away again."""
         self.msiexec("/i", "old.msi", f"OPTIONS={OPTIONS}")
         self.check_serves()
         self.msiexec("/x", "old.msi")
+        self.check_gone()
+
+    def test_documented(self):
+        """What people are told to type, which is the same everywhere, does what it is said to."""
+        lines = [re.findall(r"^(msiexec /i .*?) *(?:#.*)?$", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE)
+                 for document in ("README.md", "docs/agent-windows.md", "docs/man/qga-agent.8")]
+        self.assertEqual(lines, lines[:1] * 3)
+        default, serial = lines[0]
+        self.type(default)
+        self.check_options("--retry-path")
+        self.msiexec("/x", "qga-agent.msi")
+        self.type(serial)
+        self.check_serves()
+        self.msiexec("/x", "qga-agent.msi")
         self.check_gone()
 
     def test_default(self):
