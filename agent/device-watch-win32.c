@@ -68,6 +68,9 @@ static LRESULT CALLBACK on_message(HWND window, UINT message, WPARAM wparam, LPA
     if (message != WM_DEVICECHANGE || watch == NULL)
         return DefWindowProcW(window, message, wparam, lparam);
     on_device_change(watch, wparam, (const DEV_BROADCAST_HDR *)lparam);
+    /* It may have come while the main loop was asking its sources whether they have anything to do,
+     * behind the one that has now. */
+    g_main_context_wakeup(NULL);
     return TRUE;
 }
 
