@@ -46,7 +46,7 @@ struct SystemWin32 {
     /* How many threads wait for a processor, but for those that have one. */
     DWORD (*read_queue_length)(double *ret);
     /* @found: called for each. May be called on any thread. */
-    DWORD (*list_sessions)
+    DWORD(*list_sessions)
     (void (*found)(gpointer user, const SystemWin32Session *session), gpointer user);
     /* @ret: (transfer full); to be cleared in either case */
     DWORD (*find_user)(const wchar_t *name, SystemWin32User *ret);
