@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <io.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 /* What a call of the C library takes at a time. */
@@ -34,7 +35,7 @@ gssize file_io_write(int fd, const void *data, gsize len)
 
 gint64 file_io_left(int fd)
 {
-    const gint64 at = _telli64(fd);
+    const gint64 at = _lseeki64(fd, 0, SEEK_CUR);
     struct _stat64 file;
 
     if (at < 0 || _fstat64(fd, &file) != 0 || (file.st_mode & _S_IFMT) != _S_IFREG)
