@@ -97,10 +97,10 @@ class Answers(Transcripts):
         self.close(handle)
 
     def test_large(self):
-        """Megabytes go through in both directions."""
-        data = base64.b64encode(bytes(range(256)) * 4096).decode()
+        """Megabytes go through in both directions; such a read is sent while it is read."""
+        data = base64.b64encode(bytes(range(256)) * 8192).decode()
         handle = self.ask("guest-file-open", path="C:\\tmp\\large", mode="w+")
-        self.assertEqual(self.ask("guest-file-write", handle=handle, buf_b64=data)["count"], 1 << 20)
+        self.assertEqual(self.ask("guest-file-write", handle=handle, buf_b64=data)["count"], 2 << 20)
         self.ask("guest-file-seek", handle=handle, offset=0, whence=0)
-        self.assertEqual(self.ask("guest-file-read", handle=handle, count=2 << 20)["buf-b64"], data)
+        self.assertEqual(self.ask("guest-file-read", handle=handle, count=4 << 20)["buf-b64"], data)
         self.close(handle)
