@@ -658,63 +658,6 @@ void freeze_set_record(Freeze *freeze, Record *record)
 
 /* ---- To a successor -------------------------------------------------------------------------- */
 
-void freeze_save(const Freeze *freeze, Handover *handover, Saved *to)
-{
-    saved_put_int(to, "state", freeze->state);
-    holds_save(&freeze->holds, handover, to);
-    saved_put_int(to, "count", freeze->count);
-    saved_put_int(to, "all", freeze->all);
-    saved_put_int(to, "unaware", freeze->unaware);
-    handover_put_queue(handover, to, "joining", &freeze->joining, FALSE);
-    saved_put_text(to, "by", freeze->by);
-    saved_put_int(to, "since", freeze->since_us);
-    saved_put_int(to, "until", freeze->until_us);
-    saved_put_int(to, "needs-sync", freeze->needs_sync);
-    saved_put_int(to, "unseen", freeze->unseen);
-    saved_put_int(to, "elsewhere", freeze->elsewhere);
-    saved_put_int(to, "owes", freeze->owes);
-    saved_put_int(to, "spoilt", freeze->spoilt);
-    saved_put_int(to, "reason", freeze->reason);
-    saved_put_int(to, "told", freeze->told);
-    saved_put_text(to, "ended", freeze->ended);
-    saved_put_int(to, "thaws", (gint64)freeze->thaws);
-    if (freeze->held) {
-        Saved held = G_VARIANT_DICT_INIT(NULL);
-
-        handover_put_pending(handover, &held, freeze->held);
-        saved_put_part(to, "held", &held);
-    }
-}
-
-void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pending)
-{
-    Saved held;
-
-    freeze->state = (FreezeState)saved_get_int(part->from, "state");
-    holds_restore(&freeze->holds, part);
-    freeze->count = saved_get_int(part->from, "count");
-    freeze->all = saved_get_int(part->from, "all") != 0;
-    freeze->unaware = (guint)saved_get_int(part->from, "unaware");
-    handover_get_queue(part, "joining", &freeze->joining);
-    g_free(freeze->by);
-    freeze->by = saved_get_text(part->from, "by");
-    freeze->since_us = saved_get_int(part->from, "since");
-    freeze->until_us = saved_get_int(part->from, "until");
-    freeze->needs_sync = saved_get_int(part->from, "needs-sync") != 0;
-    freeze->unseen = saved_get_int(part->from, "unseen") != 0;
-    freeze->elsewhere = saved_get_int(part->from, "elsewhere") != 0;
-    freeze->owes = saved_get_int(part->from, "owes") != 0;
-    freeze->spoilt = saved_get_int(part->from, "spoilt") != 0;
-    freeze->reason = (ThawReason)saved_get_int(part->from, "reason");
-    freeze->told = (ThawReason)saved_get_int(part->from, "told");
-    freeze->ended = saved_get_text(part->from, "ended");
-    freeze->thaws = (guint64)saved_get_int(part->from, "thaws");
-    if (saved_get_part(part->from, "held", &held))
-        freeze->held = handover_get_pending(&(HandoverPart){part->handover, &held});
-    g_variant_dict_clear(&held);
-    freeze->let_in = freeze->held ? freeze->held : pending;
-}
-
 /* Each state goes on from the last thing that is sure. */
 void freeze_resume(Freeze *freeze)
 {

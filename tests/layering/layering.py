@@ -23,8 +23,11 @@ MAX_FUNCTION_LINES = 80
 
 ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "agent-lane-guest",
              "agent-lane-handover", "agent-lane-private", "agent-lane-send", "agent-lane-terms", "listener"}
-PLUMBING = {"io", "dial", "entrance", "journal", "link", "record", "rights", "socket", "socket-path"}  # descriptors below the endpoints
-CORE = {"channels", "core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}  # what knows several endpoints
+# Descriptors below the endpoints.
+PLUMBING = {"io", "dial", "entrance", "journal", "link", "record", "rights", "socket", "socket-path"}
+# What knows several endpoints.
+CORE = {"channels", "core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze",
+        "freeze-handover", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {
