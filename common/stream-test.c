@@ -389,6 +389,36 @@ static void test_steal(void)
     tear_down(&fixture);
 }
 
+/* What a peer puts before what it is asked for is not kept with it. */
+static void test_steal_behind_much(void)
+{
+    enum { MUCH = 1 << 20, PART = 16 << 10 };
+    Fixture fixture;
+    g_autofree char *padding = g_strnfill(MUCH, ' ');
+    g_autofree char *digits = g_strnfill(PART - 2, '7');
+    g_autofree char *part = g_strdup_printf("\"%s\"", digits);
+    g_autofree char *input = g_strdup_printf("{%s\"return\": %s}", padding, part);
+    g_autoptr(GBytes) stolen = NULL;
+    StreamResult result = STREAM_IDLE;
+    JsonSpan message;
+
+    set_up(&fixture);
+    for (const char *at = input; result == STREAM_IDLE;
+         at += strlen(at) < PART ? strlen(at) : PART) {
+        g_autofree char *piece = g_strndup(at, PART);
+
+        put(&fixture, piece);
+        fill(&fixture);
+        result = stream_next(&fixture.stream, &message);
+    }
+    g_assert_cmpint(result, ==, STREAM_MESSAGE);
+    stolen = stream_steal(&fixture.stream, (JsonSpan){message.text + message.len - 1 - PART, PART});
+    g_assert_cmpmem(g_bytes_get_data(stolen, NULL), g_bytes_get_size(stolen), part, PART);
+    /* It stands at the beginning of its allocation, which an odd number of bytes were before. */
+    g_assert_cmpuint((gsize)g_bytes_get_data(stolen, NULL) % sizeof(gpointer), ==, 0);
+    tear_down(&fixture);
+}
+
 /* Nothing behind it: the stream is idle, and holds nothing. */
 static void test_steal_last(void)
 {
@@ -659,6 +689,7 @@ int main(int argc, char **argv)
     g_test_add_func("/stream/counts", test_counts);
     g_test_add_func("/stream/discard-input", test_discard_input);
     g_test_add_func("/stream/steal", test_steal);
+    g_test_add_func("/stream/steal-behind-much", test_steal_behind_much);
     g_test_add_func("/stream/steal-last", test_steal_last);
     g_test_add_func("/stream/pause", test_pause);
     g_test_add_func("/stream/send", test_send);

@@ -118,12 +118,23 @@ StreamResult stream_next(Stream *stream, JsonSpan *ret_message)
     return stream->ended ? STREAM_END : STREAM_IDLE;
 }
 
+/* Of what is stolen so much at most stands before the part that was asked for: an eighth. */
+enum { STEAL_SLACK = 8 };
+
 GBytes *stream_steal(Stream *stream, JsonSpan part)
 {
-    const gsize offset = (gsize)(part.text - stream->buffer);
     const gsize behind = stream->filled - stream->taken;
+    gsize offset = (gsize)(part.text - stream->buffer);
     char *rest = g_memdup2(stream->buffer + stream->taken, behind);
-    char *buffer = g_realloc(stream->buffer, offset + part.len);
+    char *buffer;
+
+    /* What stands before it is kept with it and charged to nobody, so a peer that puts much there
+     * gains nothing. */
+    if (offset > part.len / STEAL_SLACK) {
+        memmove(stream->buffer, part.text, part.len);
+        offset = 0;
+    }
+    buffer = g_realloc(stream->buffer, offset + part.len);
 
     if (stream->charge)
         charge_give(stream->charge, stream->size - behind);
