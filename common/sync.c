@@ -32,16 +32,20 @@ gboolean sync_due(const Sync *sync, gint64 now_us)
     return sync->state == SYNC_WAITING && now_us >= sync->deadline_us;
 }
 
+void sync_wait(Sync *sync, gint64 now_us)
+{
+    sync->interval_ms = sync->interval_ms == 0 ? LIMIT_SYNC_FIRST_MS
+                                               : MIN(sync->interval_ms * 2, LIMIT_SYNC_LAST_MS);
+    sync->deadline_us = now_us + (gint64)sync->interval_ms * 1000;
+    sync->probes++;
+}
+
 void sync_probe(Sync *sync, gint64 now_us, gint64 token, GString *out)
 {
     g_autofree char *arguments = g_strdup_printf("{\"id\":%" G_GINT64_FORMAT "}", token);
 
-    sync->interval_ms = sync->interval_ms == 0 ? LIMIT_SYNC_FIRST_MS
-                                               : MIN(sync->interval_ms * 2, LIMIT_SYNC_LAST_MS);
+    sync_wait(sync, now_us);
     sync->token = token;
-    sync->deadline_us = now_us + (gint64)sync->interval_ms * 1000;
-    sync->probes++;
-
     g_string_append_c(out, '\xFF');
     message_command(out, sync->plain ? "guest-sync" : "guest-sync-delimited", FALSE,
                     (JsonSpan){arguments, strlen(arguments)}, JSON_SPAN_NONE);

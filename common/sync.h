@@ -30,7 +30,7 @@ typedef struct {
     gint64 token;       /* of the probe that is out; 63 random bits */
     gint64 deadline_us; /* when the next probe is due */
     guint interval_ms;  /* how long this one is waited for */
-    guint probes;       /* sent since the last success */
+    guint probes;       /* sent, or waited for, since the last success */
     gboolean plain;     /* the agent has no guest-sync-delimited: it is older than 1.1 */
 } Sync;
 
@@ -54,6 +54,10 @@ gboolean sync_due(const Sync *sync, gint64 now_us);
  * @out: the bytes to send are appended: 0xFF and the command
  */
 void sync_probe(Sync *sync, gint64 now_us, gint64 token, GString *out);
+
+/* In the place of that, where the last probe was not even taken: it is waited for once more, which
+ * counts as another. */
+void sync_wait(Sync *sync, gint64 now_us);
 
 /**
  * sync_reply:

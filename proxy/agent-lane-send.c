@@ -77,15 +77,23 @@ void agent_lane_take_off(AgentLane *lane, AgentQuestion *question)
 
 /* Behind a command under way there is one sync; an agent that does not know the delimited one is
  * asked in plain words at once. */
-static gboolean may_probe(const AgentLane *lane)
+static gboolean is_probe_due(const AgentLane *lane)
 {
     if (!lane->io || lane->way.port == PORT_CLOSED || lane->way.paused_us)
         return FALSE;
     if (agent_flights_count(&lane->flights) > 0 && !(lane->sync.plain && lane->sync.probes == 1))
         return FALSE;
-    /* One that was not read yet is not worth a second: a guest that sleeps would wake up to
-     * thousands. */
-    return sync_due(&lane->sync, agent_lane_now(lane)) && queue_length(&lane->stream.queue) == 0;
+    return sync_due(&lane->sync, agent_lane_now(lane));
+}
+
+/* One that was not read yet is not worth a second: a guest that sleeps would wake up to thousands.
+ * But it is hung like one that reads and does not answer. */
+static void probe(AgentLane *lane)
+{
+    if (queue_length(&lane->stream.queue) == 0)
+        agent_lane_send_probe(lane);
+    else if (lane->sync.probes > 0)
+        sync_wait(&lane->sync, agent_lane_now(lane));
 }
 
 /* What goes beside what is under way. A freeze and a thaw are one after the other in any case; what
@@ -144,8 +152,8 @@ void agent_lane_pump(AgentLane *lane)
     agent_queue_drop_orphans(&lane->waiting);
     if (must_sync(lane))
         agent_lane_begin_sync(lane);
-    if (may_probe(lane))
-        agent_lane_send_probe(lane);
+    if (is_probe_due(lane))
+        probe(lane);
     for (;;) {
         ask_port(lane);
         if (!may_take_off(lane) || !(question = agent_queue_next(&lane->waiting, turn_of, lane)))

@@ -196,8 +196,7 @@ static void test_set_limits(LaneFixture *fixture, gconstpointer unused)
     }
 }
 
-/* An agent that does not even read: the probe stays where it is, alone, and the loop rests until it
- * was taken. */
+/* An agent that does not even read: the probe stays where it is, alone, and the agent hangs. */
 static void test_unread_probe(LaneFixture *fixture, gconstpointer unused)
 {
     g_autofree char *filler = g_strnfill(4 * 1024 * 1024, 'x');
@@ -207,8 +206,10 @@ static void test_unread_probe(LaneFixture *fixture, gconstpointer unused)
     lane_submit_with(fixture, "guest-ping", arguments);
     world_pass_ms(&fixture->world, LIMIT_SECONDS_QUICK * 1000 + 20);
     syncs = agent_lane_stats(fixture->lane).syncs;
+    g_assert_cmpint(agent_lane_state(fixture->lane), ==, AGENT_SYNCING);
     world_pass_ms(&fixture->world, 60 * 1000);
     g_assert_cmpuint(agent_lane_stats(fixture->lane).syncs, ==, syncs);
+    g_assert_cmpint(agent_lane_state(fixture->lane), ==, AGENT_HUNG);
     while (peer_read(&fixture->agent))
         world_settle(&fixture->world);
     world_pass_ms(&fixture->world, 2 * LIMIT_SYNC_LAST_MS);

@@ -63,6 +63,16 @@ static gboolean waits_for_sync(const AgentLane *lane)
     return lane->sync.state != SYNC_DONE && agent_flights_count(&lane->flights) == 0;
 }
 
+/* While a probe is unread none is sent, and on_io() looks again when it was written. That the agent
+ * hangs is known by then, or after so many times. */
+static gboolean waits_for_probe(const AgentLane *lane)
+{
+    guint probes = lane->sync.probes;
+
+    return lane->sync.state == SYNC_WAITING &&
+           (queue_length(&lane->stream.queue) == 0 || (probes > 0 && probes <= LIMIT_SYNC_HOPE));
+}
+
 void agent_lane_set_timer(AgentLane *lane)
 {
     gint64 due = agent_flights_deadline(&lane->flights);
@@ -71,10 +81,8 @@ void agent_lane_set_timer(AgentLane *lane)
         io_timer_set(lane->timer, -1);
         return;
     }
-    /* While a probe is unread none is sent, and on_io() looks again when it was written. Behind a
-     * command under way there is none. */
-    if (due == G_MAXINT64 && lane->io && lane->way.port != PORT_CLOSED &&
-        lane->sync.state == SYNC_WAITING && queue_length(&lane->stream.queue) == 0)
+    /* Behind a command under way there is none. */
+    if (due == G_MAXINT64 && lane->io && lane->way.port != PORT_CLOSED && waits_for_probe(lane))
         due = lane->sync.deadline_us;
     if (waits_for_sync(lane))
         due = MIN(due, agent_queue_deadline(&lane->waiting));

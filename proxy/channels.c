@@ -47,6 +47,17 @@ static Channel *find_answering(const Channels *channels)
     return NULL;
 }
 
+/* Whoever is connected next is of another guest, and owes nothing. */
+static void forget_guest(Channels *channels)
+{
+    for (guint i = 0; i < channels->all->len; i++) {
+        channel_at(channels, i)->owes = FALSE;
+        channel_at(channels, i)->frozen = FALSE;
+    }
+    channels->gone = TRUE;
+    channels->ops->all_offline(channels->owner);
+}
+
 static void change_over(Channels *channels, Channel *to)
 {
     Channel *former = channels->used;
@@ -55,6 +66,9 @@ static void change_over(Channels *channels, Channel *to)
     channels->met = TRUE;
     g_debug("agent's channel %u is used", channels_number(channels));
     channels->ops->changed_over(channels->owner, former);
+    if (channels->gone)
+        forget_guest(channels);
+    channels->gone = FALSE;
     to->owes = FALSE;
     to->frozen = FALSE;
     agent_lane_take_over(to->lane, former->lane);
@@ -91,6 +105,7 @@ static void on_synced(gpointer owner)
 
     if (channel == channels->used) {
         channels->met = TRUE;
+        channels->gone = FALSE;
         channels->ops->synced(channels->owner);
     } else if (channel->owes) {
         channel->owes = FALSE;
@@ -106,13 +121,24 @@ static void on_lost(gpointer owner)
         channel->channels->ops->lost(channel->channels->owner);
 }
 
+static gboolean are_all_offline(const Channels *channels)
+{
+    for (guint i = 0; i < channels->all->len; i++)
+        if (agent_lane_state(channel_at(channels, i)->lane) != AGENT_OFFLINE)
+            return FALSE;
+    return TRUE;
+}
+
 static void on_changed(gpointer owner, const char *state)
 {
     Channel *channel = owner;
+    Channels *channels = channel->channels;
 
-    if (channel == channel->channels->used)
-        channel->channels->ops->changed(channel->channels->owner, state);
-    choose(channel->channels);
+    if (channel == channels->used)
+        channels->ops->changed(channels->owner, state);
+    choose(channels);
+    if (are_all_offline(channels))
+        forget_guest(channels);
 }
 
 static void on_ask_port(gpointer owner)
@@ -285,6 +311,7 @@ void channels_save(const Channels *channels, Handover *handover, Saved *to)
 {
     saved_put_int(to, "channel", channels_number(channels));
     saved_put_int(to, "met", channels->met);
+    saved_put_int(to, "gone", channels->gone);
     for (guint i = 0; i < channels->all->len; i++)
         save_channel(channels, i, handover, to);
 }
@@ -306,6 +333,7 @@ void channels_restore(Channels *channels, const HandoverPart *from)
     gint64 used = saved_get_int(from->from, "channel");
 
     channels->met = saved_get_int(from->from, "met") != 0;
+    channels->gone = saved_get_int(from->from, "gone") != 0;
     if (used > 0 && used < channels->all->len)
         channels->used = channel_at(channels, (guint)used);
     for (guint i = 0; i < channels->all->len; i++) {

@@ -34,6 +34,8 @@ typedef struct {
     /* Another is in use from now on, and is about to be brought into step. @former: to be told what
      * it owes */
     void (*changed_over)(gpointer owner, Channel *former);
+    /* None is connected: QEMU has gone, and the guest with it. */
+    void (*all_offline)(gpointer owner);
     /* One that owes has been brought into step: what it was sent it has done by now. */
     void (*has_paid)(gpointer owner);
 } ChannelsOps;
@@ -44,6 +46,7 @@ struct Channels {
     IoLoop *loop;
     GPtrArray *all; /* of Channel, in the order in which they are preferred */
     Channel *used;  /* (nullable): where there is any */
+    gboolean gone;  /* none was connected, and none has been used since */
     gboolean met;   /* an agent has answered: from then on one is left only for a reason */
     IoTimer *timer; /* until then: for those that are preferred to answer, too */
 };

@@ -386,6 +386,67 @@ static void test_late_thaw_while_freezing(ChannelsFixture *fixture, gconstpointe
     core_assert_heard(&fixture->client, "The freeze by unix:");
 }
 
+/* A freeze of the first's, left unanswered, comes late, while one by the second is under way. */
+static void freeze_beside_late_freeze(ChannelsFixture *fixture)
+{
+    core_send(&fixture->base, &fixture->client, FREEZE);
+    drop_input(&fixture->base.agent);
+    channels_change_port(fixture, 0, FALSE);
+    sync_agent(fixture, &fixture->second);
+    agent_does(fixture, &fixture->second, THAW, "0");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    core_send(&fixture->base, &fixture->client, THAW);
+    drop_input(&fixture->client);
+    core_send(&fixture->base, &fixture->client, FREEZE);
+    sync_agent(fixture, &fixture->second);
+    channels_change_port(fixture, 0, TRUE);
+    sync_agent(fixture, &fixture->base.agent);
+    core_assert_freeze(&fixture->base, "freezing");
+}
+
+static void assert_thawed_by_second(ChannelsFixture *fixture)
+{
+    core_assert_freeze(&fixture->base, "thawing");
+    sync_agent(fixture, &fixture->second);
+    agent_does(fixture, &fixture->second, THAW, "2");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    core_assert_freeze(&fixture->base, "thawed");
+}
+
+/* All is frozen then, so that the second says that it has frozen nothing. */
+static void test_late_freeze(ChannelsFixture *fixture, gconstpointer unused)
+{
+    freeze_beside_late_freeze(fixture);
+    agent_does(fixture, &fixture->second, FREEZE, "0");
+    assert_thawed_by_second(fixture);
+}
+
+static void test_late_freeze_refused(ChannelsFixture *fixture, gconstpointer unused)
+{
+    freeze_beside_late_freeze(fixture);
+    agent_refuses(fixture, &fixture->second, FREEZE);
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    assert_thawed_by_second(fixture);
+}
+
+/* QEMU was started anew: what the next agent says is of another guest. */
+static void test_qemu_restarts(ChannelsFixture *fixture, gconstpointer unused)
+{
+    freeze_by_first(fixture);
+    peer_close(&fixture->base.agent);
+    world_settle(&fixture->base.world);
+    peer_close(&fixture->second);
+    world_settle(&fixture->base.world);
+    peer_clear(&fixture->base.agent);
+    fixture->base.agent = (Peer){0};
+    core_accept_agent(&fixture->base);
+    sync_agent(fixture, &fixture->base.agent);
+    sync_agent(fixture, &fixture->base.agent);
+    agent_does(fixture, &fixture->base.agent, STATUS, "\"thawed\"");
+    core_assert_freeze(&fixture->base, "thawed");
+}
+
 /* The same while it is being thawed: what was thawed before that does not count. */
 static void test_late_while_thawing(ChannelsFixture *fixture, gconstpointer unused)
 {
@@ -500,6 +561,9 @@ int main(int argc, char **argv)
     ADD("/core-channels/late-thaw", set_up_both, test_late_thaw);
     ADD("/core-channels/late-thaw-while-freezing", set_up_both, test_late_thaw_while_freezing);
     ADD("/core-channels/late-while-thawing", set_up_both, test_late_while_thawing);
+    ADD("/core-channels/late-freeze", set_up_both, test_late_freeze);
+    ADD("/core-channels/late-freeze-refused", set_up_both, test_late_freeze_refused);
+    ADD("/core-channels/qemu-restarts", set_up_both, test_qemu_restarts);
     ADD("/core-channels/believes", set_up_both, test_believes);
     ADD("/core-channels/record", NULL, test_record);
     ADD("/core-channels/successor", set_up_both, test_successor);

@@ -344,6 +344,45 @@ static void test_thaw_unsent(CoreFixture *fixture, gconstpointer unused)
     thaw_from_here(fixture);
 }
 
+/* A guest that stands still is thawed by whoever asks when it runs again. */
+static void test_thaw_paused(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer owner;
+
+    freeze_by(fixture, &owner);
+    core_send(fixture, &fixture->qemu, EVENT("STOP"));
+    core_send(fixture, &owner, THAW);
+    core_assert_heard(&owner, "The virtual machine is paused; guest-fsfreeze-thaw was not sent");
+    core_assert_freeze(fixture, "frozen");
+    core_send(fixture, &fixture->qemu, EVENT("RESUME"));
+    core_assert_freeze(fixture, "frozen");
+    peer_expect(&fixture->agent, "");
+    core_send(fixture, &owner, THAW);
+    agent_does(fixture, THAW, "2");
+    core_assert_freeze(fixture, "thawed");
+    peer_clear(&owner);
+}
+
+/* What somebody has asked for who left before it was sent is dropped, a thaw too. */
+static void test_thaw_orphaned(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *id = NULL;
+    Peer owner, other;
+
+    freeze_by(fixture, &owner);
+    core_connect_negotiated(fixture, &other, FALSE);
+    core_send(fixture, &owner, PING);
+    id = fake_agent_take(&fixture->agent, PING);
+    core_send(fixture, &other, THAW);
+    peer_clear(&other);
+    world_settle(&fixture->world);
+    fake_agent_return(&fixture->agent, id, "{}");
+    world_settle(&fixture->world);
+    peer_expect(&fixture->agent, "");
+    core_assert_freeze(fixture, "frozen");
+    peer_clear(&owner);
+}
+
 /* Whoever answers behind a doubt may be another, of a guest that was booted meanwhile. */
 static void test_found_thawed(CoreFixture *fixture, gconstpointer unused)
 {
@@ -574,6 +613,8 @@ int main(int argc, char **argv)
     ADD("/core-freeze/thaw-unanswered", set_up, test_thaw_unanswered);
     ADD("/core-freeze/agent-restarts", set_up, test_agent_restarts);
     ADD("/core-freeze/thaw-unsent", set_up, test_thaw_unsent);
+    ADD("/core-freeze/thaw-paused", set_up, test_thaw_paused);
+    ADD("/core-freeze/thaw-orphaned", set_up, test_thaw_orphaned);
     ADD("/core-freeze/found-thawed", set_up, test_found_thawed);
     ADD("/core-freeze/lease-ends-in-thaw", set_up, test_lease_ends_in_thaw);
     ADD("/core-freeze/told-twice", set_up, test_told_twice);

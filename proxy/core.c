@@ -665,6 +665,13 @@ static void on_changed_over(gpointer owner, Channel *former)
     freeze_agent_changed(&core->freeze, core->channels.used->frozen);
 }
 
+static void on_all_offline(gpointer owner)
+{
+    Core *core = owner;
+
+    freeze_agents_gone(&core->freeze);
+}
+
 static void on_has_paid(gpointer owner)
 {
     Core *core = owner;
@@ -727,6 +734,6 @@ gboolean core_is_qemu(gpointer owner, int fd, const char *peer)
 
 const CrowdOps core_crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
 const MonitorOps core_monitor_ops = {on_qemu_ready, core_event, core_qemu_gone};
-const ChannelsOps core_channels_ops = {on_agent_synced, on_agent_lost, on_agent_changed,
-                                       on_changed_over, on_has_paid};
+const ChannelsOps core_channels_ops = {on_agent_synced, on_agent_lost,  on_agent_changed,
+                                       on_changed_over, on_all_offline, on_has_paid};
 const FreezeOps core_freeze_ops = {on_freeze_changed, on_thawed};

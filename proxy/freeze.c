@@ -399,6 +399,15 @@ static void find_frozen(Freeze *freeze)
     become_frozen(freeze, 0, TRUE);
 }
 
+/* The freeze was none, by the agent that was asked; another may have frozen it meanwhile. */
+static void end_freezing(Freeze *freeze)
+{
+    if (freeze->spoilt)
+        begin_thawing(freeze, THAW_DOUBT);
+    else
+        become_thawed(freeze, THAW_ASKED);
+}
+
 /* An agent that refuses, which comes as an error and no reply, may be frozen by somebody whom
  * nobody here knows; its status tells. */
 static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
@@ -411,7 +420,7 @@ static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, cons
     if (reply && json_read_is(reply->value, "frozen")) {
         find_frozen(freeze);
     } else if (reply && !freeze->elsewhere) {
-        become_thawed(freeze, THAW_ASKED);
+        end_freezing(freeze);
     } else {
         begin_thawing(freeze, THAW_DOUBT);
     }
@@ -427,13 +436,13 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
     freeze->let_in = NULL;
     note_sent(freeze, pending);
     if (pending->sent_us == 0) {
-        become_thawed(freeze, THAW_ASKED);
+        end_freezing(freeze);
     } else if (!pending->answered) {
         begin_thawing(freeze, THAW_DOUBT);
     } else if (!reply) {
         ask(freeze, "guest-fsfreeze-status", on_refusal_status);
     } else if (json_read_int64(reply->value, &count) && count == 0) {
-        become_thawed(freeze, THAW_ASKED); /* there is nothing that could be frozen */
+        end_freezing(freeze); /* there is nothing that could be frozen */
     } else {
         become_frozen(freeze, count, FALSE);
         if (freeze->spoilt)
@@ -443,19 +452,37 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
     }
 }
 
+static gboolean stands_still(const AgentLane *lane)
+{
+    AgentState state = agent_lane_state(lane);
+
+    return state == AGENT_PAUSED || state == AGENT_ASLEEP || state == AGENT_GONE;
+}
+
+/* Of a thaw that the guest does not know of: it was answered from here, its asker has left, or the
+ * guest stands still, so that it is to be asked for again. */
+static gboolean has_no_effect(const Freeze *freeze, const Pending *pending,
+                              const EnvelopeReply *reply)
+{
+    return pending->sent_us == 0 &&
+           (reply || pending->orphan || !freeze->lane || stands_still(freeze->lane));
+}
+
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
     note_sent(freeze, pending);
+    if (has_no_effect(freeze, pending, reply))
+        return;
     if (pending->sent_us > 0)
         freeze->needs_sync = TRUE; /* a sync may have been answered while it waited */
-    else if (reply)
-        return; /* answered from here: the guest does not know of it */
     if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING) {
         if (reply) /* an agent that does not tell its status may have been frozen all the same */
             freeze->ops->thawed(freeze->owner);
         return;
     }
-    if (reply)
+    if (reply && freeze->state == FREEZE_THAWING && freeze->spoilt)
+        freeze->spoilt = FALSE; /* it is thawed from here once more */
+    else if (reply)
         become_thawed(freeze, THAW_ASKED);
     else if (freeze->state == FREEZE_FROZEN)
         begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
@@ -566,6 +593,12 @@ void freeze_agent_changed(Freeze *freeze, gboolean frozen)
         become_thawing_unasked(freeze);
 }
 
+void freeze_agents_gone(Freeze *freeze)
+{
+    freeze->elsewhere = FALSE;
+    freeze->owes = FALSE;
+}
+
 void freeze_was_elsewhere(Freeze *freeze)
 {
     freeze->elsewhere = freeze->state != FREEZE_THAWED;
@@ -583,9 +616,9 @@ void freeze_has_paid(Freeze *freeze)
         break;
     case FREEZE_FREEZING: freeze->spoilt = TRUE; break;
     case FREEZE_FROZEN: begin_thawing(freeze, THAW_DOUBT); break;
-    case FREEZE_THAWING:
+    case FREEZE_THAWING: /* a thaw that is under way may be over for what was frozen now */
         freeze->elsewhere = TRUE;
-        freeze->spoilt = freeze->asking;
+        freeze->spoilt = TRUE;
         break;
     }
 }

@@ -74,7 +74,7 @@ typedef struct {
                           * so that only a thaw of its own says that it is thawed */
     gboolean owes;     /* since it was last brought into step the agent was sent a freeze or a thaw
                         * that it has not answered, and may still carry out */
-    gboolean spoilt;   /* while what is under way was, such a thing may have happened */
+    gboolean spoilt;   /* while what is under way was, such a thing may have happened by another */
     ThawReason reason; /* why it is being thawed */
     ThawReason told;   /* why, as it was told; THAW_ASKED where nothing was */
     char *ended;       /* (nullable): what those are told: that the freeze was no more */
@@ -137,6 +137,9 @@ void freeze_agent_changed(Freeze *freeze, gboolean frozen);
 
 /* What is on record may have been frozen by any of several agents. For before anything happens. */
 void freeze_was_elsewhere(Freeze *freeze);
+
+/* None of them is there any more, nor the guest: what the next one says is believed. */
+void freeze_agents_gone(Freeze *freeze);
 
 /* An agent that is asked no more was left owing, and has now done what it owed. */
 void freeze_has_paid(Freeze *freeze);
