@@ -14,7 +14,7 @@
 #include "common/json-read.h"
 #include "common/limits.h"
 
-enum { SEEDS = 12, STEPS = 500, AGENTS = 2, CALM_STEPS = 20 };
+enum { SEEDS = 6, STEPS = 500, AGENTS = 2, CALM_STEPS = 20 };
 
 /* An agent as qemu-ga: of freezes it knows its own, by a mark that outlives it. */
 typedef struct {
