@@ -97,27 +97,30 @@ static gboolean is_over(const Agent *agent)
     return !dispatch_is_owing(&agent->dispatch) && queue_length(&agent->stream.queue) == 0;
 }
 
-/* As far as the peer takes them: what waits of a large reply is a part of it. */
-static void send_parts(Agent *agent)
+static void flush(Agent *agent)
 {
     GError *error = NULL;
 
+    if (agent->open && !stream_flush(&agent->stream, &error))
+        disconnect_for(agent, error);
+}
+
+/* As far as the peer takes them: what waits of a large reply is a part of it. */
+static void send_parts(Agent *agent)
+{
     while (agent->open && queue_is_low(&agent->stream.queue) && dispatch_pull(&agent->dispatch))
-        if (agent->open && !stream_flush(&agent->stream, &error))
-            disconnect_for(agent, error);
+        flush(agent);
 }
 
 /* Answers what was read, as far as the peer takes the answers. */
 static void advance(Agent *agent)
 {
-    GError *error = NULL;
     gboolean dry = FALSE;
 
     while (agent->open && !dry && !is_blocked(agent)) {
         while (agent->open && !dry && !is_blocked(agent))
             dry = !step(agent);
-        if (agent->open && !stream_flush(&agent->stream, &error))
-            disconnect_for(agent, error);
+        flush(agent);
     }
     send_parts(agent);
     if (is_over(agent))
@@ -141,10 +144,9 @@ static void on_ready(gpointer user)
     Agent *agent = user;
     GError *error = NULL;
 
-    if (!stream_flush(&agent->stream, &error)) {
-        disconnect_for(agent, error);
+    flush(agent);
+    if (!agent->open)
         return;
-    }
     if (!is_blocked(agent) && !agent->ending && !stream_fill(&agent->stream, &error)) {
         disconnect_for(agent, error);
         return;

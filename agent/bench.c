@@ -480,6 +480,15 @@ void bench_check(Bench *bench, const char *request, const char *reply)
     g_assert_cmpstr(found, ==, line);
 }
 
+void bench_check_words(gboolean ok, const GError *error, const char *words)
+{
+    g_assert_true(ok == (words == NULL));
+    if (words == NULL)
+        g_assert_no_error(error);
+    else if (strstr(error->message, words) == NULL)
+        g_assert_cmpstr(error->message, ==, words);
+}
+
 void bench_check_error(Bench *bench, const char *request, const char *desc)
 {
     g_autoptr(GError) error = NULL;

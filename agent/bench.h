@@ -96,6 +96,10 @@ char *bench_ask(Bench *bench, const char *request);
 void bench_check(Bench *bench, const char *request, const char *reply);
 void bench_check_error(Bench *bench, const char *request, const char *desc);
 
+/* Of any call: whether it failed with an error that has these @words (nullable); NULL: it did not.
+ */
+void bench_check_words(gboolean ok, const GError *error, const char *words);
+
 /**
  * bench_check_cut:
  *

@@ -54,7 +54,6 @@ static void forget_guest(Channels *channels)
         channel_at(channels, i)->owes = FALSE;
         channel_at(channels, i)->frozen = FALSE;
     }
-    channels->gone = TRUE;
     channels->ops->all_offline(channels->owner);
 }
 
@@ -137,8 +136,10 @@ static void on_changed(gpointer owner, const char *state)
     if (channel == channels->used)
         channels->ops->changed(channels->owner, state);
     choose(channels);
-    if (are_all_offline(channels))
+    if (are_all_offline(channels)) {
+        channels->gone = TRUE;
         forget_guest(channels);
+    }
 }
 
 static void on_ask_port(gpointer owner)

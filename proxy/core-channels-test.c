@@ -33,10 +33,7 @@ static void sync_agent(ChannelsFixture *fixture, Peer *agent)
 static void agent_does(ChannelsFixture *fixture, Peer *agent, const char *command,
                        const char *value)
 {
-    g_autofree char *id = fake_agent_take(agent, command);
-
-    fake_agent_return(agent, id, value);
-    world_settle(&fixture->base.world);
+    fake_agent_serve(agent, &fixture->base.world, command, value);
 }
 
 static void agent_refuses(ChannelsFixture *fixture, Peer *agent, const char *command)

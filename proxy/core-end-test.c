@@ -207,9 +207,7 @@ static void test_channel_comes_back(CoreFixture *fixture, gconstpointer unused)
 
     core_connect_negotiated(fixture, &client, FALSE);
     core_send(fixture, &client, PING STATUS);
-    peer_clear(&fixture->agent);
-    fixture->agent = (Peer){0};
-    world_settle(&fixture->world);
+    core_lose_agent(fixture);
     core_expect(&client, GENERIC("The agent's channel was closed; guest-ping " OUTCOME));
     core_answer(fixture, STATUS, "{\"return\": {}}");
     core_send(fixture, &client, PING);

@@ -83,6 +83,13 @@ void core_accept_agent(CoreFixture *fixture)
     core_accept(fixture, &fixture->agent, fixture->listening[1]);
 }
 
+void core_lose_agent(CoreFixture *fixture)
+{
+    peer_clear(&fixture->agent);
+    fixture->agent = (Peer){0};
+    world_settle(&fixture->world);
+}
+
 void core_accept_qemu(CoreFixture *fixture)
 {
     core_accept(fixture, &fixture->qemu, fixture->listening[0]);
@@ -143,10 +150,8 @@ void core_set_up_met(CoreFixture *fixture, gconstpointer unused)
 void core_agent_answer(CoreFixture *fixture, const char *command, const char *value)
 {
     g_autofree char *text = g_strdup_printf("{\"execute\":\"%s\"}", command);
-    g_autofree char *id = fake_agent_take(&fixture->agent, text);
 
-    fake_agent_return(&fixture->agent, id, value);
-    world_settle(&fixture->world);
+    fake_agent_serve(&fixture->agent, &fixture->world, text, value);
 }
 
 void core_meet_agent(CoreFixture *fixture, const char *info)

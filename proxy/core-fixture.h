@@ -66,6 +66,9 @@ void core_accept(CoreFixture *fixture, Peer *peer, int listening);
 /* Waits for the proxy to connect to the channel. */
 void core_accept_agent(CoreFixture *fixture);
 
+/* QEMU closes that. */
+void core_lose_agent(CoreFixture *fixture);
+
 /* Waits for the proxy to connect to the monitor. */
 void core_accept_qemu(CoreFixture *fixture);
 

@@ -22,10 +22,7 @@
 /* The agent is asked exactly that, and answers. */
 static void agent_does(CoreFixture *fixture, const char *command, const char *value)
 {
-    g_autofree char *id = fake_agent_take(&fixture->agent, command);
-
-    fake_agent_return(&fixture->agent, id, value);
-    world_settle(&fixture->world);
+    fake_agent_serve(&fixture->agent, &fixture->world, command, value);
 }
 
 /* An agent whose commands are all enabled: else it would be asked for them again after each thaw.
@@ -318,9 +315,7 @@ static void test_agent_restarts(CoreFixture *fixture, gconstpointer unused)
 
     freeze_by(fixture, &owner);
     core_send(fixture, &owner, THAW);
-    peer_clear(&fixture->agent);
-    fixture->agent = (Peer){0};
-    world_settle(&fixture->world);
+    core_lose_agent(fixture);
     core_assert_freeze(fixture, "thawing");
     core_accept_agent(fixture);
     thaw_from_here(fixture);
@@ -333,9 +328,7 @@ static void test_thaw_unsent(CoreFixture *fixture, gconstpointer unused)
     Peer owner;
 
     freeze_by(fixture, &owner);
-    peer_clear(&fixture->agent);
-    fixture->agent = (Peer){0};
-    world_settle(&fixture->world);
+    core_lose_agent(fixture);
     core_send(fixture, &owner, THAW);
     core_assert_heard(&owner, "is not connected; guest-fsfreeze-thaw was not sent");
     core_assert_freeze(fixture, "thawing");

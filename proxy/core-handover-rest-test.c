@@ -156,9 +156,7 @@ static void test_closed_and_offline(CoreFixture *fixture, gconstpointer unused)
 
     core_set_up_met(fixture, unused);
     core_answer_start(fixture, FALSE);
-    peer_clear(&fixture->agent);
-    fixture->agent = (Peer){0};
-    world_settle(&fixture->world);
+    core_lose_agent(fixture);
     core_hand_over(fixture);
     core_accept_agent(fixture);
     assert_status(fixture, "\"state\": \"closed\"");
@@ -175,9 +173,7 @@ static void test_closed_and_offline(CoreFixture *fixture, gconstpointer unused)
 static void test_paused_and_offline(CoreFixture *fixture, gconstpointer unused)
 {
     core_send(fixture, &fixture->qemu, EVENT("STOP"));
-    peer_clear(&fixture->agent);
-    fixture->agent = (Peer){0};
-    world_settle(&fixture->world);
+    core_lose_agent(fixture);
     core_hand_over(fixture);
     core_accept_agent(fixture);
     assert_status(fixture, "\"state\": \"paused\"");

@@ -28,10 +28,7 @@ static void set_up(CoreFixture *fixture, gconstpointer unused)
 /* The agent is asked exactly that, and answers. */
 static void agent_does(CoreFixture *fixture, const char *command, const char *value)
 {
-    g_autofree char *id = fake_agent_take(&fixture->agent, command);
-
-    fake_agent_return(&fixture->agent, id, value);
-    world_settle(&fixture->world);
+    fake_agent_serve(&fixture->agent, &fixture->world, command, value);
 }
 
 /* Two hold it; the agent was asked once. */

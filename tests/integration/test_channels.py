@@ -88,15 +88,20 @@ class Case:
         self.wait_agent()
         self.check_used(VIRTIO)
 
-    def test_frozen(self):
-        """By an agent that is killed: the guest stays frozen, though the other one does not know of it, and is thawed
-        by that. The first one, which believes that it is frozen, is of use again when it is needed."""
+    def enter_frozen(self):
+        """By the first agent, which is killed; the second is used. Returns who is stuck by that."""
         self.enter()
         self.start_second()
         self.assertEqual(self.client.command("guest-fsfreeze-freeze"), 2)
         touches = self.guest.stuck_touches("ext4", "xfs")
         self.kill_first()
         self.wait_agent("frozen")
+        return touches
+
+    def test_frozen(self):
+        """By an agent that is killed: the guest stays frozen, though the other one does not know of it, and is thawed
+        by that. The first one, which believes that it is frozen, is of use again when it is needed."""
+        touches = self.enter_frozen()
         self.assertEqual(self.channel(), ISA)
         self.assertEqual(self.client.command("guest-fsfreeze-status"), "frozen")
         with self.assertRaisesRegex(QmpError, "has been disabled: the guest is frozen by"):
@@ -115,12 +120,7 @@ class Case:
 
     def test_lease(self):
         """The same, and nobody thaws it: the proxy does."""
-        self.enter()
-        self.start_second()
-        self.assertEqual(self.client.command("guest-fsfreeze-freeze"), 2)
-        touches = self.guest.stuck_touches("ext4", "xfs")
-        self.kill_first()
-        self.wait_agent("frozen")
+        touches = self.enter_frozen()
         self.client.command("qga-proxy-freeze-renew", seconds=SHORT)
         for touch in touches:
             self.assertEqual(touch.wait(), (0, ""))

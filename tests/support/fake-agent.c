@@ -57,3 +57,11 @@ void fake_agent_return(Peer *agent, const char *id, const char *value)
 
     peer_send(agent, text);
 }
+
+void fake_agent_serve(Peer *agent, World *world, const char *text, const char *value)
+{
+    g_autofree char *id = fake_agent_take(agent, text);
+
+    fake_agent_return(agent, id, value);
+    world_settle(world);
+}

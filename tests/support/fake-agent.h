@@ -32,4 +32,7 @@ char *fake_agent_take(Peer *agent, const char *text);
 /* Sends {"return": @value, "id": @id}. */
 void fake_agent_return(Peer *agent, const char *id, const char *value);
 
+/* Both: the agent is asked exactly @text, and answers. */
+void fake_agent_serve(Peer *agent, World *world, const char *text, const char *value);
+
 G_END_DECLS
