@@ -40,7 +40,8 @@ class Both:
     def setUpClass(cls):
         cls.files = cls.enterClassContext(Bare())  # for its directory
         cls.guest = cls.enterClassContext(Guest(
-            memory=384, agent_options=["-v", "-l/run/ours.log"], qemu_arguments=["-smp", "3", *cls.disks()]))
+            memory=384, agent_options=["-v", "-l/run/ours.log"], processors=3,
+            qemu_arguments=cls.disks()))
         for module, disk in ("virtio_scsi", "/dev/sda"), ("ata_piix", "/dev/sdc"):  # named as they come
             cls.guest.shell(f"modprobe -a loop sd_mod {module}")
             cls.guest.wait_until(f"[ -b {disk} ]")
