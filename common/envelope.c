@@ -185,7 +185,7 @@ static gboolean is_error_object(JsonSpan error)
     return members == 2;
 }
 
-gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret)
+gboolean envelope_read_reply_past(JsonSpan message, JsonSpan known, EnvelopeReply *ret)
 {
     EnvelopeReply reply = {0};
     gint kind = -1;
@@ -195,7 +195,7 @@ gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret)
 
     if (json_read_kind(message) != JSON_KIND_OBJECT)
         return FALSE;
-    walk = json_read_walk(message);
+    walk = json_read_walk_past(message, known);
     while (json_read_member(&walk, &key, &value)) {
         gint found = find_kind(key);
 
@@ -223,8 +223,14 @@ gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret)
     if (kinds[kind].kind == ENVELOPE_ERROR && !is_error_object(reply.value))
         return FALSE;
     reply.kind = kinds[kind].kind;
+    reply.known = known;
     *ret = reply;
     return TRUE;
+}
+
+gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret)
+{
+    return envelope_read_reply_past(message, JSON_SPAN_NONE, ret);
 }
 
 GError *envelope_error(const EnvelopeReply *reply, gsize max_desc)

@@ -62,6 +62,7 @@ typedef struct {
     JsonSpan id;    /* of a reply; absent where there is none */
     JsonSpan value; /* return: any value · error, greeting: their object · event: its name */
     JsonSpan data;  /* of an event; absent where there is none */
+    JsonSpan known; /* a string in the message, as in json_read_walk_past(); mostly none */
     GBytes *shared; /* (nullable): not owned; the value and nothing else, for who may keep it */
 } EnvelopeReply;
 
@@ -77,6 +78,10 @@ extern const EnvelopeReply envelope_empty_return;
  * Returns: FALSE where it is none of these; @ret is untouched
  */
 gboolean envelope_read_reply(JsonSpan message, EnvelopeReply *ret) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same; @known as in json_read_walk_past(). */
+gboolean envelope_read_reply_past(JsonSpan message, JsonSpan known,
+                                  EnvelopeReply *ret) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
  * envelope_error:

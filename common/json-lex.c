@@ -121,17 +121,30 @@ static gsize common_character(const guint8 *at, gsize len)
     return json_text_is_noncharacter(character) ? 0 : 3;
 }
 
-/* Returns: the first place in a string from @from on that needs thought, @end at most. */
-static gsize skip_text(const guint8 *bytes, gsize from, gsize end, guint8 quote)
+/* On to the first place in a string that needs thought, @end at most. */
+static void skip_text(JsonScan *scan, const guint8 *bytes, gsize end)
 {
     const char *text = (const char *)bytes;
-    gsize length = 0;
+    gsize length;
 
-    do {
-        from = (gsize)(json_run(text + from + length, text + end, (char)quote) - text);
-        length = common_character(bytes + from, end - from);
-    } while (length > 0);
-    return from;
+    for (;;) {
+        scan->pos = (gsize)(json_run(text + scan->pos, text + end, (char)scan->quote) - text);
+        length = common_character(bytes + scan->pos, end - scan->pos);
+        if (length == 0)
+            return;
+        scan->pos += length;
+        scan->plain = FALSE;
+    }
+}
+
+static Step end_string(JsonScan *scan, const guint8 *bytes)
+{
+    if (scan->plain && scan->pos - scan->token_start >= JSON_SCAN_LONG &&
+        scan->pos <= G_MAXUINT32) {
+        scan->long_start = (guint32)scan->token_start;
+        scan->long_end = (guint32)scan->pos;
+    }
+    return json_scan_end_token(scan, (const char *)bytes, TOKEN_STRING, 0);
 }
 
 static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
@@ -141,18 +154,21 @@ static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
     if (scan->surrogate && byte != '\\')
         return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
                           scan->pos);
-    scan->pos = skip_text(bytes, scan->pos, end, scan->quote);
+    skip_text(scan, bytes, end);
     if (is_at_stop(scan, bytes, end))
         return STEP_ON;
 
     byte = bytes[scan->pos];
     if (byte < 0x20)
         return json_scan_fault_lexical(scan, byte);
+    if (byte == scan->quote) {
+        scan->pos++;
+        return end_string(scan, bytes);
+    }
+    scan->plain = FALSE;
     if (byte >= 0x80)
         return begin_utf8(scan, byte);
     scan->pos++;
-    if (byte == scan->quote)
-        return json_scan_end_token(scan, (const char *)bytes, TOKEN_STRING, 0);
     if (byte == '\\')
         scan->lexer = LEX_ESCAPE;
     return STEP_ON;
@@ -242,6 +258,7 @@ static Step begin_token(JsonScan *scan, const guint8 *bytes, gsize end)
     if (byte == '"' || byte == '\'') {
         scan->lexer = LEX_STRING;
         scan->quote = byte;
+        scan->plain = byte == '"';
     } else if (byte == '-') {
         scan->lexer = LEX_MINUS;
     } else if (byte == '0') {

@@ -37,11 +37,14 @@ static const char *skip_between(const char *at, const char *end)
 
 /* The quote that was found stays known while escapes before it are passed over: each byte is looked
  * at twice at most, however many escapes there are. */
-static const char *skip_string(const char *at, const char *end)
+static const char *skip_string(const char *at, const char *end, JsonSpan known)
 {
-    char quote = *at++;
+    char quote = *at;
     const char *stop = NULL;
 
+    if (at == known.text)
+        return at + known.len;
+    at++;
     while (at < end) {
         const char *escape;
 
@@ -57,13 +60,13 @@ static const char *skip_string(const char *at, const char *end)
     return end;
 }
 
-static const char *skip_container(const char *at, const char *end)
+static const char *skip_container(const char *at, const char *end, JsonSpan known)
 {
     guint depth = 0;
 
     while (at < end) {
         if (*at == '"' || *at == '\'') {
-            at = skip_string(at, end);
+            at = skip_string(at, end, known);
             continue;
         }
         if (*at == '{' || *at == '[')
@@ -77,24 +80,29 @@ static const char *skip_container(const char *at, const char *end)
     return at;
 }
 
-static const char *skip_value(const char *at, const char *end)
+static const char *skip_value(const char *at, const char *end, JsonSpan known)
 {
     if (*at == '{' || *at == '[')
-        return skip_container(at, end);
+        return skip_container(at, end, known);
     if (*at == '"' || *at == '\'')
-        return skip_string(at, end);
+        return skip_string(at, end, known);
     while (at < end && !is_space(*at) && *at != ',' && *at != ':' && *at != '}' && *at != ']')
         at++;
     return at;
 }
 
-JsonWalk json_read_walk(JsonSpan container)
+JsonWalk json_read_walk_past(JsonSpan container, JsonSpan known)
 {
     JsonKind kind = json_read_kind(container);
 
     if (kind != JSON_KIND_OBJECT && kind != JSON_KIND_ARRAY)
-        return (JsonWalk){container.text, container.text};
-    return (JsonWalk){container.text + 1, container.text + container.len - 1};
+        return (JsonWalk){container.text, container.text, known};
+    return (JsonWalk){container.text + 1, container.text + container.len - 1, known};
+}
+
+JsonWalk json_read_walk(JsonSpan container)
+{
+    return json_read_walk_past(container, JSON_SPAN_NONE);
 }
 
 gboolean json_read_element(JsonWalk *walk, JsonSpan *ret_value)
@@ -103,7 +111,7 @@ gboolean json_read_element(JsonWalk *walk, JsonSpan *ret_value)
 
     if (start >= walk->end)
         return FALSE;
-    walk->next = skip_value(start, walk->end);
+    walk->next = skip_value(start, walk->end, walk->known);
     *ret_value = (JsonSpan){start, (gsize)(walk->next - start)};
     return TRUE;
 }
@@ -232,7 +240,7 @@ gboolean json_read_boolean(JsonSpan boolean, gboolean *ret_value)
     return TRUE;
 }
 
-gboolean json_read_token(JsonSpan *token, const char *end)
+gboolean json_read_token_past(JsonSpan *token, const char *end, JsonSpan known)
 {
     const char *at = token->text + token->len;
     const char *stop;
@@ -248,10 +256,15 @@ gboolean json_read_token(JsonSpan *token, const char *end)
     case ']':
     case ':':
     case ',': stop = at + 1; break;
-    default: stop = skip_value(at, end);
+    default: stop = skip_value(at, end, known);
     }
     *token = (JsonSpan){at, (gsize)(stop - at)};
     return TRUE;
+}
+
+gboolean json_read_token(JsonSpan *token, const char *end)
+{
+    return json_read_token_past(token, end, JSON_SPAN_NONE);
 }
 
 void json_read_compact(JsonSpan value, GString *out)

@@ -40,6 +40,7 @@ JsonKind json_read_kind(JsonSpan value);
 typedef struct {
     const char *next;
     const char *end;
+    JsonSpan known;
 } JsonWalk;
 
 /**
@@ -47,6 +48,13 @@ typedef struct {
  * @container: an object or an array; anything else has no members and no elements
  */
 JsonWalk json_read_walk(JsonSpan container);
+
+/**
+ * json_read_walk_past:
+ * @known: a string somewhere in @container, or none. Its end is taken as said, not looked for:
+ * looking takes 4 ms for 64 MiB, and the scanner has just done it; see stream_long_string()
+ */
+JsonWalk json_read_walk_past(JsonSpan container, JsonSpan known);
 
 /**
  * json_read_member:
@@ -114,6 +122,9 @@ gboolean json_read_boolean(JsonSpan boolean, gboolean *ret_value);
  * Returns: FALSE at the end
  */
 gboolean json_read_token(JsonSpan *token, const char *end);
+
+/* The same; @known as in json_read_walk_past(). */
+gboolean json_read_token_past(JsonSpan *token, const char *end, JsonSpan known);
 
 /**
  * json_read_compact:

@@ -311,8 +311,10 @@ static inline JsonScanVerdict next(JsonScan *scan, const char *buffer, gsize len
     JsonScanVerdict verdict;
     JsonLevels here;
 
-    if (scan->between)
+    if (scan->between) {
         scan->start = scan->pos;
+        scan->long_end = 0;
+    }
     scan->between = FALSE;
     if (scan->pos == len)
         return JSON_SCAN_MORE;
@@ -341,6 +343,8 @@ void json_scan_drop(JsonScan *scan, gsize count)
     scan->start -= MIN(count, scan->start);
     scan->token_start -= MIN(count, scan->token_start);
     scan->end -= MIN(count, scan->end);
+    scan->long_start -= (guint32)MIN(count, scan->long_start);
+    scan->long_end -= (guint32)MIN(count, scan->long_end);
 }
 
 void json_scan_restart(JsonScan *scan)
@@ -349,6 +353,7 @@ void json_scan_restart(JsonScan *scan)
     begin_message(scan, MODE_READ);
     scan->pos = 0;
     scan->start = 0;
+    scan->long_end = 0;
     scan->between = FALSE;
     scan->was_reset = FALSE;
 }

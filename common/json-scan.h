@@ -54,12 +54,19 @@ typedef struct {
 /* What is kept of each bracket that is open. */
 typedef struct JsonLevels JsonLevels;
 
-/* For others than json-scan.c: start, end, fault and at, to be read. */
+/* Whoever reads a message need not look for the end of a string that has this many bytes and
+ * nothing but plain ones (json-run.h): the last such is remembered, if it did not come at once. */
+#define JSON_SCAN_LONG (16u * 1024)
+
+/* For others than json-scan.c: what stands before the private part, to be read. */
 typedef struct {
-    gsize start;     /* of the value under way or just found: bytes before it are not needed */
-    gsize end;       /* one past its last byte, with JSON_SCAN_VALUE */
-    JsonFault fault; /* with JSON_SCAN_ERROR */
-    gsize at;        /* with JSON_SCAN_ERROR: of the culprit, from the start of its message */
+    gsize start;        /* of the value under way or just found: bytes before it are not needed */
+    gsize end;          /* one past its last byte, with JSON_SCAN_VALUE */
+    JsonFault fault;    /* with JSON_SCAN_ERROR */
+    gsize at;           /* with JSON_SCAN_ERROR: of the culprit, from the start of its message */
+    guint32 long_start; /* with JSON_SCAN_VALUE: of a string that is long and plain, its quotes with
+                         * it; see JSON_SCAN_LONG */
+    guint32 long_end;   /* one past its last byte; 0 where none is known */
 
     /*< private >*/
     JsonScanLimits limits;
@@ -73,6 +80,7 @@ typedef struct {
     guint8 lexer;       /* what kind of token is under way */
     guint8 expect;      /* which tokens may come next */
     guint8 quote;       /* the one that ends this string */
+    guint8 plain;       /* so is this string up to here, and its quote is " */
     guint8 more;        /* UTF-8 continuation bytes or hex digits still due */
     guint8 low, high;   /* bounds of the next continuation byte */
     guint8 culprit;     /* the byte that the fault's text shows */

@@ -278,12 +278,12 @@ void json_write_value(JsonWrite *write, JsonSpan value)
     }
 }
 
-gboolean json_write_would_copy(JsonSpan value)
+gboolean json_write_would_copy(JsonSpan value, JsonSpan known)
 {
     const char *at = value.text, *end = value.text + value.len;
     JsonSpan token = {value.text, 0};
 
-    while (json_read_token(&token, end)) {
+    while (json_read_token_past(&token, end, known)) {
         if (token.text != at)
             return FALSE;
         at += token.len;
@@ -294,7 +294,7 @@ gboolean json_write_would_copy(JsonSpan value)
                 return FALSE;
             break;
         case '"':
-            if (!is_plain_string(token))
+            if (token.text != known.text && !is_plain_string(token))
                 return FALSE;
             break;
         case '\'': return FALSE;

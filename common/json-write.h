@@ -63,8 +63,8 @@ void json_write_span(JsonWrite *write, JsonSpan value);
 void json_write_value(JsonWrite *write, JsonSpan value);
 
 /* Whether that would write @value as it is, byte for byte, as it comes from an agent that prints as
- * QEMU does. FALSE where it is not sure: of escapes. */
-gboolean json_write_would_copy(JsonSpan value);
+ * QEMU does. FALSE where it is not sure: of escapes. @known as in json_read_walk_past(). */
+gboolean json_write_would_copy(JsonSpan value, JsonSpan known);
 
 /**
  * json_write_base64:

@@ -359,6 +359,28 @@ static void test_discard_input(void)
     tear_down(&fixture);
 }
 
+/* Known of the message that has it, and of no other. */
+static void test_long_string(void)
+{
+    g_autofree char *content = g_strnfill(JSON_SCAN_LONG, 'A');
+    g_autofree char *input = g_strdup_printf("[\"%s\"][2]", content);
+    Fixture fixture;
+    JsonSpan message, found;
+
+    set_up_limited(&fixture, &JSON_SCAN_LIMITS(LIMIT_JSON_BYTES), G_MAXSIZE);
+    put(&fixture, input);
+    while (stream_next(&fixture.stream, &message) == STREAM_IDLE)
+        fill(&fixture);
+    found = stream_long_string(&fixture.stream);
+    g_assert_true(found.text == message.text + 1);
+    g_assert_cmpuint(found.len, ==, message.len - 2);
+    while (stream_next(&fixture.stream, &message) == STREAM_IDLE)
+        fill(&fixture);
+    g_assert_cmpuint(message.len, ==, 3);
+    g_assert_null(stream_long_string(&fixture.stream).text);
+    tear_down(&fixture);
+}
+
 /* What was stolen stays, what stood behind it comes next, half messages too, and only that is
  * charged. */
 static void test_steal(void)
@@ -688,6 +710,7 @@ int main(int argc, char **argv)
     g_test_add_func("/stream/endless-input", test_endless_input);
     g_test_add_func("/stream/counts", test_counts);
     g_test_add_func("/stream/discard-input", test_discard_input);
+    g_test_add_func("/stream/long-string", test_long_string);
     g_test_add_func("/stream/steal", test_steal);
     g_test_add_func("/stream/steal-behind-much", test_steal_behind_much);
     g_test_add_func("/stream/steal-last", test_steal_last);

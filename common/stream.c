@@ -8,8 +8,8 @@
 
 G_DEFINE_QUARK(stream_error, stream_error)
 
-/* An idle stream holds no buffer; one that reads starts with a buffer that most messages fit. */
-enum { BUFFER_START = 4096, PIECES = 16 };
+/* An idle stream holds no buffer. */
+enum { PIECES = 16 };
 
 static void tell_wishes(Stream *stream)
 {
@@ -18,15 +18,15 @@ static void tell_wishes(Stream *stream)
 
     if (reading == stream->reading && writing == stream->writing)
         return;
-    stream->reading = reading;
-    stream->writing = writing;
+    stream->reading = (guint8)reading;
+    stream->writing = (guint8)writing;
     stream->ops->want(stream->io, reading, writing);
 }
 
 void stream_init(Stream *stream, const StreamIo *ops, gpointer io,
                  const JsonScanLimits *scan_limits, const QueueLimits *queue_limits, Charge *charge)
 {
-    *stream = (Stream){.ops = ops, .io = io, .charge = charge};
+    *stream = (Stream){.ops = ops, .io = io, .charge = charge, .buffer.large = ops->large};
     json_scan_init(&stream->scan, scan_limits);
     queue_init(&stream->queue, queue_limits, charge);
     tell_wishes(stream);
@@ -35,9 +35,8 @@ void stream_init(Stream *stream, const StreamIo *ops, gpointer io,
 static void free_buffer(Stream *stream)
 {
     if (stream->charge)
-        charge_give(stream->charge, stream->size);
-    g_clear_pointer(&stream->buffer, g_free);
-    stream->size = 0;
+        charge_give(stream->charge, stream->buffer.size);
+    buffer_clear(&stream->buffer);
 }
 
 void stream_clear(Stream *stream)
@@ -57,24 +56,24 @@ static void drop_taken(Stream *stream)
         return;
     stream->filled -= stream->taken;
     stream->dropped += stream->taken;
-    memmove(stream->buffer, stream->buffer + stream->taken, stream->filled);
+    memmove(stream->buffer.text, stream->buffer.text + stream->taken, stream->filled);
     json_scan_drop(&stream->scan, stream->taken);
     stream->taken = 0;
 }
 
 static gboolean make_room(Stream *stream, GError **error)
 {
-    gsize size = stream->size ? stream->size * 2 : BUFFER_START;
+    const gsize before = stream->buffer.size;
+    const gsize size = before ? before * 2 : BUFFER_SMALL;
 
-    if (stream->filled < stream->size)
+    if (stream->filled < before)
         return TRUE;
-    if (stream->charge && !charge_take(stream->charge, size - stream->size)) {
+    if (stream->charge && !charge_take(stream->charge, size - before)) {
         g_set_error(error, STREAM_ERROR, STREAM_ERROR_NO_ROOM,
-                    "no room for a message of over %" G_GSIZE_FORMAT " bytes", stream->size);
+                    "no room for a message of over %" G_GSIZE_FORMAT " bytes", before);
         return FALSE;
     }
-    stream->buffer = g_realloc(stream->buffer, size);
-    stream->size = size;
+    buffer_resize(&stream->buffer, size);
     return TRUE;
 }
 
@@ -86,8 +85,8 @@ gboolean stream_fill(Stream *stream, GError **error)
     drop_taken(stream);
     if (!make_room(stream, error))
         return FALSE;
-    room = MIN(stream->size - stream->filled, LIMIT_READ_BUDGET);
-    got = stream->ops->read(stream->io, stream->buffer + stream->filled, room, error);
+    room = MIN(stream->buffer.size - stream->filled, LIMIT_READ_BUDGET);
+    got = stream->ops->read(stream->io, stream->buffer.text + stream->filled, room, error);
     if (got == STREAM_IO_FAILED)
         return FALSE;
     if (got == 0)
@@ -100,12 +99,12 @@ gboolean stream_fill(Stream *stream, GError **error)
 
 StreamResult stream_next(Stream *stream, JsonSpan *ret_message)
 {
-    JsonScanVerdict verdict = json_scan_next(&stream->scan, stream->buffer, stream->filled);
+    JsonScanVerdict verdict = json_scan_next(&stream->scan, stream->buffer.text, stream->filled);
 
     if (verdict == JSON_SCAN_VALUE) {
         stream->taken = stream->scan.end;
-        *ret_message =
-            (JsonSpan){stream->buffer + stream->scan.start, stream->scan.end - stream->scan.start};
+        *ret_message = (JsonSpan){stream->buffer.text + stream->scan.start,
+                                  stream->scan.end - stream->scan.start};
         return STREAM_MESSAGE;
     }
     stream->taken = stream->scan.start;
@@ -118,34 +117,45 @@ StreamResult stream_next(Stream *stream, JsonSpan *ret_message)
     return stream->ended ? STREAM_END : STREAM_IDLE;
 }
 
+JsonSpan stream_long_string(const Stream *stream)
+{
+    const JsonScan *scan = &stream->scan;
+
+    if (scan->long_end == 0 || scan->long_start < scan->start)
+        return JSON_SPAN_NONE;
+    return (JsonSpan){stream->buffer.text + scan->long_start, scan->long_end - scan->long_start};
+}
+
 /* Of what is stolen so much at most stands before the part that was asked for: an eighth. */
 enum { STEAL_SLACK = 8 };
 
 GBytes *stream_steal(Stream *stream, JsonSpan part)
 {
     const gsize behind = stream->filled - stream->taken;
-    gsize offset = (gsize)(part.text - stream->buffer);
-    char *rest = g_memdup2(stream->buffer + stream->taken, behind);
-    char *buffer;
+    gsize offset = (gsize)(part.text - stream->buffer.text);
+    Buffer stolen = stream->buffer;
 
+    if (stream->charge)
+        charge_give(stream->charge, stolen.size - behind);
+    stream->buffer = (Buffer){.large = stolen.large};
+    if (behind > 0) {
+        buffer_resize(&stream->buffer, behind);
+        memcpy(stream->buffer.text, stolen.text + stream->taken, behind);
+    }
     /* What stands before it is kept with it and charged to nobody, so a peer that puts much there
      * gains nothing. */
     if (offset > part.len / STEAL_SLACK) {
-        memmove(stream->buffer, part.text, part.len);
+        memmove(stolen.text, part.text, part.len);
         offset = 0;
     }
-    buffer = g_realloc(stream->buffer, offset + part.len);
+    buffer_resize(&stolen, offset + part.len);
 
-    if (stream->charge)
-        charge_give(stream->charge, stream->size - behind);
     json_scan_drop(&stream->scan, stream->taken);
     stream->dropped += stream->taken;
     stream->taken = 0;
-    stream->buffer = rest;
-    stream->size = behind;
     stream->filled = behind;
     stream->last_read = MIN(stream->last_read, behind);
-    return g_bytes_new_with_free_func(buffer + offset, part.len, g_free, buffer);
+    return buffer_to_bytes(&stolen, offset, part.len);
 }
 
 char *stream_fault_text(const Stream *stream)
@@ -162,7 +172,7 @@ gsize stream_last_read(const Stream *stream, char *buffer, gsize max)
 {
     gsize len = MIN(stream->last_read, max);
 
-    memcpy(buffer, stream->buffer + stream->filled - stream->last_read, len);
+    memcpy(buffer, stream->buffer.text + stream->filled - stream->last_read, len);
     return len;
 }
 
@@ -197,7 +207,7 @@ void stream_discard_input(Stream *stream)
 
 void stream_pause(Stream *stream, gboolean paused)
 {
-    stream->paused = paused;
+    stream->paused = paused != FALSE;
     tell_wishes(stream);
 }
 
@@ -256,7 +266,7 @@ void stream_save(const Stream *stream, Saved *to)
     if (output->len > 0)
         saved_put_bytes(to, "output", output->data, output->len);
     if (stream->filled > stream->taken)
-        saved_put_bytes(to, "input", stream->buffer + stream->taken,
+        saved_put_bytes(to, "input", stream->buffer.text + stream->taken,
                         stream->filled - stream->taken);
     saved_put_int(to, "taken", (gint64)stream_bytes_taken(stream));
     saved_put_int(to, "ended", stream->ended);
@@ -269,8 +279,8 @@ static gboolean put_input(Stream *stream, gconstpointer input, gsize len)
         return TRUE;
     if (stream->charge && !charge_take(stream->charge, len))
         return FALSE;
-    stream->buffer = g_memdup2(input, len);
-    stream->size = len;
+    buffer_resize(&stream->buffer, len);
+    memcpy(stream->buffer.text, input, len);
     stream->filled = len;
     return TRUE;
 }
@@ -298,10 +308,11 @@ gboolean stream_restore_input(Stream *stream, GBytes *input)
 
     if (stream->charge && !charge_take(stream->charge, len))
         return FALSE;
+    if (len == 0)
+        return TRUE;
     /* What is in the buffer was restored, and fills it. */
-    stream->buffer = g_realloc(stream->buffer, stream->size + len);
-    memcpy(stream->buffer + stream->filled, g_bytes_get_data(input, NULL), len);
-    stream->size += len;
+    buffer_resize(&stream->buffer, stream->buffer.size + len);
+    memcpy(stream->buffer.text + stream->filled, g_bytes_get_data(input, NULL), len);
     stream->filled += len;
     return TRUE;
 }

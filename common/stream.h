@@ -13,6 +13,7 @@
 
 #pragma once
 
+#include "buffer.h"
 #include "json-read.h"
 #include "json-scan.h"
 #include "queue.h"
@@ -31,6 +32,7 @@ typedef struct {
      * change. */
     void (*want)(gpointer io, gboolean read, gboolean write);
     void (*close)(gpointer io);
+    BufferLarge large; /* (nullable): where large input buffers come from */
 } StreamIo;
 
 #define STREAM_ERROR (stream_error_quark())
@@ -53,19 +55,18 @@ typedef struct {
     Charge *charge; /* (nullable): for both directions */
 
     JsonScan scan;
-    char *buffer;
-    gsize size;      /* allocated, and charged */
+    Buffer buffer;   /* all of it charged */
     gsize filled;    /* bytes in it */
     gsize taken;     /* bytes in front that were handed out; dropped at the next read */
     gsize last_read; /* bytes that the last read has added */
     guint64 dropped; /* bytes of the connection that were in front of it */
 
     Queue queue;
-    guint64 written;  /* bytes, in all */
-    gboolean ended;   /* end of input was read */
-    gboolean paused;  /* the owner wants no input */
-    gboolean reading; /* what was last told to ops->want */
-    gboolean writing;
+    guint64 written; /* bytes, in all */
+    guint8 ended;    /* end of input was read */
+    guint8 paused;   /* the owner wants no input */
+    guint8 reading;  /* what was last told to ops->want */
+    guint8 writing;
 } Stream;
 
 /**
@@ -93,6 +94,15 @@ gboolean stream_fill(Stream *stream, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  * @ret_message: with STREAM_MESSAGE: one value; valid until the next stream_next() or stream_fill()
  */
 StreamResult stream_next(Stream *stream, JsonSpan *ret_message);
+
+/**
+ * stream_long_string:
+ *
+ * Of the message that stream_next() gave last, one of its strings that has 16 KiB or more, its
+ * quotes with it, and nothing but plain bytes; see JSON_SCAN_LONG. Or none: there may be one all
+ * the same.
+ */
+JsonSpan stream_long_string(const Stream *stream);
 
 /**
  * stream_steal:

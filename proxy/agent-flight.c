@@ -119,7 +119,7 @@ gboolean agent_flight_rebuild(const AgentFlight *flight, const EnvelopeReply *re
         return FALSE;
     }
     if (!flight->pings && reply->value.len >= AGENT_FLIGHT_LARGE &&
-        json_write_would_copy(reply->value)) {
+        json_write_would_copy(reply->value, reply->known)) {
         *ret = (EnvelopeReply){.kind = ENVELOPE_RETURN, .value = reply->value};
         return TRUE;
     }

@@ -257,7 +257,7 @@ static void on_message(AgentLane *lane, JsonSpan message)
     EnvelopeReply reply;
     AgentFlight *flight;
 
-    if (!envelope_read_reply(message, &reply)) {
+    if (!envelope_read_reply_past(message, stream_long_string(&lane->stream), &reply)) {
         lane->stats.dropped++;
         return;
     }

@@ -61,10 +61,10 @@ struct Client {
     IoTimer *again;    /* (nullable): goes on with what is there, at the loop's next turn */
 
     ClientState state;
+    gboolean oob; /* negotiated */
     Io *io;
     Stream stream;
     Answers answers;
-    gboolean oob; /* negotiated */
 
     /* Booleans of a byte each: there may be ten thousand clients. */
     guint8 oob_offered;
