@@ -68,20 +68,20 @@ static void test_resize(void)
     g_assert_cmpuint(large_bytes, ==, 0);
 }
 
-/* The spare is one owner's at a time. */
+/* A spare is one owner's at a time. */
 static void test_apart(void)
 {
-    Buffer buffers[3] = {0};
+    Buffer buffers[5] = {0};
 
     for (guint round = 0; round < 3; round++) {
-        for (guint i = 0; i < 3; i++) {
+        for (guint i = 0; i < 5; i++) {
             buffer_resize(&buffers[i], BUFFER_SMALL);
             memset(buffers[i].text, 'a' + (int)i, BUFFER_SMALL);
         }
-        for (guint i = 0; i < 3; i++)
+        for (guint i = 0; i < 5; i++)
             for (gsize at = 0; at < BUFFER_SMALL; at++)
                 g_assert_cmpint(buffers[i].text[at], ==, 'a' + (int)i);
-        for (guint i = 0; i < 3; i++)
+        for (guint i = 0; i < 5; i++)
             buffer_clear(&buffers[i]);
     }
 }

@@ -3,8 +3,8 @@
 /*
  * buffer: memory for what is read, which is a hundred bytes mostly and now and then 64 MiB.
  *
- * Owns where it comes from. A small one is the thread's spare where that is free, since each
- * message takes a buffer and gives it back. A large one is its owner's to find. What is in it is
+ * Owns where it comes from. A small one is one of the thread's spares, since each message takes
+ * a buffer and gives it back. A large one is its owner's to find. What is in it is
  * the owner's too.
  */
 
@@ -14,7 +14,7 @@
 
 G_BEGIN_DECLS
 
-/* Small: most messages fit. Of this size each thread keeps one in reserve. Large: smaller ones are
+/* Small: most messages fit. Of this size each thread keeps some in reserve. Large: smaller ones are
  * the C library's, which keeps twice the largest that it was ever given back. */
 enum { BUFFER_SMALL = 4 << 10, BUFFER_LARGE = 1 << 20 };
 

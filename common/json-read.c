@@ -22,15 +22,23 @@ JsonKind json_read_kind(JsonSpan value)
     }
 }
 
-static gboolean is_space(char byte)
+enum { SPACE = 1, SEPARATOR = 2, BRACKET = 4 };
+
+/* What stands around numbers and words; the number of each reply's id has 19 digits. */
+static const guint8 kinds[256] = {
+    [' '] = SPACE,     ['\t'] = SPACE,    ['\n'] = SPACE,  ['\r'] = SPACE,
+    [','] = SEPARATOR, [':'] = SEPARATOR, ['}'] = BRACKET, [']'] = BRACKET,
+};
+
+static gboolean is_kind(char byte, guint wanted)
 {
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+    return (kinds[(guint8)byte] & wanted) != 0;
 }
 
 /* Whitespace and separators alike: between two values of scanned text there is nothing else. */
 static const char *skip_between(const char *at, const char *end)
 {
-    while (at < end && (is_space(*at) || *at == ',' || *at == ':'))
+    while (at < end && is_kind(*at, SPACE | SEPARATOR))
         at++;
     return at;
 }
@@ -86,7 +94,7 @@ static const char *skip_value(const char *at, const char *end, JsonSpan known)
         return skip_container(at, end, known);
     if (*at == '"' || *at == '\'')
         return skip_string(at, end, known);
-    while (at < end && !is_space(*at) && *at != ',' && *at != ':' && *at != '}' && *at != ']')
+    while (at < end && !is_kind(*at, SPACE | SEPARATOR | BRACKET))
         at++;
     return at;
 }
@@ -245,7 +253,7 @@ gboolean json_read_token_past(JsonSpan *token, const char *end, JsonSpan known)
     const char *at = token->text + token->len;
     const char *stop;
 
-    while (at < end && is_space(*at))
+    while (at < end && is_kind(*at, SPACE))
         at++;
     if (at == end)
         return FALSE;

@@ -5,6 +5,7 @@
 #include "common/json-write.h"
 #include "common/limits.h"
 #include "common/message.h"
+#include "common/scratch.h"
 #include "common/qmp-error.h"
 
 #include "common/sync.h"
@@ -43,16 +44,15 @@ void agent_flight_write(const AgentFlight *flight, GString *text)
     const Pending *command = agent_question_command(flight->question);
     const char *name = flight->pings ? "guest-ping" : command->name;
     JsonSpan arguments = flight->pings ? JSON_SPAN_NONE : pending_arguments(command);
-    g_autoptr(GString) id = NULL;
+    g_autoptr(Scratch) id = scratch_new();
     JsonWrite write;
 
     if (flight->with_id) {
-        id = g_string_new(NULL);
         json_write_init(&write, id);
         json_write_uint64(&write, flight->id);
     }
     message_command(text, name, FALSE, arguments,
-                    id ? (JsonSpan){id->str, id->len} : JSON_SPAN_NONE);
+                    flight->with_id ? (JsonSpan){id->str, id->len} : JSON_SPAN_NONE);
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */

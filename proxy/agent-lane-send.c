@@ -5,6 +5,7 @@
 #include "agent-lane-private.h"
 
 #include "common/limits.h"
+#include "common/scratch.h"
 
 /* A channel that broke is not lost here, under the feet of whoever submits a command: the kernel
  * reports it, and on_io() sees to it in a turn of its own. The queue has room, since a doubt
@@ -27,7 +28,7 @@ static void append_probe(AgentLane *lane, GString *text)
 
 void agent_lane_send_probe(AgentLane *lane)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
 
     append_probe(lane, text);
     write_text(lane, text);
@@ -47,7 +48,7 @@ static gboolean is_plain(const Pending *command)
 void agent_lane_take_off(AgentLane *lane, AgentQuestion *question)
 {
     const Pending *command = agent_question_command(question);
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
     gboolean plain = lane->terms.depth == 1;
     AgentFlight *flight;
 

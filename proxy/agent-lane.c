@@ -22,6 +22,7 @@
 #include "agent-lane-private.h"
 
 #include "common/limits.h"
+#include "common/scratch.h"
 
 gint64 agent_lane_now(const AgentLane *lane)
 {
@@ -204,7 +205,7 @@ static GBytes *share(AgentLane *lane, const EnvelopeReply *rebuilt, GString **te
 
 static void deliver(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *reply)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
     g_autoptr(GBytes) shared = NULL;
     g_autoptr(GError) error = NULL;
     EnvelopeReply rebuilt;

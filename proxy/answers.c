@@ -3,12 +3,16 @@
 #include "answers.h"
 
 #include "common/message.h"
+#include "common/scratch.h"
 
 #include <string.h>
 
 /* Made pretty at a time: at the deepest nesting 64 bytes become 256 KiB, for which there may be no
  * room. */
 enum { PIECE = 64 };
+
+/* A value of fewer bytes is sent in one piece with what stands around it. */
+enum { AT_ONCE = 1024 };
 
 void answers_init(Answers *answers, Stream *stream, AnswersForm form)
 {
@@ -23,7 +27,7 @@ static MessageDialect dialect(const Answers *answers)
 
 static gboolean send_pretty(Answers *answers, const char *text, gsize len)
 {
-    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(Scratch) out = scratch_new();
 
     for (gsize at = 0; at < len; at += PIECE) {
         g_string_truncate(out, 0);
@@ -50,33 +54,42 @@ static gboolean send_shared(Answers *answers, GBytes *bytes)
                                            : stream_send_bytes(answers->stream, bytes);
 }
 
+static gboolean send_value(Answers *answers, const EnvelopeReply *reply)
+{
+    return reply->shared ? send_shared(answers, reply->shared)
+                         : send_text(answers, reply->value.text, reply->value.len);
+}
+
 static gboolean send_return(Answers *answers, JsonSpan id, const EnvelopeReply *reply)
 {
-    g_autoptr(GString) front = g_string_new(NULL);
-    g_autoptr(GString) back = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
 
-    message_open(front);
-    message_close(back, dialect(answers), id);
-    return send_text(answers, front->str, front->len) &&
-           (reply->shared ? send_shared(answers, reply->shared)
-                          : send_text(answers, reply->value.text, reply->value.len)) &&
-           send_text(answers, back->str, back->len);
+    message_open(text);
+    if (reply->value.len < AT_ONCE) {
+        g_string_append_len(text, reply->value.text, (gssize)reply->value.len);
+    } else {
+        if (!send_text(answers, text->str, text->len) || !send_value(answers, reply))
+            return FALSE;
+        g_string_truncate(text, 0);
+    }
+    message_close(text, dialect(answers), id);
+    return send_text(answers, text->str, text->len);
 }
 
 gboolean answers_reply(Answers *answers, JsonSpan id, const EnvelopeReply *reply)
 {
-    g_autoptr(GString) text = NULL;
+    g_autoptr(Scratch) text = NULL;
 
     if (reply->kind == ENVELOPE_RETURN)
         return send_return(answers, id, reply);
-    text = g_string_new(NULL);
+    text = scratch_new();
     message_error_span(text, dialect(answers), reply->value, id);
     return send_text(answers, text->str, text->len);
 }
 
 gboolean answers_error(Answers *answers, JsonSpan id, const GError *error)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
 
     message_error(text, dialect(answers), error, id);
     return send_text(answers, text->str, text->len);
@@ -93,7 +106,7 @@ gboolean answers_sync(Answers *answers, JsonSpan id, gboolean delimited, gint64 
 
 gboolean answers_greeting(Answers *answers, JsonSpan version, gboolean oob)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
 
     message_greeting(text, version, oob);
     return send_text(answers, text->str, text->len);

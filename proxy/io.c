@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "io.h"
+#include "io-private.h"
 
 #include "rights.h"
 
@@ -14,28 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* BATCH: events taken from the kernel at once; what is left comes in the next turn, and the kernel
- * rotates its list. PIECES: of one write, as many as a stream hands over. */
-enum { BATCH = 64, PIECES = 16 };
-
-struct IoLoop {
-    GSource source; /* allocated and counted by GLib; must be first */
-    GMainContext *context;
-    guint users; /* references from outside; at 0 the source leaves its context */
-
-    int epoll_fd;
-    int refusal; /* errno, where there is no epoll_fd */
-    gpointer poll_tag;
-    struct epoll_event batch[BATCH];
-    int batch_next; /* first that was not handed out yet */
-    int batch_len;
-    gboolean serving;
-    gboolean muted; /* the epoll descriptor is not polled until the turn is over */
-
-    GSequence *timers; /* IoTimers that are armed, or were; the first to be looked at in front */
-    GSequence *due;    /* those of them that this turn serves */
-    gint64 still_us;   /* the time, where it stands still; else 0 */
-};
+enum { PIECES = 16 }; /* of one write, as many as a stream hands over */
 
 struct Io {
     IoLoop *loop;
@@ -158,20 +137,26 @@ static IoReady ready_from(guint32 events)
            (events & (EPOLLHUP | EPOLLERR) ? IO_HANGUP : 0);
 }
 
-/* A callback may free what is still in the batch: io_steal_fd() takes it out. Or it may have
- * changed its mind about what it wants since. */
-static void serve_batch(IoLoop *loop)
+void io_loop_take_batch(IoLoop *loop, int timeout_ms)
 {
-    int got = epoll_wait(loop->epoll_fd, loop->batch, BATCH, 0); /* MAX() would do that twice */
+    int got = epoll_wait(loop->epoll_fd, loop->batch, IO_BATCH, timeout_ms);
 
     g_assert(loop->batch_len == 0);
     loop->batch_next = 0;
     loop->batch_len = MAX(got, 0);
+}
+
+/* A callback may free what is still in the batch: io_steal_fd() takes it out. Or it may have
+ * changed its mind about what it wants since. */
+static void serve_batch(IoLoop *loop)
+{
+    if (loop->batch_len == 0) /* else the context's poll took one */
+        io_loop_take_batch(loop, 0);
     while (loop->batch_next < loop->batch_len) {
         struct epoll_event event = loop->batch[loop->batch_next++];
         Io *io = event.data.ptr;
 
-        if (!io)
+        if (!io || io_loop_is_guest(loop, io))
             continue;
         if (event.events & io->watched & ~io->wanted)
             watch(io, EPOLL_CTL_MOD);
@@ -191,7 +176,11 @@ static gboolean prepare(GSource *source, gint *timeout_ms)
     gint64 now_us;
 
     *timeout_ms = -1;
-    if (at < 0 || loop->serving)
+    if (loop->serving)
+        return FALSE;
+    if (loop->batch_len > 0)
+        return TRUE;
+    if (at < 0)
         return FALSE;
     now_us = io_loop_now(loop);
     if (at > now_us && !loop->still_us)
@@ -205,6 +194,8 @@ static gboolean check(GSource *source)
     gint64 at = first_timer_at(loop);
 
     if (loop->poll_tag && g_source_query_unix_fd(source, loop->poll_tag))
+        return TRUE;
+    if (loop->batch_len > 0 && !loop->serving)
         return TRUE;
     return at >= 0 && !loop->serving && at <= io_loop_now(loop);
 }
@@ -229,7 +220,8 @@ static void unmute(IoLoop *loop)
 static gboolean dispatch(GSource *source, GSourceFunc unused_callback, gpointer unused_data)
 {
     IoLoop *loop = (IoLoop *)source;
-    gboolean ready = loop->poll_tag && g_source_query_unix_fd(source, loop->poll_tag);
+    gboolean ready =
+        loop->batch_len > 0 || (loop->poll_tag && g_source_query_unix_fd(source, loop->poll_tag));
 
     if (loop->serving) {
         mute(loop);

@@ -423,6 +423,22 @@ QGA_PROXY_API gboolean qga_proxy_set_agent_cache(QgaProxy *self, const char *ans
 QGA_PROXY_API char **qga_proxy_list_limits(void);
 
 /**
+ * qga_proxy_poll_context:
+ * @context: (nullable): a context on which proxies will live, and to which nothing is attached yet;
+ *   %NULL for the default one
+ * @fds: (array length=n_fds) (nullable): descriptors that the caller will have polled there for
+ *   input; each stays open as long as @context is in use
+ * @n_fds: how many there are, at most 2
+ *
+ * Lets @context find out what is ready in one system call instead of two, which are then two of
+ * nine less for a guest-ping. For a program that owns @context: its poll function is set. Where
+ * other descriptors are polled there, it waits as before.
+ *
+ * Returns: %FALSE where that cannot be, and nothing has changed: a process has one such context
+ */
+QGA_PROXY_API gboolean qga_proxy_poll_context(GMainContext *context, const int *fds, guint n_fds);
+
+/**
  * qga_proxy_start:
  * @self: a proxy
  *

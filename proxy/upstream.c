@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "common/message.h"
+#include "common/scratch.h"
 
 #include <string.h>
 
@@ -111,7 +112,7 @@ static void note_sent(Upstream *upstream, Pending *pending)
  */
 static gboolean write_command(Upstream *upstream, Pending *pending, JsonSpan id)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
 
     message_command(text, pending->name, pending->oob, pending_arguments(pending), id);
     if (stream_send(&upstream->stream, text->str, text->len)) {
@@ -139,7 +140,7 @@ static void send_oob(Upstream *upstream, Pending *pending)
  * Returns: FALSE where it waits on */
 static gboolean carry(Upstream *upstream, Pending *pending)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
     g_autoptr(GError) error = NULL;
     gssize put;
 
@@ -223,7 +224,7 @@ static const char *on_greeting(Upstream *upstream, const EnvelopeReply *reply)
 {
     JsonSpan version = json_read_get(reply->value, "version");
     JsonWalk walk = json_read_walk(json_read_get(reply->value, "capabilities"));
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Scratch) text = scratch_new();
     JsonSpan capability;
 
     if (reply->kind == ENVELOPE_RETURN || reply->kind == ENVELOPE_ERROR)

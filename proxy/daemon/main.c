@@ -323,6 +323,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
     allow_descriptors();
 
+    qga_proxy_poll_context(NULL, &signals, 1);
     daemon.loop = g_main_loop_new(NULL, FALSE);
     daemon.keeps = options.keep && service_is_managed();
     daemon.count = options.machines->len;
