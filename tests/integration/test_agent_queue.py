@@ -50,7 +50,7 @@ class Case(unittest.TestCase):
         """Within, a command keeps the lane busy and nothing is answered; behind it, it was answered."""
         with self.guest.stopped_agent():
             self.client.send_command("guest-ping", id="first")
-            self.proxy.wait_agent_state("busy")
+            self.proxy.wait_agent_running("guest-ping")
             yield
         self.assertEqual(self.client.read_reply(30), {"return": {}, "id": "first"})
 
@@ -109,7 +109,7 @@ class Shared(Case):
         others = [self.enterContext(self.proxy.client()) for _ in range(2)]
         with self.guest.stopped_agent():
             others[0].send_command(ASKED, id=[0, "x"])
-            self.proxy.wait_agent_state("busy")
+            self.proxy.wait_agent_running(ASKED)
             others[1].send_command(ASKED, id=[1, "x"])
             self.proxy.wait_status("the other to wait", lambda status: status["agent"]["queued"] == 1)
         for number, client in enumerate(others):

@@ -47,7 +47,7 @@ class Case(unittest.TestCase):
     def send_to_agent(self, client, name, arguments=None, **more):
         """Sends a command, and waits until it is under way."""
         client.send_command(name, arguments, **more)
-        self.proxy.wait_agent_state("busy")
+        self.proxy.wait_agent_running(name)
 
     def assert_fails(self, client, words, timeout=AT_ONCE):
         reply = client.read_reply(timeout)
@@ -83,7 +83,7 @@ class Deaths(Case):
                                    stdin=subprocess.DEVNULL)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        self.proxy.wait_agent_state("busy")
+        self.proxy.wait_agent_running(command)
         return process
 
     def wait_clients(self, count):

@@ -72,7 +72,7 @@ class Lane:
         counts = (0, sent + 2) if self.pipelined else (1, sent + 1)
         with self.guest.arrival(self.proxy, self.method):
             self.client.send_command("guest-file-open", {"path": "/tmp/nowhere"})
-            self.proxy.wait_agent_state("busy")
+            self.proxy.wait_agent_running("guest-file-open")
             self.behind.send_command("guest-info")
             self.proxy.wait_status("a second command",
                                    lambda status: (status["agent"]["queued"], status["agent"]["commands"]) == counts)

@@ -122,7 +122,7 @@ class Pipelined(Case, unittest.TestCase):
         with self.guest.stopped_agent():
             for client, name in (first, "guest-fstrim"), (second, "guest-get-osinfo"), (other, "guest-ping"):
                 client.send_command(name, id=name)
-            self.proxy.wait_agent_state("busy")
+                self.proxy.wait_agent_running(name)
             self.guest.signal_agent("KILL")
         for client in first, second, other:
             reply = client.read_reply(60)

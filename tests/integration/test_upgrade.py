@@ -279,7 +279,7 @@ class InGuest(unittest.TestCase):
             raw.sync()
             with self.guest.stopped_agent():
                 first.send_command("guest-sync", {"id": 1}, id="first")
-                self.proxy.wait_agent_state("busy")
+                self.proxy.wait_agent_running("guest-sync")
                 second.send_command("guest-sync", {"id": 2}, id="second")
                 raw.send(b'{"execute":"guest-ping","id":3}')
                 upgrade(self.proxy)

@@ -132,6 +132,10 @@ class Proxy:
         """Waits until the way to the agent is ready, busy, closed..."""
         self.wait_status(f"the agent to be {state}", lambda status: status["agent"]["state"] == state, timeout)
 
+    def wait_agent_running(self, command, timeout=30):
+        """Waits until the agent has that command: it may be busy with one that the proxy itself asks at times."""
+        self.wait_status(f"the agent to have {command}", lambda status: command in status["agent"]["running"], timeout)
+
     def wait_agent(self, timeout=60):
         """Waits until the agent answers through the proxy."""
         deadline = Deadline(timeout)
