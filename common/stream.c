@@ -64,10 +64,12 @@ static void drop_taken(Stream *stream)
 static gboolean make_room(Stream *stream, GError **error)
 {
     const gsize before = stream->buffer.size;
-    const gsize size = before ? before * 2 : BUFFER_SMALL;
+    gsize size = BUFFER_SMALL;
 
     if (stream->filled < before)
         return TRUE;
+    while (size <= before) /* which is any, where it was restored or the rest of a stolen one */
+        size *= 2;
     if (stream->charge && !charge_take(stream->charge, size - before)) {
         g_set_error(error, STREAM_ERROR, STREAM_ERROR_NO_ROOM,
                     "no room for a message of over %" G_GSIZE_FORMAT " bytes", before);

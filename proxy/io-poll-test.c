@@ -238,6 +238,29 @@ static void test_nested(Probe *probe, gconstpointer unused)
     detach(source);
 }
 
+/* The caller's that nobody polls for a while: it waits, and costs no turn; then it is served. */
+static void test_unpolled_guest(Probe *probe, gconstpointer unused)
+{
+    gboolean rung = FALSE;
+    IoTimer *timer = io_timer_new(probe->loop, ring, &rung);
+    guint count = 0, turns = 0;
+    GSource *source;
+
+    put(guest[1]);
+    io_timer_set(timer, io_loop_now(probe->loop) + 20000);
+    for (; !rung; turns++)
+        turn(TRUE);
+    g_assert_cmpuint(turns, <, 10);
+    io_timer_free(timer);
+    source = attach(guest[0], G_IO_IN, &count);
+    put(probe->other);
+    while (turn(FALSE))
+        ;
+    g_assert_cmpuint(count, ==, 1);
+    g_assert_cmpuint(probe->reads, ==, 1);
+    detach(source);
+}
+
 static void test_once(void)
 {
     g_autoptr(GMainContext) other = g_main_context_new();
@@ -263,5 +286,6 @@ int main(int argc, char **argv)
     ADD("/io-poll/invoked", test_invoked);
     ADD("/io-poll/nested", test_nested);
     g_test_add_func("/io-poll/once", test_once);
+    ADD("/io-poll/unpolled-guest", test_unpolled_guest); /* the last: GLib polls it from then on */
     return g_test_run();
 }

@@ -37,21 +37,32 @@ static GPollFD *find(GPollFD *fds, guint n, int fd)
     return NULL;
 }
 
-/* Whose events are in the batch; a guest that is not polled is nobody's. */
-static gint tell(GPollFD *fds, guint n)
+/* One that is ready and that nobody polls would be told of without end. GLib polls it from then on,
+ * where it is polled again. */
+static void forget_guest(int *guest)
+{
+    epoll_ctl(taken->epoll_fd, EPOLL_CTL_DEL, *guest, NULL);
+    *guest = -1;
+}
+
+/* Whose events are in the batch. The bits are those of poll(2). */
+static gint tell(GPollFD *fds, guint n, GPollFD *own)
 {
     gint ready = 0;
 
     for (guint i = 0; i < n; i++)
         fds[i].revents = 0;
     for (int i = 0; i < taken->batch_len; i++) {
-        const int *data = taken->batch[i].data.ptr;
-        GPollFD *fd = find(fds, n, io_loop_is_guest(taken, data) ? *data : taken->epoll_fd);
+        const struct epoll_event *event = &taken->batch[i];
+        int *guest = io_loop_guest(taken, event->data.ptr);
+        GPollFD *fd = guest ? find(fds, n, *guest) : own;
 
-        if (!fd)
+        if (!fd) {
+            forget_guest(guest);
             continue;
+        }
         ready += fd->revents == 0;
-        fd->revents = G_IO_IN;
+        fd->revents = guest ? (gushort)event->events : G_IO_IN;
     }
     return ready;
 }
@@ -64,7 +75,7 @@ static gint poll_by_epoll(GPollFD *fds, guint n, gint timeout_ms)
     if (!own)
         return g_poll(fds, n, timeout_ms);
     io_loop_take_batch(taken, timeout_ms);
-    ready = tell(fds, n);
+    ready = tell(fds, n, own);
     if (own->revents == 0)
         taken->batch_len = 0;
     return ready;
@@ -87,9 +98,12 @@ static gboolean add_guest(IoLoop *loop, int fd)
 static int find_alarm(GMainContext *context)
 {
     GPollFD fd;
-    gint unused_timeout;
-    gint n = g_main_context_query(context, G_MAXINT, &unused_timeout, &fd, 1);
+    gint unused_timeout, n;
 
+    if (!g_main_context_acquire(context))
+        return -1;
+    n = g_main_context_query(context, G_MAXINT, &unused_timeout, &fd, 1);
+    g_main_context_release(context);
     return n == 1 && fd.events == G_IO_IN ? fd.fd : -1;
 }
 

@@ -43,9 +43,12 @@ struct IoLoop {
 
 void io_loop_take_batch(IoLoop *loop, int timeout_ms);
 
-static inline gboolean io_loop_is_guest(const IoLoop *loop, gconstpointer data)
+/* Returns: the guest whose place an event's data is; NULL where it is an Io's */
+static inline int *io_loop_guest(IoLoop *loop, gpointer data)
 {
-    return (const int *)data >= loop->guests && (const int *)data < loop->guests + IO_GUESTS;
+    int *guest = data;
+
+    return guest >= loop->guests && guest < loop->guests + IO_GUESTS ? guest : NULL;
 }
 
 G_END_DECLS

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -156,7 +157,7 @@ static void serve_batch(IoLoop *loop)
         struct epoll_event event = loop->batch[loop->batch_next++];
         Io *io = event.data.ptr;
 
-        if (!io || io_loop_is_guest(loop, io))
+        if (!io || io_loop_guest(loop, io))
             continue;
         if (event.events & io->watched & ~io->wanted)
             watch(io, EPOLL_CTL_MOD);
@@ -528,31 +529,53 @@ static void close_io(gpointer data)
     io_free(data);
 }
 
-/* 48 MiB of a file are 64 MiB of base64 with an envelope around it: no large page for the rest. A
- * message has 65 MiB at most, so what holds more than 64 is never made longer, which could not be
- * done with two kinds of pages. */
+/* 48 MiB of a file are 64 MiB of base64 with an envelope around it: no large page for the rest. */
 #define LARGE_PAGES_END ((gsize)64 << 20)
+
+static gpointer map(gsize size)
+{
+    char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (text == MAP_FAILED)
+        g_error("no memory for %" G_GSIZE_FORMAT " bytes", size);
+    madvise(text, size, MADV_HUGEPAGE);
+    if (size > LARGE_PAGES_END)
+        madvise(text + LARGE_PAGES_END, size - LARGE_PAGES_END, MADV_NOHUGEPAGE);
+    return text;
+}
+
+/* With two kinds of pages it is two mappings, which cannot be moved as one. Few messages are so
+ * long, and none of them grows more than once. */
+static gpointer map_anew(gpointer text, gsize from, gsize to)
+{
+    gpointer moved = map(to);
+
+    memcpy(moved, text, MIN(from, to));
+    munmap(text, from);
+    return moved;
+}
 
 /* In large pages, where the kernel has any: 64 MiB are 16,384 page faults in pages of 4 KiB, and
  * these were a third of what a large reply cost. malloc() would move them apart again as it grows,
  * since what it maps does not begin with a page. */
 static gpointer large_pages(gpointer text, gsize from, gsize to)
 {
+    gpointer moved;
+
+    if (!text)
+        return map(to);
     if (to == 0) {
         munmap(text, from);
         return NULL;
     }
-    if (text)
-        text = mremap(text, from, to, MREMAP_MAYMOVE);
-    else
-        text = mmap(NULL, to, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (text == MAP_FAILED)
-        g_error("no memory for %" G_GSIZE_FORMAT " bytes", to);
-    if (from == 0)
-        madvise(text, to, MADV_HUGEPAGE);
+    if (from > LARGE_PAGES_END && to > from)
+        return map_anew(text, from, to);
+    moved = mremap(text, from, to, MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED)
+        return map_anew(text, from, to);
     if (to > LARGE_PAGES_END && from <= LARGE_PAGES_END)
-        madvise((char *)text + LARGE_PAGES_END, to - LARGE_PAGES_END, MADV_NOHUGEPAGE);
-    return text;
+        madvise((char *)moved + LARGE_PAGES_END, to - LARGE_PAGES_END, MADV_NOHUGEPAGE);
+    return moved;
 }
 
 const StreamIo io_stream = {read_some, write_some, want, close_io, large_pages};

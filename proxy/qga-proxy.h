@@ -427,7 +427,7 @@ QGA_PROXY_API char **qga_proxy_list_limits(void);
  * @context: (nullable): a context on which proxies will live, and to which nothing is attached yet;
  *   %NULL for the default one
  * @fds: (array length=n_fds) (nullable): descriptors that the caller will have polled there for
- *   input; each stays open as long as @context is in use
+ *   input as long as @context is in use, and keeps open so long
  * @n_fds: how many there are, at most 2
  *
  * Lets @context find out what is ready in one system call instead of two, which are then two of
