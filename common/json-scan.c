@@ -234,7 +234,7 @@ void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
 static void free_levels(JsonScan *scan)
 {
     if (scan->levels)
-        json_keys_clear(&scan->levels->keys);
+        json_keys_free(&scan->levels->keys);
     g_clear_pointer(&scan->levels, g_free);
 }
 
@@ -295,7 +295,7 @@ static void keep_levels(JsonScan *scan, JsonLevels *here)
     gboolean are_here = scan->levels == here;
 
     if (!under_way) {
-        json_keys_clear(&scan->levels->keys);
+        json_keys_free(&scan->levels->keys);
         if (!are_here)
             g_free(scan->levels);
         scan->levels = NULL;
