@@ -2,10 +2,12 @@
 
 /*
  * Theory of operation. Names stand on one stack; each object's lie above an entry that marks its
- * opening, and go when it closes. An object that gets many is entered into the hash table, with all
- * its names, from then on. Names leave the table in the opposite order of their coming, so with
- * linear probing an emptied slot never cuts the path to a name that stays: no tombstones are
- * needed.
+ * opening, and go when it closes. While they are few, each has a sign, one of 64, and of the signs
+ * that were seen there is one word: a name whose sign is new is new, and nothing else needs to be
+ * known of it. That is nearly all. Another is compared with those that are there. An object that
+ * gets many is entered into the hash table, with all its names, from then on. Names leave the table
+ * in the opposite order of their coming, so with linear probing an emptied slot never cuts the path
+ * to a name that stays: no tombstones are needed.
  */
 
 #include "json-keys.h"
@@ -126,7 +128,7 @@ void json_keys_moved(JsonKeys *keys, const JsonKeys *from)
         keys->stack = keys->few;
 }
 
-static void grow_stack(JsonKeys *keys)
+void json_keys_grow(JsonKeys *keys)
 {
     JsonKey *old = keys->stack == keys->few ? NULL : keys->stack;
 
@@ -136,17 +138,21 @@ static void grow_stack(JsonKeys *keys)
         memcpy(keys->stack, keys->few, sizeof keys->few);
 }
 
-static inline void push(JsonKeys *keys, JsonKey key)
+static void push(JsonKeys *keys, JsonKey key)
 {
-    if (G_UNLIKELY(keys->used == keys->size))
-        grow_stack(keys);
+    if (keys->used == keys->size)
+        json_keys_grow(keys);
     keys->stack[keys->used++] = key;
+}
+
+static JsonSpan text_of(const char *message, const JsonKey *key)
+{
+    return (JsonSpan){message + key->offset, key->len};
 }
 
 static gboolean says(const char *message, const JsonKey *a, const JsonKey *b)
 {
-    return json_text_equal((JsonSpan){message + a->offset, a->len},
-                           (JsonSpan){message + b->offset, b->len});
+    return json_text_equal(text_of(message, a), text_of(message, b));
 }
 
 /* ---- The table ------------------------------------------------------------------------------- */
@@ -223,98 +229,87 @@ static gboolean found_hashed(const JsonKeys *keys, const char *message, const Js
     return FALSE;
 }
 
-static inline gboolean found_linear(const JsonKeys *keys, const char *message, const JsonKey *key)
+static gboolean add_to_many(JsonKeys *keys, const char *message, JsonKey key, gboolean plain)
 {
-    const JsonKey *end = keys->stack + keys->used;
+    JsonSpan text = text_of(message, &key);
 
-    for (const JsonKey *other = keys->stack + keys->opening + 1; other < end; other++)
-        if (G_UNLIKELY(other->hash == key->hash) && says(message, other, key))
-            return TRUE;
-    return FALSE;
-}
-
-/* ---- Public ---------------------------------------------------------------------------------- */
-
-void json_keys_open(JsonKeys *keys)
-{
-    guint around = keys->opening;
-
-    keys->opening = keys->used;
-    push(keys, (JsonKey){.offset = around});
-}
-
-void json_keys_close(JsonKeys *keys)
-{
-    guint around = keys->stack[keys->opening].offset;
-
-    if (is_hashed(keys))
-        for (guint place = keys->used - 1; place > keys->opening; place--)
-            leave(keys, place);
-    keys->used = keys->opening;
-    keys->opening = around;
-}
-
-static gboolean add_hashed(JsonKeys *keys, const char *message, const JsonKey *key)
-{
-    if (found_hashed(keys, message, key))
+    key.hash = plain ? hash_plain(text, keys->opening) : hash_escaped(text, keys->opening);
+    if (found_hashed(keys, message, &key))
         return FALSE;
-    push(keys, *key);
+    push(keys, key);
     enter(keys, keys->used - 1);
     return TRUE;
 }
 
-static void enter_all(JsonKeys *keys)
+/* ---- Few names ------------------------------------------------------------------------------- */
+
+/* What is seen where a name is not plain: nobody looks for the sign of what it reads. */
+static const guint64 all_signs = ~(guint64)0;
+
+/* Of two names, in short: most that are asked for differ in length or in the last byte. */
+static gboolean are_same(const char *a, const char *b, gsize len)
 {
-    for (guint place = keys->opening + 1; place < keys->used; place++)
+    return len == 0 || (a[len - 1] == b[len - 1] && memcmp(a, b, len) == 0);
+}
+
+static gboolean found_linear(const JsonKeys *keys, const char *message, const JsonKey *key)
+{
+    const JsonKey *end = keys->stack + keys->used;
+    gboolean plain = keys->seen != all_signs;
+
+    for (const JsonKey *other = keys->stack + keys->opening + 1; other < end; other++)
+        if (plain ? other->len == key->len &&
+                        are_same(message + other->offset, message + key->offset, key->len)
+                  : says(message, other, key))
+            return TRUE;
+    return FALSE;
+}
+
+static void enter_all(JsonKeys *keys, const char *message)
+{
+    gboolean plain = keys->seen != all_signs;
+
+    for (guint place = keys->opening + 1; place < keys->used; place++) {
+        JsonKey *key = &keys->stack[place];
+        JsonSpan text = text_of(message, key);
+
+        key->hash = plain || json_text_is_plain(text) ? hash_plain(text, keys->opening)
+                                                      : hash_escaped(text, keys->opening);
         enter(keys, place);
+    }
 }
 
-static gboolean add(JsonKeys *keys, const char *message, const JsonKey *key)
+static gboolean add(JsonKeys *keys, const char *message, JsonKey key, gboolean plain)
 {
     if (is_hashed(keys))
-        return add_hashed(keys, message, key);
-    if (found_linear(keys, message, key))
+        return add_to_many(keys, message, key, plain);
+    keys->seen |= plain ? (guint64)1 << json_keys_sign(message + key.offset, key.len) : all_signs;
+    if (found_linear(keys, message, &key))
         return FALSE;
-    push(keys, *key);
+    push(keys, key);
+    json_keys_set_opening(keys, keys->opening);
     if (is_hashed(keys))
-        enter_all(keys);
+        enter_all(keys, message);
     return TRUE;
 }
 
-static gboolean add_plain(JsonKeys *keys, const char *message, gsize offset, gsize len)
-{
-    JsonKey key = {(guint32)offset, (guint32)len,
-                   hash_plain((JsonSpan){message + offset, len}, keys->opening)};
+/* ---- Public ---------------------------------------------------------------------------------- */
 
-    return add(keys, message, &key);
+void json_keys_close_large(JsonKeys *keys)
+{
+    for (guint place = keys->used - 1; place > keys->opening; place--)
+        leave(keys, place);
 }
 
-/* For most names nothing of that is needed: neither the table nor more room, and no other has the
- * same hash. */
-gboolean json_keys_add_plain(JsonKeys *keys, const char *message, gsize offset, gsize len)
+gboolean json_keys_add_slowly(JsonKeys *keys, const char *message, gsize offset, gsize len)
 {
-    const JsonKey *others = keys->stack + keys->opening + 1;
-    JsonKey *key = keys->stack + keys->used;
-    guint32 hash;
-
-    if (len > PIECE || key - others >= LIMIT_JSON_KEYS_LINEAR - 1 || keys->used == keys->size)
-        return add_plain(keys, message, offset, len);
-    hash = fold(mix(begin(keys->opening), message + offset, len));
-    for (; others < key; others++)
-        if (others->hash == hash)
-            return add_plain(keys, message, offset, len);
-    *key = (JsonKey){(guint32)offset, (guint32)len, hash};
-    keys->used++;
-    return TRUE;
+    return add(keys, message, (JsonKey){(guint32)offset, (guint32)len, 0}, TRUE);
 }
 
+/* An empty one has no byte for its sign but the quotes, of which there are two kinds. */
 gboolean json_keys_add(JsonKeys *keys, const char *message, gsize offset, gsize len)
 {
-    JsonSpan text = {message + offset, len};
-    JsonKey key = {(guint32)offset, (guint32)len, 0};
-
-    if (json_text_is_plain(text))
-        return add_plain(keys, message, offset, len);
-    key.hash = hash_escaped(text, keys->opening);
-    return add(keys, message, &key);
+    if (len > 0 && json_text_is_plain((JsonSpan){message + offset, len}))
+        return json_keys_add_plain(keys, message, offset, len);
+    return add(keys, message, (JsonKey){(guint32)offset, (guint32)len, 0}, FALSE);
 }

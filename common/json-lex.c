@@ -58,6 +58,12 @@ static Step lex_utf8(JsonScan *scan, guint8 byte)
     return STEP_ON;
 }
 
+/* Whether it may stand behind a backslash, other than u. */
+static gboolean is_escaped(guint8 byte)
+{
+    return byte != 0 && byte < 0x80 && strchr("\"'\\/bfnrt", byte);
+}
+
 static Step lex_escape(JsonScan *scan, guint8 byte)
 {
     if (byte < 0x20)
@@ -71,7 +77,7 @@ static Step lex_escape(JsonScan *scan, guint8 byte)
     if (byte == 'u') {
         scan->lexer = LEX_HEX;
         scan->more = 4;
-    } else if (byte > 0x7F || !strchr("\"'\\/bfnrt", byte)) {
+    } else if (!is_escaped(byte)) {
         return bad_string(scan, "invalid escape sequence in string", scan->pos - 1);
     }
     return STEP_ON;
@@ -121,19 +127,56 @@ static gsize common_character(const guint8 *at, gsize len)
     return json_text_is_noncharacter(character) ? 0 : 3;
 }
 
-/* On to the first place in a string that needs thought, @end at most. */
-static void skip_text(JsonScan *scan, const guint8 *bytes, gsize end)
+/* Returns: the first place in a string from @at on that needs thought, @end at most
+ * @plain: set to FALSE where there is a character before it that is not ASCII */
+static const guint8 *skip_text(const guint8 *at, const guint8 *end, guint8 quote, guint8 *plain)
 {
-    const char *text = (const char *)bytes;
-    gsize length;
+    for (;;) {
+        gsize length;
+
+        at = (const guint8 *)json_run((const char *)at, (const char *)end, (char)quote);
+        length = common_character(at, (gsize)(end - at));
+        if (length == 0)
+            return at;
+        at += length;
+        *plain = FALSE;
+    }
+}
+
+/* Returns: (nullable): behind the escape at @at, but not where it is of a surrogate */
+static const guint8 *behind_escape(const guint8 *at, const guint8 *end)
+{
+    guint32 unit = 0;
+
+    if (end - at < 2)
+        return NULL;
+    if (at[1] != 'u')
+        return is_escaped(at[1]) ? at + 2 : NULL;
+    if (end - at < 6)
+        return NULL;
+    for (guint i = 2; i < 6; i++) {
+        if (!g_ascii_isxdigit(at[i]))
+            return NULL;
+        unit = unit << 4 | (guint32)g_ascii_xdigit_value((char)at[i]);
+    }
+    return (unit >= 0xD800 && unit < 0xE000) || json_text_is_noncharacter(unit) ? NULL : at + 6;
+}
+
+const guint8 *json_lex_find_quote(const guint8 *at, const guint8 *end)
+{
+    guint8 plain; /* of no interest here */
 
     for (;;) {
-        scan->pos = (gsize)(json_run(text + scan->pos, text + end, (char)scan->quote) - text);
-        length = common_character(bytes + scan->pos, end - scan->pos);
-        if (length == 0)
-            return;
-        scan->pos += length;
-        scan->plain = FALSE;
+        at = skip_text(at, end, '"', &plain);
+        if (at == end)
+            return NULL;
+        if (*at == '"')
+            return at;
+        if (*at != '\\' && *at != 0x7F)
+            return NULL;
+        at = *at == '\\' ? behind_escape(at, end) : at + 1;
+        if (!at)
+            return NULL;
     }
 }
 
@@ -154,7 +197,8 @@ static Step lex_string(JsonScan *scan, const guint8 *bytes, gsize end)
     if (scan->surrogate && byte != '\\')
         return bad_string(scan, "lone surrogate in string is not a valid Unicode character",
                           scan->pos);
-    skip_text(scan, bytes, end);
+    scan->pos =
+        (gsize)(skip_text(bytes + scan->pos, bytes + end, scan->quote, &scan->plain) - bytes);
     if (is_at_stop(scan, bytes, end))
         return STEP_ON;
 

@@ -6,6 +6,7 @@
  *   json-scan.c   modes, grammar, and what others call
  *   json-lex.c    bytes to tokens, one state after the other
  *   json-whole.c  the same at once, for what is there whole and right
+ *   json-index.c  what that knows of the bytes in advance
  */
 
 #pragma once
@@ -50,7 +51,7 @@ typedef enum { TOKEN_STRUCTURAL, TOKEN_STRING, TOKEN_SCALAR } Token;
 enum { RESET = 1, STRUCTURAL, SPACE };
 
 struct JsonLevels {
-    guint8 kinds[LIMIT_JSON_NESTING / 8]; /* a bit per level: set for { */
+    guint64 kinds[LIMIT_JSON_NESTING / 64]; /* a bit per level: set for { */
     JsonKeys keys;
 };
 
@@ -79,17 +80,17 @@ static inline guint json_scan_depth(const JsonScan *scan)
 
 static inline gboolean json_scan_is_object_at(const JsonScan *scan, guint level)
 {
-    return scan->levels->kinds[level / 8] >> (level % 8) & 1;
+    return scan->levels->kinds[level / 64] >> (level % 64) & 1;
 }
 
 static inline void json_scan_set_object_at(JsonScan *scan, guint level, gboolean object)
 {
-    guint8 bit = (guint8)(1 << level % 8);
+    guint64 bit = (guint64)1 << (level % 64);
 
     if (object)
-        scan->levels->kinds[level / 8] |= bit;
+        scan->levels->kinds[level / 64] |= bit;
     else
-        scan->levels->kinds[level / 8] &= (guint8)~bit;
+        scan->levels->kinds[level / 64] &= ~bit;
 }
 
 /* @end: behind a value, at `pos`, whose last token was just taken */
@@ -124,6 +125,15 @@ Step json_scan_fault_skip(JsonScan *scan, JsonFault fault, const char *what, gsi
  * Looks at one byte at least, and at most at the rest of one token.
  */
 Step json_lex_step(JsonScan *scan, const guint8 *bytes, gsize end);
+
+/**
+ * json_lex_find_quote:
+ * @at: in a string in double quotes, between two characters
+ *
+ * Returns: (nullable): the quote that ends it, where it is there and nothing before it is wrong;
+ * characters of four bytes, too, are left to json_lex_step()
+ */
+const guint8 *json_lex_find_quote(const guint8 *at, const guint8 *end);
 
 /**
  * json_whole_tokens:

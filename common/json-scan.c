@@ -25,6 +25,8 @@
 
 #include "json-scan-private.h"
 
+#include "json-index.h"
+
 const guint8 json_scan_kinds[256] = {
     ['\t'] = SPACE,     ['\n'] = SPACE,          ['\r'] = SPACE,           [' '] = SPACE,
     ['{'] = STRUCTURAL, ['}'] = STRUCTURAL,      ['['] = STRUCTURAL,       [']'] = STRUCTURAL,
@@ -227,6 +229,7 @@ void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
     *scan = (JsonScan){.limits = *limits};
     scan->limits.nesting = MIN(scan->limits.nesting, LIMIT_JSON_NESTING);
     json_keys_make_secret();
+    json_index_choose();
     json_scan_limit_bytes(scan, limits->bytes);
     begin_message(scan, MODE_READ);
 }
@@ -234,7 +237,7 @@ void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
 static void free_levels(JsonScan *scan)
 {
     if (scan->levels)
-        json_keys_clear(&scan->levels->keys);
+        json_keys_free(&scan->levels->keys);
     g_clear_pointer(&scan->levels, g_free);
 }
 
@@ -295,7 +298,7 @@ static void keep_levels(JsonScan *scan, JsonLevels *here)
     gboolean are_here = scan->levels == here;
 
     if (!under_way) {
-        json_keys_clear(&scan->levels->keys);
+        json_keys_free(&scan->levels->keys);
         if (!are_here)
             g_free(scan->levels);
         scan->levels = NULL;

@@ -76,6 +76,7 @@ typedef struct {
     gint64 braces;      /* open {, negative behind a stray } */
     gint64 brackets;    /* open [ */
     guint tokens;       /* of the message under way */
+    guint32 by_bytes;   /* it is looked at without an index up to here, from its start */
     guint8 mode;        /* reading, or skipping after which kind of fault */
     guint8 lexer;       /* what kind of token is under way */
     guint8 expect;      /* which tokens may come next */

@@ -3,7 +3,7 @@
 /*
  * Any bytes into the scanner.
  *
- * Held: verdicts and places are the same for each cut of the input and without json-whole.c, what
+ * Held: verdicts and places are the same for each cut of the input and in each way, what
  * scan-log.h asserts of spans and memory, and that a message behind a reset is found whatever came
  * before. What was let pass is one value again, and means the same, without its spaces, printed as
  * QEMU would, and pretty.
@@ -95,6 +95,12 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     setup.way = SCAN_LOG_LONG;
     g_autofree char *by_long_way = cut_nowhere(&scan_log_subject, &setup, input->str, input->len);
     g_assert_cmpstr(by_long_way, ==, dropping);
+    setup.way = SCAN_LOG_BY_INDEX;
+    g_autofree char *by_index = cut_nowhere(&scan_log_subject, &setup, input->str, input->len);
+    g_assert_cmpstr(by_index, ==, dropping);
+    setup.way = SCAN_LOG_BY_BYTES;
+    g_autofree char *by_bytes = cut_nowhere(&scan_log_subject, &setup, input->str, input->len);
+    g_assert_cmpstr(by_bytes, ==, dropping);
     setup.way = SCAN_LOG_IN_TURNS;
     setup.hoard = TRUE;
     g_autofree char *hoarding = cut_nowhere(&scan_log_subject, &setup, input->str, input->len);

@@ -9,6 +9,7 @@
 
 #include "common/json-scan-private.h"
 #include "common/limits.h"
+#include "slow-index.h"
 
 typedef struct {
     const ScanLogSetup *setup;
@@ -81,11 +82,19 @@ static void log_value(const Subject *subject, GString *log)
 static JsonScanVerdict next(Subject *subject, const char *exact)
 {
     ScanLogWay way = subject->setup->way;
-    gboolean is_long =
-        way == SCAN_LOG_LONG || (way == SCAN_LOG_IN_TURNS && subject->calls++ % 2 == 0);
+    JsonIndexer as_it_is = json_index;
+    JsonScanVerdict verdict;
 
-    return (is_long ? json_scan_next_long : json_scan_next)(&subject->scan, exact,
-                                                            subject->held->len);
+    if (way == SCAN_LOG_IN_TURNS)
+        way = (ScanLogWay)(subject->calls++ % SCAN_LOG_IN_TURNS);
+    if (way == SCAN_LOG_BY_BYTES)
+        json_index = NULL;
+    else if (way == SCAN_LOG_BY_INDEX)
+        json_index = slow_index;
+    verdict = (way == SCAN_LOG_LONG ? json_scan_next_long : json_scan_next)(&subject->scan, exact,
+                                                                            subject->held->len);
+    json_index = as_it_is;
+    return verdict;
 }
 
 /* Returns: whether there may be more in what is held */

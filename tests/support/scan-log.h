@@ -21,7 +21,9 @@ G_BEGIN_DECLS
 typedef enum {
     SCAN_LOG_AS_IT_IS,
     SCAN_LOG_LONG,     /* without json-whole.c */
-    SCAN_LOG_IN_TURNS, /* every other call without it */
+    SCAN_LOG_BY_BYTES, /* with it, and without an index */
+    SCAN_LOG_BY_INDEX, /* with that of slow-index.h */
+    SCAN_LOG_IN_TURNS, /* another of these for each call */
 } ScanLogWay;
 
 typedef struct {
@@ -40,8 +42,8 @@ extern const CutSubject scan_log_subject;
 /**
  * scan_log:
  *
- * Scans in every cut, dropping and hoarding, with and without json-whole.c, and asserts that
- * verdicts and places are the same.
+ * Scans in every cut, dropping and hoarding, in several ways, and asserts that verdicts and places
+ * are the same.
  *
  * Returns: (transfer full): the log without places
  */
