@@ -85,10 +85,10 @@ typedef struct {
     guint8 more;        /* UTF-8 continuation bytes or hex digits still due */
     guint8 low, high;   /* bounds of the next continuation byte */
     guint8 culprit;     /* the byte that the fault's text shows */
-    guint32 character;  /* the bits so far of a UTF-8 sequence, or of \uXXXX or two of them */
     guint8 surrogate;   /* a high one waits for its other half */
     guint8 between;     /* a value or a fault was handed out: the next byte starts afresh */
     guint8 was_reset;   /* the last byte was one: a run of them is one fault */
+    guint32 character;  /* the bits so far of a UTF-8 sequence, or of \uXXXX or two of them */
     JsonLevels *levels; /* (nullable): there while looking, and while a message is under way */
 } JsonScan;
 
