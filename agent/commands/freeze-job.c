@@ -16,6 +16,13 @@
  */
 enum { DIRTY_KIB = 4 * 1024 };
 
+static void hurry(gpointer data)
+{
+    System *system = data;
+
+    system->hurry(system, TRUE);
+}
+
 FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char **excluded)
 {
     FreezeJob *job = g_new(FreezeJob, 1);
@@ -24,6 +31,7 @@ FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char *
         .system = system,
         .mark = g_strdup(mark),
         .wanted = {.paths = g_strdupv(paths), .excluded = g_strdupv(excluded)},
+        .crew = crew_new(hurry, system),
         .notes = g_ptr_array_new_with_free_func(g_free),
     };
     return job;
@@ -36,6 +44,7 @@ static void destroy(FreezeJob *job)
     g_clear_pointer(&job->filesystems, g_ptr_array_unref);
     g_clear_error(&job->error);
     g_ptr_array_unref(job->notes);
+    crew_free(job->crew);
     g_free(job->mark);
     g_free(job);
 }
@@ -67,7 +76,7 @@ void freeze_job_start(FreezeJob *job, WorkStep step, void (*done)(gpointer owner
     g_assert(job->running == 0);
     job->done = done;
     job->running = 1;
-    work_start("freeze", step, on_thread_end, job);
+    crew_start(job->crew, step, on_thread_end, job);
 }
 
 gboolean freeze_job_is_busy(const FreezeJob *job)
@@ -77,7 +86,9 @@ gboolean freeze_job_is_busy(const FreezeJob *job)
 
 static void relieve(gpointer data)
 {
-    filesystems_relieve(((FreezeJob *)data)->filesystems);
+    FreezeJob *job = data;
+
+    filesystems_relieve(job->filesystems, job->crew);
 }
 
 void freeze_job_cancel(FreezeJob *job)
@@ -85,7 +96,7 @@ void freeze_job_cancel(FreezeJob *job)
     if (!g_atomic_int_compare_and_exchange(&job->cancelled, FALSE, TRUE))
         return;
     job->running++;
-    work_start("relief", relieve, on_thread_end, job);
+    crew_start(job->crew, relieve, on_thread_end, job);
 }
 
 /* ---- Grace periods --------------------------------------------------------------------------- */
@@ -133,7 +144,7 @@ void freeze_job_prepare(gpointer data)
         return;
     job->expedite = job->expedite && may_expedite(job->system);
     if (state_mark_frozen(job->mark, job->expedite, &job->error) && is_much_dirty(job->system))
-        filesystems_sync(job->filesystems);
+        filesystems_sync(job->filesystems, job->crew);
 }
 
 void freeze_job_freeze(gpointer data)
@@ -142,7 +153,7 @@ void freeze_job_freeze(gpointer data)
 
     if (job->expedite)
         sysfs_write(job->system, KERNEL, RCU_EXPEDITED, "1");
-    job->count = filesystems_freeze(job->filesystems, &job->cancelled, &job->error);
+    job->count = filesystems_freeze(job->filesystems, job->crew, &job->cancelled, &job->error);
     if (job->expedite)
         freeze_job_stop_expediting(job->system);
 }
@@ -172,7 +183,7 @@ void freeze_job_thaw(gpointer data)
 
     if (!find_frozen(job))
         return;
-    job->count = filesystems_thaw(job->filesystems, &job->error);
+    job->count = filesystems_thaw(job->filesystems, job->crew, &job->error);
     if (!state_unmark_frozen(job->mark, &unmark))
         g_ptr_array_add(job->notes, g_strdup(unmark->message));
 }

@@ -10,7 +10,6 @@
 #pragma once
 
 #include "filesystems.h"
-#include "work.h"
 
 typedef struct {
     /* Set by who makes it. */
@@ -21,7 +20,8 @@ typedef struct {
     gboolean expedite;        /* have grace periods expedited while it freezes, if they are not */
 
     void (*done)(gpointer owner);
-    guint running; /* threads */
+    guint running; /* steps */
+    Crew *crew;
 
     /* Of the steps. */
     GPtrArray *filesystems; /* (nullable): of Filesystem; NULL: nobody knows what was frozen */
