@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -109,7 +110,8 @@ static gboolean locate(System *system, const char *path, SystemPlace *ret)
 
     if (stat(path, &at) != 0)
         return FALSE;
-    *ret = (SystemPlace){at.st_dev, find_mount(path)};
+    /* What is on a device of its own is known by that. */
+    *ret = (SystemPlace){at.st_dev, major(at.st_dev) == 0 ? find_mount(path) : -1};
     return TRUE;
 }
 

@@ -41,7 +41,7 @@ typedef struct {
 /* Where a file is. */
 typedef struct {
     dev_t device; /* as stat() says */
-    int mount;    /* its number in the table of mounts; -1 where nobody tells */
+    int mount;    /* its number in the table of mounts; -1 where nobody tells, or the device does */
 } SystemPlace;
 
 /* How a helper program fared. */
