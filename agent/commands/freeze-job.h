@@ -24,6 +24,7 @@ typedef struct {
     Crew *crew;
 
     /* Of the steps. */
+    int rcu_switch;         /* by which it expedites them; -1: not */
     GPtrArray *filesystems; /* (nullable): of Filesystem; NULL: nobody knows what was frozen */
     gint cancelled;         /* atomic: no further ones are to be frozen */
 

@@ -14,7 +14,7 @@ static void mount_free(gpointer data)
     Mount *mount = data;
 
     g_ptr_array_unref(mount->directories);
-    g_array_unref(mount->numbers);
+    g_clear_pointer(&mount->numbers, g_array_unref);
     g_free(mount->type);
     g_free(mount->source);
     g_free(mount);
@@ -84,7 +84,6 @@ static void add(GPtrArray *mounts, dev_t number, dev_t device, const char *type,
                 char **fields)
 {
     Mount *mount = find_number(mounts, number);
-    int mount_number = (int)g_ascii_strtoll(fields[FIELD_NUMBER], NULL, 10);
 
     if (mount == NULL) {
         const char *source = take_field(&rest);
@@ -94,14 +93,18 @@ static void add(GPtrArray *mounts, dev_t number, dev_t device, const char *type,
             .number = number,
             .device = device,
             .directories = g_ptr_array_new_with_free_func(g_free),
-            .numbers = g_array_new(FALSE, FALSE, sizeof(int)),
+            .numbers = device == 0 ? g_array_new(FALSE, FALSE, sizeof(int)) : NULL,
             .type = unescape(type),
             .source = unescape(source != NULL ? source : ""),
         };
         g_ptr_array_add(mounts, mount);
     }
     g_ptr_array_add(mount->directories, unescape(fields[FIELD_DIRECTORY]));
-    g_array_append_val(mount->numbers, mount_number);
+    if (mount->numbers != NULL) {
+        int mount_number = (int)g_ascii_strtoll(fields[FIELD_NUMBER], NULL, 10);
+
+        g_array_append_val(mount->numbers, mount_number);
+    }
 }
 
 /* Most lines are of no disk: nothing is made of those. */
