@@ -283,6 +283,10 @@ static gboolean fake_write_rtc(System *system, const struct tm *time, GError **e
     return TRUE;
 }
 
+static void fake_hurry(System *system, gboolean hurry)
+{
+}
+
 static void fake_set_frozen(System *system, gboolean frozen)
 {
     bench_note(bench_of(system), frozen ? "quiet" : "loud");
@@ -356,6 +360,7 @@ void bench_init(Bench *bench, const char *hook)
                 .has_rtc = fake_has_rtc,
                 .read_rtc = fake_read_rtc,
                 .write_rtc = fake_write_rtc,
+                .hurry = fake_hurry,
                 .set_frozen = fake_set_frozen,
             },
         .mounts = "",

@@ -75,23 +75,29 @@ gboolean state_next_handle(State *state, gint64 *ret_handle, GError **error)
 #define MARK_BOOT      "boot="
 #define MARK_EXPEDITED "rcu_expedited\n"
 
-/* Returns: (transfer full): a line that is another one after each boot; empty where the system
- * does not tell */
-static char *boot_line(void)
+/* Returns: a line that is another one after each boot; empty where the system does not tell */
+static const char *boot_line(void)
 {
-    g_autofree char *id = NULL;
+    static char *line;
+    static gsize ready; /* on whichever thread it is first asked for */
 
-    if (places.boot_id == NULL || !g_file_get_contents(places.boot_id, &id, NULL, NULL))
-        return g_strdup("");
-    return g_strdup_printf(MARK_BOOT "%s\n", g_strchomp(id));
+    if (g_once_init_enter(&ready)) {
+        g_autofree char *id = NULL;
+
+        if (places.boot_id == NULL || !g_file_get_contents(places.boot_id, &id, NULL, NULL))
+            line = g_strdup("");
+        else
+            line = g_strdup_printf(MARK_BOOT "%s\n", g_strchomp(id));
+        g_once_init_leave(&ready, 1);
+    }
+    return line;
 }
 
 /* Nothing waits for it to be on its disk: a crash that could lose it would thaw all. */
 gboolean state_mark_frozen(const char *mark, gboolean expedited, GError **error)
 {
     int fd = g_open(mark, O_CREAT | O_WRONLY | O_TRUNC | O_BINARY | O_CLOEXEC | O_NOFOLLOW, 0600);
-    g_autofree char *boot = boot_line();
-    g_autofree char *text = g_strconcat(boot, expedited ? MARK_EXPEDITED : "", NULL);
+    g_autofree char *text = g_strconcat(boot_line(), expedited ? MARK_EXPEDITED : "", NULL);
     gsize len = strlen(text);
     gboolean ok = fd >= 0 && write(fd, text, len) == (gssize)len;
 
@@ -116,15 +122,13 @@ gboolean state_unmark_frozen(const char *mark, GError **error)
 /* Returns: (transfer full) (nullable): what it tells; NULL where there is none, or an old one */
 static char *read_mark(const char *mark)
 {
-    g_autofree char *boot = NULL;
     g_autofree char *text = NULL;
 
     if (!g_file_test(mark, G_FILE_TEST_EXISTS))
         return NULL;
     if (!g_file_get_contents(mark, &text, NULL, NULL))
         return g_strdup("");
-    boot = boot_line();
-    if (g_str_has_prefix(text, MARK_BOOT) && !g_str_has_prefix(text, boot))
+    if (g_str_has_prefix(text, MARK_BOOT) && !g_str_has_prefix(text, boot_line()))
         return NULL;
     return g_steal_pointer(&text);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,6 +191,23 @@ static void test_files(void)
                     "failed to write 'mem' to /nonexistent: No such file or directory");
 }
 
+/* Where it may, that is; and as it was afterwards. */
+static void test_hurry(void)
+{
+    System *system = system_get();
+    const int before = sched_getscheduler(0);
+
+    system->hurry(system, FALSE);
+    g_assert_cmpint(sched_getscheduler(0), ==, before);
+    system->hurry(system, TRUE);
+    if (sched_getscheduler(0) == before)
+        g_test_skip("this process may not");
+    else
+        g_assert_cmpint(sched_getscheduler(0), ==, SCHED_RR | SCHED_RESET_ON_FORK);
+    system->hurry(system, FALSE);
+    g_assert_cmpint(sched_getscheduler(0), ==, before);
+}
+
 static void test_locate(void)
 {
     System *system = system_get();
@@ -231,6 +249,7 @@ int main(int argc, char **argv)
     g_test_add_func("/system/no-smart", test_no_smart);
     g_test_add_func("/system/find-tool", test_find_tool);
     g_test_add_func("/system/files", test_files);
+    g_test_add_func("/system/hurry", test_hurry);
     g_test_add_func("/system/locate", test_locate);
     g_test_add_func("/system/mounts", test_mounts);
     return g_test_run();

@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/nvme_ioctl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -107,7 +110,8 @@ static gboolean locate(System *system, const char *path, SystemPlace *ret)
 
     if (stat(path, &at) != 0)
         return FALSE;
-    *ret = (SystemPlace){at.st_dev, find_mount(path)};
+    /* What is on a device of its own is known by that. */
+    *ret = (SystemPlace){at.st_dev, major(at.st_dev) == 0 ? find_mount(path) : -1};
     return TRUE;
 }
 
@@ -184,6 +188,19 @@ static gboolean write_file(System *system, const char *path, const char *text, G
     return ok;
 }
 
+/*
+ * By the system call, which musl's functions of these names are not. Where it is refused, or
+ * whoever set the agent up has said how it is to be scheduled, it stays as it is.
+ */
+static void hurry(System *system, gboolean hurry)
+{
+    static const int ordinary = SCHED_OTHER, hurried = SCHED_RR | SCHED_RESET_ON_FORK;
+    const struct sched_param param = {.sched_priority = hurry ? 1 : 0};
+
+    if (syscall(SYS_sched_getscheduler, 0) == (hurry ? ordinary : hurried))
+        syscall(SYS_sched_setscheduler, 0, hurry ? hurried : ordinary, &param);
+}
+
 static void set_frozen(System *system, gboolean frozen)
 {
     log_set_frozen(frozen);
@@ -212,6 +229,7 @@ System *system_get(void)
         .has_rtc = clock_has_rtc,
         .read_rtc = clock_read_rtc,
         .write_rtc = clock_write_rtc,
+        .hurry = hurry,
         .set_frozen = set_frozen,
     };
 

@@ -41,7 +41,7 @@ typedef struct {
 /* Where a file is. */
 typedef struct {
     dev_t device; /* as stat() says */
-    int mount;    /* its number in the table of mounts; -1 where nobody tells */
+    int mount;    /* its number in the table of mounts; -1 where nobody tells, or the device does */
 } SystemPlace;
 
 /* How a helper program fared. */
@@ -118,6 +118,9 @@ struct System {
     gboolean (*has_rtc)(System *system);
     gboolean (*read_rtc)(System *system, struct tm *ret_time, GError **error);
     gboolean (*write_rtc)(System *system, const struct tm *time, GError **error);
+    /* The calling thread comes before all others of the machine that are ordinary, or is one of
+     * those again. What it starts is ordinary. May be called on any thread. */
+    void (*hurry)(System *system, gboolean hurry);
     /* Filesystems become, or no longer are, unwritable: nobody may touch a log. */
     void (*set_frozen)(System *system, gboolean frozen);
 };

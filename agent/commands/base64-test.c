@@ -34,17 +34,17 @@ static void test_accepted(void)
 static void test_all_bytes(void)
 {
     guint8 bytes[256];
-    g_autofree char *text = NULL;
-    g_autofree char *string = NULL;
-    g_autofree guint8 *data = NULL;
-    gsize len = 0;
 
     for (guint i = 0; i < sizeof(bytes); i++)
         bytes[i] = (guint8)i;
-    text = g_base64_encode(bytes, sizeof(bytes));
-    string = g_strconcat("\"", text, "\"", NULL);
-    data = base64_decode((JsonSpan){string, strlen(string)}, &len, NULL);
-    g_assert_cmpmem(data, len, bytes, sizeof(bytes));
+    for (gsize count = 0; count <= sizeof(bytes); count++) {
+        g_autofree char *text = g_base64_encode(bytes + sizeof(bytes) - count, count);
+        g_autofree char *string = g_strconcat("\"", text, "\"", NULL);
+        gsize len = 0;
+        g_autofree guint8 *data = base64_decode((JsonSpan){string, strlen(string)}, &len, NULL);
+
+        g_assert_cmpmem(data, len, bytes + sizeof(bytes) - count, count);
+    }
 }
 
 /* One character that is no digit, at each place of a text whose digits go in fours. */

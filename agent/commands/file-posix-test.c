@@ -76,6 +76,30 @@ static void test_directory(FileBench *fixture, gconstpointer data)
     CHECK(fixture, "{\"return\": {}}", CLOSE(1000));
 }
 
+/* The kernel's say that there is nothing, or a page. */
+static void test_wrong_size(FileBench *fixture, gconstpointer data)
+{
+    static const char *const paths[] = {"/proc/version", "/proc/self/limits",
+                                        "/sys/kernel/rcu_expedited"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autofree char *text = NULL;
+        g_autofree char *base64 = NULL;
+        g_autofree char *opened = g_strdup_printf("{\"return\": %u}", 1000 + i);
+        g_autofree char *expected = NULL;
+        gsize len;
+
+        if (!g_file_get_contents(paths[i], &text, &len, NULL)) {
+            g_test_skip("the kernel does not show such a file");
+            return;
+        }
+        base64 = g_base64_encode((const guchar *)text, len);
+        expected = g_strdup_printf(GOT("%d", "%s", "true"), (int)len, base64);
+        CHECK(fixture, opened, OPEN(paths[i], "r"));
+        CHECK(fixture, expected, READ(1000 + (int)i, 100000));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -86,6 +110,7 @@ int main(int argc, char **argv)
     ADD("pipe", test_pipe);
     ADD("full-pipe", test_full_pipe);
     ADD("directory", test_directory);
+    ADD("wrong-size", test_wrong_size);
 #undef ADD
     return g_test_run();
 }

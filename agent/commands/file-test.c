@@ -113,6 +113,36 @@ static void test_large(FileBench *fixture, gconstpointer data)
     CHECK(fixture, expected, READ(1000, 1000 * 1000 + 1));
 }
 
+/* Some of it, all of it, and more than there is: the same bytes, wherever they were read to. */
+static void test_lengths(FileBench *fixture, gconstpointer data)
+{
+    static const gsize lengths[] = {1,   2,   3,     62,    63,    64,    191,
+                                    192, 193, 65535, 65536, 65537, 200000};
+    g_autofree guint8 *bytes = g_malloc(200000);
+
+    for (gsize i = 0; i < 200000; i++)
+        bytes[i] = (guint8)(i * 7 + i / 256);
+    g_file_set_contents(fixture->path, (const char *)bytes, 200000, NULL);
+    CHECK(fixture, "{\"return\": 1000}", OPEN(fixture->path, "r"));
+    for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
+        const gsize len = lengths[i];
+        g_autofree char *tail = g_base64_encode(bytes + 200000 - len, len);
+        g_autofree char *more = g_strdup_printf(GOT("%d", "%s", "true"), (int)len, tail);
+        g_autofree char *exact = g_strdup_printf(GOT("%d", "%s", "false"), (int)len, tail);
+        g_autofree char *head = g_base64_encode(bytes, len);
+        g_autofree char *some = g_strdup_printf(GOT("%d", "%s", "false"), (int)len, head);
+        g_autofree char *at =
+            g_strdup_printf("{\"return\": {\"position\": %d, \"eof\": false}}", 200000 - (int)len);
+
+        CHECK(fixture, at, SEEK(1000, -(int)len, "\"end\""));
+        CHECK(fixture, more, READ(1000, 300000));
+        CHECK(fixture, at, SEEK(1000, -(int)len, "\"end\""));
+        CHECK(fixture, exact, READ(1000, (int)len));
+        CHECK(fixture, "{\"return\": {\"position\": 0, \"eof\": false}}", SEEK(1000, 0, "0"));
+        CHECK(fixture, some, READ(1000, (int)len));
+    }
+}
+
 static void test_too_many(FileBench *fixture, gconstpointer data)
 {
     g_autofree char *words =
@@ -142,6 +172,7 @@ int main(int argc, char **argv)
     ADD("counts", test_counts);
     ADD("unknown-handle", test_unknown_handle);
     ADD("large", test_large);
+    ADD("lengths", test_lengths);
     ADD("too-many", test_too_many);
 #undef ADD
     return g_test_run();

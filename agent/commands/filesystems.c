@@ -7,7 +7,6 @@
 
 #include "common/qmp-error.h"
 #include "stack.h"
-#include "work.h"
 
 /* Bounds FITHAW, which is repeated until it fails, against a kernel that never says so. */
 enum { THAW_ATTEMPTS = 64 };
@@ -176,19 +175,19 @@ static guint end_of(const GPtrArray *filesystems, guint at)
 }
 
 /* All of one depth side by side, and the deepest first. */
-static void each_downwards(GPtrArray *filesystems, GFunc run, gpointer user)
+static void each_downwards(Crew *crew, GPtrArray *filesystems, GFunc run, gpointer user)
 {
     for (guint end = filesystems->len, begin; end > 0; end = begin) {
         begin = begin_of(filesystems, end - 1);
-        work_each(filesystems->pdata + begin, end - begin, run, user);
+        crew_each(crew, filesystems->pdata + begin, end - begin, run, user);
     }
 }
 
-static void each_upwards(GPtrArray *filesystems, GFunc run, gpointer user)
+static void each_upwards(Crew *crew, GPtrArray *filesystems, GFunc run, gpointer user)
 {
     for (guint begin = 0, end; begin < filesystems->len; begin = end) {
         end = end_of(filesystems, begin);
-        work_each(filesystems->pdata + begin, end - begin, run, user);
+        crew_each(crew, filesystems->pdata + begin, end - begin, run, user);
     }
 }
 
@@ -201,9 +200,9 @@ static void sync_one(gpointer data, gpointer user)
     filesystem->system->sync(filesystem->system, filesystem->fd);
 }
 
-void filesystems_sync(GPtrArray *filesystems)
+void filesystems_sync(GPtrArray *filesystems, Crew *crew)
 {
-    each_downwards(filesystems, sync_one, NULL);
+    each_downwards(crew, filesystems, sync_one, NULL);
 }
 
 typedef struct {
@@ -229,12 +228,12 @@ static void freeze_one(gpointer data, gpointer user)
     }
 }
 
-guint filesystems_freeze(GPtrArray *filesystems, const gint *cancelled, GError **error)
+guint filesystems_freeze(GPtrArray *filesystems, Crew *crew, const gint *cancelled, GError **error)
 {
     Freeze freeze = {cancelled, FALSE};
     guint count = 0;
 
-    each_downwards(filesystems, freeze_one, &freeze);
+    each_downwards(crew, filesystems, freeze_one, &freeze);
     for (guint i = 0; i < filesystems->len; i++) {
         Filesystem *filesystem = filesystems->pdata[i];
 
@@ -256,9 +255,9 @@ static void relieve_one(gpointer data, gpointer user)
         filesystem->system->thaw(filesystem->system, filesystem->fd);
 }
 
-void filesystems_relieve(GPtrArray *filesystems)
+void filesystems_relieve(GPtrArray *filesystems, Crew *crew)
 {
-    each_upwards(filesystems, relieve_one, NULL);
+    each_upwards(crew, filesystems, relieve_one, NULL);
 }
 
 static void thaw_one(gpointer data, gpointer user)
@@ -284,11 +283,11 @@ static void blame(const Filesystem *filesystem, GError **error)
                       g_strerror(filesystem->failure));
 }
 
-guint filesystems_thaw(GPtrArray *filesystems, GError **error)
+guint filesystems_thaw(GPtrArray *filesystems, Crew *crew, GError **error)
 {
     guint count = 0;
 
-    each_upwards(filesystems, thaw_one, NULL);
+    each_upwards(crew, filesystems, thaw_one, NULL);
     for (guint i = 0; i < filesystems->len; i++) {
         Filesystem *filesystem = filesystems->pdata[i];
         gboolean ours = g_atomic_int_compare_and_exchange(&filesystem->frozen, TRUE, FALSE);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "mounts.h"
+#include "work.h"
 
 typedef struct {
     System *system;
@@ -43,7 +44,7 @@ GPtrArray *filesystems_open(System *system, const FilesystemsWanted *wanted, GPt
                             GError **error);
 
 /* Writes out what is dirty, so that a freeze finds little to write. */
-void filesystems_sync(GPtrArray *filesystems);
+void filesystems_sync(GPtrArray *filesystems, Crew *crew);
 
 /**
  * filesystems_freeze:
@@ -52,7 +53,7 @@ void filesystems_sync(GPtrArray *filesystems);
  * Returns: how many it has frozen; those that cannot be, and that somebody else has frozen, are
  *   passed over. With @error where one failed; others may be frozen then.
  */
-guint filesystems_freeze(GPtrArray *filesystems, const gint *cancelled, GError **error);
+guint filesystems_freeze(GPtrArray *filesystems, Crew *crew, const gint *cancelled, GError **error);
 
 /**
  * filesystems_relieve:
@@ -60,7 +61,7 @@ guint filesystems_freeze(GPtrArray *filesystems, const gint *cancelled, GError *
  * Thaws what filesystems_freeze(), that does not return, has frozen so far. It may be waiting for
  * just that. May be called beside it.
  */
-void filesystems_relieve(GPtrArray *filesystems);
+void filesystems_relieve(GPtrArray *filesystems, Crew *crew);
 
 /**
  * filesystems_thaw:
@@ -70,7 +71,7 @@ void filesystems_relieve(GPtrArray *filesystems);
  *
  * Returns: how many were frozen
  */
-guint filesystems_thaw(GPtrArray *filesystems, GError **error);
+guint filesystems_thaw(GPtrArray *filesystems, Crew *crew, GError **error);
 
 /**
  * filesystems_are_frozen:

@@ -2,7 +2,10 @@
 
 #include "freeze-job.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sysfs.h"
 
@@ -16,6 +19,50 @@
  */
 enum { DIRTY_KIB = 4 * 1024 };
 
+/* ---- Grace periods --------------------------------------------------------------------------- */
+
+/* Where somebody else has it on, it stays on. Returns: -1 where it is not to be touched */
+static int open_switch(System *system)
+{
+    int fd = sysfs_open(system, KERNEL, RCU_EXPEDITED, O_RDWR);
+    char value = '\0';
+
+    if (fd >= 0 && (pread(fd, &value, 1, 0) != 1 || value != '0')) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void set_switch(FreezeJob *job, const char *value)
+{
+    if (job->rcu_switch >= 0 && pwrite(job->rcu_switch, value, 1, 0) != 1)
+        g_ptr_array_add(job->notes,
+                        g_strdup_printf("cannot write %s to " KERNEL "/" RCU_EXPEDITED ": %s",
+                                        value, g_strerror(errno)));
+}
+
+static void close_switch(FreezeJob *job)
+{
+    if (job->rcu_switch >= 0)
+        close(job->rcu_switch);
+    job->rcu_switch = -1;
+}
+
+void freeze_job_stop_expediting(System *system)
+{
+    sysfs_write(system, KERNEL, RCU_EXPEDITED, "0");
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+static void hurry(gpointer data)
+{
+    System *system = data;
+
+    system->hurry(system, TRUE);
+}
+
 FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char **excluded)
 {
     FreezeJob *job = g_new(FreezeJob, 1);
@@ -23,7 +70,9 @@ FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char *
     *job = (FreezeJob){
         .system = system,
         .mark = g_strdup(mark),
+        .rcu_switch = -1,
         .wanted = {.paths = g_strdupv(paths), .excluded = g_strdupv(excluded)},
+        .crew = crew_new(hurry, system),
         .notes = g_ptr_array_new_with_free_func(g_free),
     };
     return job;
@@ -36,6 +85,8 @@ static void destroy(FreezeJob *job)
     g_clear_pointer(&job->filesystems, g_ptr_array_unref);
     g_clear_error(&job->error);
     g_ptr_array_unref(job->notes);
+    crew_free(job->crew);
+    close_switch(job);
     g_free(job->mark);
     g_free(job);
 }
@@ -67,7 +118,7 @@ void freeze_job_start(FreezeJob *job, WorkStep step, void (*done)(gpointer owner
     g_assert(job->running == 0);
     job->done = done;
     job->running = 1;
-    work_start("freeze", step, on_thread_end, job);
+    crew_start(job->crew, step, on_thread_end, job);
 }
 
 gboolean freeze_job_is_busy(const FreezeJob *job)
@@ -77,7 +128,9 @@ gboolean freeze_job_is_busy(const FreezeJob *job)
 
 static void relieve(gpointer data)
 {
-    filesystems_relieve(((FreezeJob *)data)->filesystems);
+    FreezeJob *job = data;
+
+    filesystems_relieve(job->filesystems, job->crew);
 }
 
 void freeze_job_cancel(FreezeJob *job)
@@ -85,22 +138,7 @@ void freeze_job_cancel(FreezeJob *job)
     if (!g_atomic_int_compare_and_exchange(&job->cancelled, FALSE, TRUE))
         return;
     job->running++;
-    work_start("relief", relieve, on_thread_end, job);
-}
-
-/* ---- Grace periods --------------------------------------------------------------------------- */
-
-/* Where somebody else has it on, it stays on. */
-static gboolean may_expedite(System *system)
-{
-    g_autofree char *value = sysfs_read(system, KERNEL, RCU_EXPEDITED);
-
-    return g_strcmp0(value, "0") == 0;
-}
-
-void freeze_job_stop_expediting(System *system)
-{
-    sysfs_write(system, KERNEL, RCU_EXPEDITED, "0");
+    crew_start(job->crew, relieve, on_thread_end, job);
 }
 
 /* ---- What is not written yet ----------------------------------------------------------------- */
@@ -131,20 +169,21 @@ void freeze_job_prepare(gpointer data)
         job->filesystems = g_ptr_array_new(); /* that much is known */
     if (job->filesystems->len == 0)
         return;
-    job->expedite = job->expedite && may_expedite(job->system);
-    if (state_mark_frozen(job->mark, job->expedite, &job->error) && is_much_dirty(job->system))
-        filesystems_sync(job->filesystems);
+    if (job->expedite)
+        job->rcu_switch = open_switch(job->system);
+    if (state_mark_frozen(job->mark, job->rcu_switch >= 0, &job->error) &&
+        is_much_dirty(job->system))
+        filesystems_sync(job->filesystems, job->crew);
 }
 
 void freeze_job_freeze(gpointer data)
 {
     FreezeJob *job = data;
 
-    if (job->expedite)
-        sysfs_write(job->system, KERNEL, RCU_EXPEDITED, "1");
-    job->count = filesystems_freeze(job->filesystems, &job->cancelled, &job->error);
-    if (job->expedite)
-        freeze_job_stop_expediting(job->system);
+    set_switch(job, "1");
+    job->count = filesystems_freeze(job->filesystems, job->crew, &job->cancelled, &job->error);
+    set_switch(job, "0");
+    close_switch(job);
 }
 
 void freeze_job_look(gpointer data)
@@ -172,7 +211,7 @@ void freeze_job_thaw(gpointer data)
 
     if (!find_frozen(job))
         return;
-    job->count = filesystems_thaw(job->filesystems, &job->error);
+    job->count = filesystems_thaw(job->filesystems, job->crew, &job->error);
     if (!state_unmark_frozen(job->mark, &unmark))
         g_ptr_array_add(job->notes, g_strdup(unmark->message));
 }

@@ -10,7 +10,6 @@
 #pragma once
 
 #include "filesystems.h"
-#include "work.h"
 
 typedef struct {
     /* Set by who makes it. */
@@ -21,9 +20,11 @@ typedef struct {
     gboolean expedite;        /* have grace periods expedited while it freezes, if they are not */
 
     void (*done)(gpointer owner);
-    guint running; /* threads */
+    guint running; /* steps */
+    Crew *crew;
 
     /* Of the steps. */
+    int rcu_switch;         /* by which it expedites them; -1: not */
     GPtrArray *filesystems; /* (nullable): of Filesystem; NULL: nobody knows what was frozen */
     gint cancelled;         /* atomic: no further ones are to be frozen */
 

@@ -67,6 +67,7 @@ static void set_frozen(Freezer *freezer, gboolean frozen)
     commands->system->set_frozen(commands->system, frozen);
 }
 
+/* From here until all is thawed those who write wait for the agent, and it for nobody else. */
 static void make_job(Freezer *freezer)
 {
     const FreezerOptions *options = &freezer->options;
@@ -78,6 +79,7 @@ static void make_job(Freezer *freezer)
     job->wanted.skip_unopenable = options->skip_unopenable;
     freezer->job = job;
     g_clear_pointer(&freezer->wanted, g_strfreev);
+    job->system->hurry(job->system, TRUE);
 }
 
 /* What went wrong first is what the caller is told. @failure: (transfer full) */
@@ -145,9 +147,11 @@ static void answer_thaw(Freezer *freezer, Call *call, guint count, const GError 
     call_finish(call, failure);
 }
 
-/* All is over before anybody is told: whoever is may freeze again. */
+/* All is over before anybody is told: whoever is may freeze again. Nobody waits for the end of the
+ * job's threads. */
 static void finish(Freezer *freezer)
 {
+    FreezeJob *job = g_steal_pointer(&freezer->job);
     Call *freezing = g_steal_pointer(&freezer->freezing);
     g_autoptr(GPtrArray) thawing = g_steal_pointer(&freezer->thawing);
     g_autoptr(GError) failure = g_steal_pointer(&freezer->failure);
@@ -157,7 +161,6 @@ static void finish(Freezer *freezer)
     freezer->state = STATE_THAWED;
     freezer->ending = FALSE;
     g_clear_pointer(&freezer->wanted, g_strfreev);
-    g_clear_pointer(&freezer->job, freeze_job_free);
     if (failure != NULL && freezing == NULL && thawing->len == 0)
         g_warning("%s", failure->message);
     if (freezing != NULL) {
@@ -168,6 +171,7 @@ static void finish(Freezer *freezer)
     for (guint i = 0; i < thawing->len; i++)
         answer_thaw(freezer, thawing->pdata[i], i == 0 ? count : 0,
                     i == 0 && freezing == NULL ? failure : NULL);
+    freeze_job_free(job);
     if (freezer->released != NULL)
         freezer->released(freezer->released_user);
 }
@@ -205,6 +209,7 @@ static void stay(Freezer *freezer)
             arm(freezer);
     } else {
         freezer->state = STATE_THAWED;
+        freezer->job->system->hurry(freezer->job->system, FALSE);
         g_clear_pointer(&freezer->job, freeze_job_free);
     }
     for (guint i = 0; i < thawing->len; i++)
@@ -229,6 +234,7 @@ static void on_thawed(gpointer owner)
         g_debug("froze %u filesystems, thawed %u", freezer->frozen, job->count);
     }
     freezer->frozen = 0;
+    job->system->hurry(job->system, FALSE);
     log_notes(job);
     if (job->error != NULL)
         fail(freezer, g_steal_pointer(&job->error));

@@ -2,7 +2,6 @@
 
 #include "mounts.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -15,7 +14,7 @@ static void mount_free(gpointer data)
     Mount *mount = data;
 
     g_ptr_array_unref(mount->directories);
-    g_array_unref(mount->numbers);
+    g_clear_pointer(&mount->numbers, g_array_unref);
     g_free(mount->type);
     g_free(mount->source);
     g_free(mount);
@@ -55,67 +54,97 @@ static Mount *find_number(GPtrArray *mounts, dev_t number)
     return NULL;
 }
 
-/* @type: the field of that name, and behind it the source */
-static void add(GPtrArray *mounts, dev_t number, dev_t device, char **type, char **fields)
+/* Ends the first field of *@rest. Returns: (nullable): it; NULL where there is none */
+static char *take_field(char **rest)
+{
+    char *field = *rest;
+
+    if (field == NULL)
+        return NULL;
+    *rest = strchr(field, ' ');
+    if (*rest != NULL)
+        *(*rest)++ = '\0';
+    return field;
+}
+
+static gboolean parse_number(const char *field, guint *ret_major, guint *ret_minor)
+{
+    char *end;
+
+    *ret_major = (guint)g_ascii_strtoull(field, &end, 10);
+    if (end == field || *end != ':')
+        return FALSE;
+    field = end + 1;
+    *ret_minor = (guint)g_ascii_strtoull(field, &end, 10);
+    return end != field;
+}
+
+/* @rest: behind the separator: the type, the source, and what is of no interest */
+static void add(GPtrArray *mounts, dev_t number, dev_t device, const char *type, char *rest,
+                char **fields)
 {
     Mount *mount = find_number(mounts, number);
-    int mount_number = (int)g_ascii_strtoll(fields[FIELD_NUMBER], NULL, 10);
 
     if (mount == NULL) {
+        const char *source = take_field(&rest);
+
         mount = g_new(Mount, 1);
         *mount = (Mount){
             .number = number,
             .device = device,
             .directories = g_ptr_array_new_with_free_func(g_free),
-            .numbers = g_array_new(FALSE, FALSE, sizeof(int)),
-            .type = unescape(type[0]),
-            .source = unescape(type[1] != NULL ? type[1] : ""),
+            .numbers = device == 0 ? g_array_new(FALSE, FALSE, sizeof(int)) : NULL,
+            .type = unescape(type),
+            .source = unescape(source != NULL ? source : ""),
         };
         g_ptr_array_add(mounts, mount);
     }
     g_ptr_array_add(mount->directories, unescape(fields[FIELD_DIRECTORY]));
-    g_array_append_val(mount->numbers, mount_number);
-}
+    if (mount->numbers != NULL) {
+        int mount_number = (int)g_ascii_strtoll(fields[FIELD_NUMBER], NULL, 10);
 
-/* Returns: (nullable): the field */
-static char **find_type(char **fields)
-{
-    for (guint i = FIELDS_FIXED; fields[i] != NULL; i++) {
-        if (strcmp(fields[i], "-") == 0)
-            return fields[i + 1] != NULL ? &fields[i + 1] : NULL;
+        g_array_append_val(mount->numbers, mount_number);
     }
-    return NULL;
 }
 
-static void parse_line(GPtrArray *mounts, const char *line)
+/* Most lines are of no disk: nothing is made of those. */
+static void parse_line(GPtrArray *mounts, char *line)
 {
-    g_auto(GStrv) fields = g_strsplit(line, " ", -1);
+    char *fields[FIELDS_FIXED];
+    const char *field, *type;
     guint number_major, number_minor;
-    char **type;
     gboolean is_btrfs;
     dev_t number;
 
-    if (g_strv_length(fields) < FIELDS_FIXED)
-        return;
-    type = find_type(fields);
-    if (type == NULL || sscanf(fields[FIELD_DEVICE], "%u:%u", &number_major, &number_minor) != 2)
+    for (guint i = 0; i < FIELDS_FIXED; i++) {
+        if ((fields[i] = take_field(&line)) == NULL)
+            return;
+    }
+    while ((field = take_field(&line)) != NULL && strcmp(field, "-") != 0)
+        ;
+    type = take_field(&line);
+    if (type == NULL || !parse_number(fields[FIELD_DEVICE], &number_major, &number_minor))
         return;
     /* btrfs spans devices, so its number is an anonymous one, and each subvolume's files show
      * another. */
-    is_btrfs = strcmp(*type, "btrfs") == 0;
+    is_btrfs = strcmp(type, "btrfs") == 0;
     if (number_major == 0 && !is_btrfs)
         return;
     number = makedev(number_major, number_minor);
-    add(mounts, number, is_btrfs ? 0 : number, type, fields);
+    add(mounts, number, is_btrfs ? 0 : number, type, line, fields);
 }
 
 GPtrArray *mounts_parse(const char *text)
 {
     GPtrArray *mounts = g_ptr_array_new_with_free_func(mount_free);
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_autofree char *copy = g_strdup(text);
 
-    for (guint i = 0; lines[i] != NULL; i++)
-        parse_line(mounts, lines[i]);
+    for (char *line = copy, *end; line != NULL; line = end) {
+        end = strchr(line, '\n');
+        if (end != NULL)
+            *end++ = '\0';
+        parse_line(mounts, line);
+    }
     return mounts;
 }
 

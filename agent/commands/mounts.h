@@ -10,7 +10,7 @@ typedef struct {
     dev_t number;           /* of the device, as the table says */
     dev_t device;           /* what stat() says of files on it; 0 where that is not known */
     GPtrArray *directories; /* all that it is mounted on, oldest first */
-    GArray *numbers;        /* int: of those mounts */
+    GArray *numbers;        /* (nullable): int: of those mounts, where device is 0 */
     char *type;             /* of the filesystem */
     char *source;           /* what was mounted, as whoever did it called it */
 } Mount;

@@ -49,9 +49,15 @@ static gboolean find_depth(Stack *stack, const Mount *mount, guint *depth)
 {
     g_autofree char *syspath =
         mount->device != 0 ? disk_of_number(stack->system, mount->device) : NULL;
-    g_autoptr(GPtrArray) bottoms = syspath != NULL ? disk_bottoms(stack->system, syspath) : NULL;
-    gboolean known = bottoms != NULL && bottoms->len > 0;
+    g_autoptr(GPtrArray) bottoms = NULL;
+    gboolean known;
 
+    if (syspath == NULL)
+        return FALSE;
+    if (!disk_is_virtual(syspath))
+        return TRUE; /* a disk, or a partition of one, as most are */
+    bottoms = disk_bottoms(stack->system, syspath);
+    known = bottoms->len > 0;
     for (guint i = 0; known && i < bottoms->len; i++)
         known = is_below(stack, bottoms->pdata[i], depth);
     return known;

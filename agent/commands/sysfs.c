@@ -18,7 +18,7 @@ static char *real_path(const System *system, const char *path, const char *name)
 }
 
 /* Of these nothing waits: neither a FIFO, nor a terminal that hangs up. */
-static int open_file(const System *system, const char *path, const char *name, int flags)
+int sysfs_open(const System *system, const char *path, const char *name, int flags)
 {
     g_autofree char *real = real_path(system, path, name);
 
@@ -27,7 +27,7 @@ static int open_file(const System *system, const char *path, const char *name, i
 
 char *sysfs_read_bytes(const System *system, const char *path, const char *name, gsize *ret_len)
 {
-    int fd = open_file(system, path, name, O_RDONLY);
+    int fd = sysfs_open(system, path, name, O_RDONLY);
     g_autofree char *data = NULL;
     gsize len = 0;
     gssize got;
@@ -61,7 +61,7 @@ char *sysfs_read(const System *system, const char *path, const char *name)
 
 gboolean sysfs_write(const System *system, const char *path, const char *name, const char *text)
 {
-    int fd = open_file(system, path, name, O_WRONLY);
+    int fd = sysfs_open(system, path, name, O_WRONLY);
     gssize written;
     int failure;
 

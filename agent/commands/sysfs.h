@@ -22,6 +22,9 @@ char *sysfs_read(const System *system, const char *path, const char *name);
 /* The same, of raw bytes; there is a NUL behind them. */
 char *sysfs_read_bytes(const System *system, const char *path, const char *name, gsize *ret_len);
 
+/* Returns: a descriptor, of which nothing waits; -1 with errno */
+int sysfs_open(const System *system, const char *path, const char *name, int flags);
+
 /* Returns: FALSE with errno */
 gboolean sysfs_write(const System *system, const char *path, const char *name, const char *text);
 

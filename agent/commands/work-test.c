@@ -6,6 +6,10 @@
 
 #include "common/limits.h"
 
+static void begin(gpointer user)
+{
+}
+
 typedef struct {
     GThread *run_by;
     GThread *done_by;
@@ -27,13 +31,17 @@ static void on_done(gpointer data)
 
 static void test_start(void)
 {
-    Job job = {0};
+    g_autoptr(Crew) crew = crew_new(begin, NULL);
 
-    work_start("test", run, on_done, &job);
-    while (!job.done)
-        g_main_context_iteration(NULL, TRUE);
-    g_assert_true(job.run_by != g_thread_self());
-    g_assert_true(job.done_by == g_thread_self());
+    for (guint i = 0; i < 100; i++) {
+        Job job = {0};
+
+        crew_start(crew, run, on_done, &job);
+        while (!job.done)
+            g_main_context_iteration(NULL, TRUE);
+        g_assert_true(job.run_by != g_thread_self());
+        g_assert_true(job.done_by == g_thread_self());
+    }
 }
 
 enum { ITEMS = 3 * LIMIT_WORK_THREADS + 1 };
@@ -45,13 +53,14 @@ static void see_to(gpointer item, gpointer user)
 
 static void test_each(void)
 {
+    g_autoptr(Crew) crew = crew_new(begin, NULL);
     gint seen[ITEMS] = {0};
     gpointer items[ITEMS];
 
     for (guint i = 0; i < ITEMS; i++)
         items[i] = &seen[i];
     for (guint count = 0; count <= ITEMS; count++) {
-        work_each(items, count, see_to, NULL);
+        crew_each(crew, items, count, see_to, NULL);
         for (guint i = 0; i < ITEMS; i++)
             g_assert_cmpint(seen[i], ==, i < count ? 1 : 0);
         for (guint i = 0; i < ITEMS; i++)
@@ -81,13 +90,17 @@ static void meet(gpointer item, gpointer user)
 
 static void test_side_by_side(void)
 {
+    g_autoptr(Crew) crew = crew_new(begin, NULL);
     Meeting meeting = {.expected = LIMIT_WORK_THREADS};
     gpointer items[LIMIT_WORK_THREADS] = {NULL};
 
     g_mutex_init(&meeting.lock);
     g_cond_init(&meeting.changed);
-    work_each(items, LIMIT_WORK_THREADS, meet, &meeting);
-    g_assert_cmpuint(meeting.there, ==, LIMIT_WORK_THREADS);
+    for (guint i = 0; i < 3; i++) {
+        meeting.there = 0;
+        crew_each(crew, items, LIMIT_WORK_THREADS, meet, &meeting);
+        g_assert_cmpuint(meeting.there, ==, LIMIT_WORK_THREADS);
+    }
     g_cond_clear(&meeting.changed);
     g_mutex_clear(&meeting.lock);
 }

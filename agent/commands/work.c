@@ -4,71 +4,224 @@
 
 #include "common/limits.h"
 
+typedef struct Task Task;
+
+/* A thread that has run one says itself that it is ready again: before anybody can know that it
+ * has, or another thread would be made for what comes next. */
+struct Task {
+    void (*run)(Crew *crew, Task *task);
+};
+
+struct Crew {
+    void (*begin)(gpointer user);
+    gpointer user;
+    GMutex lock; /* for all that follows */
+    GCond called;
+    GCond returned; /* for crew_each() */
+    GQueue due;     /* of Task: what no thread has begun */
+    guint ready;    /* threads that take one next */
+    guint members;  /* threads, and the owner */
+    gboolean dismissed;
+};
+
+Crew *crew_new(void (*begin)(gpointer user), gpointer user)
+{
+    Crew *crew = g_new0(Crew, 1);
+
+    crew->begin = begin;
+    crew->user = user;
+    g_mutex_init(&crew->lock);
+    g_cond_init(&crew->called);
+    g_cond_init(&crew->returned);
+    g_queue_init(&crew->due);
+    crew->members = 1;
+    return crew;
+}
+
+/* With the lock, which is gone afterwards. */
+static void leave(Crew *crew)
+{
+    gboolean last = --crew->members == 0;
+
+    g_mutex_unlock(&crew->lock);
+    if (!last)
+        return;
+    g_cond_clear(&crew->called);
+    g_cond_clear(&crew->returned);
+    g_mutex_clear(&crew->lock);
+    g_free(crew);
+}
+
+void crew_free(Crew *crew)
+{
+    if (crew == NULL)
+        return;
+    g_mutex_lock(&crew->lock);
+    crew->dismissed = TRUE;
+    g_cond_broadcast(&crew->called);
+    leave(crew);
+}
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+static gpointer serve(gpointer data)
+{
+    Crew *crew = data;
+    Task *task;
+
+    crew->begin(crew->user);
+    g_mutex_lock(&crew->lock);
+    for (;;) {
+        while ((task = g_queue_pop_head(&crew->due)) == NULL && !crew->dismissed)
+            g_cond_wait(&crew->called, &crew->lock);
+        if (task == NULL)
+            break;
+        crew->ready--;
+        g_mutex_unlock(&crew->lock);
+        task->run(crew, task);
+        g_mutex_lock(&crew->lock);
+    }
+    leave(crew);
+    return NULL;
+}
+
+/* With the lock. Returns: FALSE where there is no thread for it, nor can one be made */
+static gboolean call(Crew *crew, Task *task)
+{
+    if (crew->ready > crew->due.length) {
+        g_cond_signal(&crew->called);
+    } else {
+        GThread *thread = g_thread_try_new("freeze", serve, crew, NULL);
+
+        if (thread == NULL)
+            return FALSE;
+        g_thread_unref(thread);
+        crew->members++;
+        crew->ready++;
+    }
+    g_queue_push_tail(&crew->due, task);
+    return TRUE;
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
 typedef struct {
+    Task task;
     WorkStep run;
     WorkStep done;
     gpointer job;
-} Work;
+} Step;
 
 static gboolean on_done(gpointer user_data)
 {
-    const Work *work = user_data;
+    const Step *step = user_data;
 
-    work->done(work->job);
+    step->done(step->job);
     return G_SOURCE_REMOVE;
 }
 
-static gpointer run_work(gpointer data)
+static void tell_end(Step *step)
 {
-    const Work *work = data;
-
-    work->run(work->job);
-    g_idle_add_full(G_PRIORITY_DEFAULT, on_done, data, g_free);
-    return NULL;
+    g_idle_add_full(G_PRIORITY_DEFAULT, on_done, step, g_free);
 }
 
-void work_start(const char *name, WorkStep run, WorkStep done, gpointer job)
+static void take_step(Crew *crew, Task *task)
 {
-    Work *work = g_new(Work, 1);
-    GThread *thread;
+    Step *step = (Step *)task;
 
-    *work = (Work){run, done, job};
-    thread = g_thread_try_new(name, run_work, work, NULL);
-    if (thread != NULL)
-        g_thread_unref(thread);
-    else
-        run_work(work); /* a thaw that makes everybody wait is better than none */
+    step->run(step->job);
+    g_mutex_lock(&crew->lock);
+    crew->ready++;
+    g_mutex_unlock(&crew->lock);
+    tell_end(step);
 }
+
+void crew_start(Crew *crew, WorkStep run, WorkStep done, gpointer job)
+{
+    Step *step = g_new(Step, 1);
+    gboolean called;
+
+    *step = (Step){{take_step}, run, done, job};
+    g_mutex_lock(&crew->lock);
+    called = call(crew, &step->task);
+    g_mutex_unlock(&crew->lock);
+    if (called)
+        return;
+    run(job); /* a thaw that makes all wait is better than none */
+    tell_end(step);
+}
+
+/* ---- Rounds ---------------------------------------------------------------------------------- */
+
+typedef struct Round Round;
 
 typedef struct {
+    Task task;
+    Round *round;
+} Helper;
+
+struct Round {
     gpointer *items;
     gint count;
-    gint next;  /* atomic */
-    gint hired; /* atomic: threads, with that of the caller */
+    gint next;     /* atomic */
+    guint hired;   /* with the lock: helpers that were called */
+    guint helping; /* those of them that have begun, or may do so */
     GFunc run;
     gpointer user;
-} Crew;
+    Helper helpers[LIMIT_WORK_THREADS - 1];
+};
+
+static void hire(Crew *crew, Round *round)
+{
+    Helper *helper;
+
+    g_mutex_lock(&crew->lock);
+    if (round->hired < G_N_ELEMENTS(round->helpers)) {
+        helper = &round->helpers[round->hired];
+        if (call(crew, &helper->task)) {
+            round->hired++;
+            round->helping++;
+        }
+    }
+    g_mutex_unlock(&crew->lock);
+}
 
 /* Each hires the next before it begins: so there are as many as have something to wait for, and one
  * is enough where nothing keeps it. */
-static gpointer run_crew(gpointer data)
+static void see_to_items(Crew *crew, Round *round)
 {
-    Crew *crew = data;
-    gint i = g_atomic_int_add(&crew->next, 1);
-    GThread *helper = NULL;
+    gint i = g_atomic_int_add(&round->next, 1);
 
-    if (i + 1 < crew->count && g_atomic_int_add(&crew->hired, 1) < LIMIT_WORK_THREADS)
-        helper = g_thread_try_new("work", run_crew, crew, NULL);
-    for (; i < crew->count; i = g_atomic_int_add(&crew->next, 1))
-        crew->run(crew->items[i], crew->user);
-    if (helper != NULL)
-        g_thread_join(helper);
-    return NULL;
+    if (i + 1 < round->count)
+        hire(crew, round);
+    for (; i < round->count; i = g_atomic_int_add(&round->next, 1))
+        round->run(round->items[i], round->user);
 }
 
-void work_each(gpointer *items, guint count, GFunc run, gpointer user)
+static void help(Crew *crew, Task *task)
 {
-    Crew crew = {items, (gint)count, 0, 1, run, user};
+    Round *round = ((Helper *)task)->round;
 
-    run_crew(&crew);
+    see_to_items(crew, round);
+    g_mutex_lock(&crew->lock);
+    crew->ready++;
+    if (--round->helping == 0)
+        g_cond_broadcast(&crew->returned);
+    g_mutex_unlock(&crew->lock);
+}
+
+void crew_each(Crew *crew, gpointer *items, guint count, GFunc run, gpointer user)
+{
+    Round round = {.items = items, .count = (gint)count, .run = run, .user = user};
+
+    for (guint i = 0; i < G_N_ELEMENTS(round.helpers); i++)
+        round.helpers[i] = (Helper){{help}, &round};
+    see_to_items(crew, &round);
+    g_mutex_lock(&crew->lock);
+    /* Whoever comes too late is not waited for. */
+    for (guint i = 0; i < round.hired; i++)
+        round.helping -= g_queue_remove(&crew->due, &round.helpers[i].task) ? 1 : 0;
+    while (round.helping > 0)
+        g_cond_wait(&crew->returned, &crew->lock);
+    g_mutex_unlock(&crew->lock);
 }

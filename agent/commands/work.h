@@ -4,9 +4,12 @@
  * work: a freeze and its end, done beside the main loop.
  *
  * Not on the threads of other calls (call_work()): those may all be held by files that are frozen,
- * and a thaw must not wait for one of them. Owns the threads. A job is touched by one of them at a
- * time: by whoever started it before and after, by its thread meanwhile. At the end of the agent a
- * thread that the kernel still holds is left behind, so a job must own all that it needs.
+ * and a thaw must not wait for one of them. Owns the threads, a crew for each job: what one was
+ * needed for is done, and it is kept until the job is over. So the thaw has those that the freeze
+ * had, where no more can be had, and does not wait for them to be made, which takes as long as
+ * a thaw. A job is touched by one of them at a time: by whoever started it before and after, by its
+ * thread meanwhile. At the end of the agent a thread that the kernel still holds is left behind, so
+ * a job must own all that it needs.
  */
 
 #pragma once
@@ -14,18 +17,28 @@
 #include <glib.h>
 
 typedef void (*WorkStep)(gpointer job);
+typedef struct Crew Crew;
 
 /**
- * work_start:
+ * crew_new:
+ * @begin: called by each of its threads before all else
+ */
+Crew *crew_new(void (*begin)(gpointer user), gpointer user);
+/* Its threads end, each when it returns. */
+void crew_free(Crew *crew);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Crew, crew_free)
+
+/**
+ * crew_start:
  * @run: called on a thread of its own
  * @done: called in the default main context when it has returned
  */
-void work_start(const char *name, WorkStep run, WorkStep done, gpointer job);
+void crew_start(Crew *crew, WorkStep run, WorkStep done, gpointer job);
 
 /**
- * work_each:
+ * crew_each:
  *
  * Calls @run for each of @items, side by side on up to LIMIT_WORK_THREADS threads, and returns when
  * all have returned. For jobs, not for the main loop.
  */
-void work_each(gpointer *items, guint count, GFunc run, gpointer user);
+void crew_each(Crew *crew, gpointer *items, guint count, GFunc run, gpointer user);

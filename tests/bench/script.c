@@ -8,6 +8,7 @@
  *   do          in each round; what these steps take together is what is measured
  *   aside       in each round, and not measured
  *   once        before all
+ *   pause=MS    not before that long after the step before
  *   until=TEXT  asked again until TEXT is in the reply
  *   keep        the first number in the reply stands for every $ in later requests
  *
@@ -23,6 +24,7 @@
 
 typedef struct {
     gboolean once, measured, keep, refused;
+    guint pause_ms;
     char *until;
     char *request;
     gboolean varies; /* $ or # in it */
@@ -78,6 +80,8 @@ static Step *step_new(const char *text)
             step->keep = TRUE;
         else if (g_str_equal(words[i], "refused"))
             step->refused = TRUE;
+        else if (g_str_has_prefix(words[i], "pause="))
+            step->pause_ms = (guint)strtoul(words[i] + strlen("pause="), NULL, 10);
         else if (g_str_has_prefix(words[i], "until="))
             step->until = g_strdup(words[i] + strlen("until="));
         else if (!g_str_equal(words[i], "aside"))
@@ -129,8 +133,10 @@ static gint64 take_step(Script *script, const Step *step)
     g_autofree char *filled = step->varies ? filled_in(script, step->request) : NULL;
     const char *request = filled ? filled : step->request;
     gsize len = strlen(request);
-    gint64 began = turn_now_ns();
+    gint64 began;
 
+    g_usleep(step->pause_ms * 1000);
+    began = turn_now_ns();
     while (!ask(script, step, request, len))
         ;
     return turn_now_ns() - began;
