@@ -9,6 +9,13 @@
 #include "common/message.h"
 #include "common/qmp-error.h"
 
+/*
+ * Microseconds that the main loop waits for a thread where nobody can be answered before its call
+ * is. Most take some ten of them, and the two turns of the loop that this saves cost as much again.
+ * What else the loop has to do waits no longer than that for it.
+ */
+enum { WORK_WAIT_US = 1000 };
+
 /* Bytes: what most replies fit; and up to which one is copied, and its buffer kept for the next. */
 enum { REPLY_START = 64, REPLY_SMALL = 1024 };
 
@@ -31,6 +38,8 @@ struct Call {
     CallWork work; /* on a thread, with this: */
     gpointer data;
     GDestroyNotify free;
+    gboolean awaited; /* by the main loop, with the lock of work_wait */
+    gboolean worked;  /* meanwhile */
 };
 
 static gboolean is_pipelined(const Dispatch *dispatch)
@@ -116,7 +125,7 @@ static void conclude(Call *call, const GError *error)
 
     if (call->dispatch != NULL && call->dispatch->parted == call)
         call->dispatch->parted = NULL;
-    if (call->dispatch != NULL && !call->orphaned && !silent)
+    if (call_is_wanted(call) && !silent)
         send_reply(call, error);
     call_free(call);
 }
@@ -133,23 +142,70 @@ static gboolean on_worked(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-static void run_work(gpointer data, gpointer unused)
+/* The main loop waits for one call at a time, and the others' threads only look here. */
+static struct {
+    GMutex lock;
+    GCond changed;
+} work_wait;
+
+/* Returns: whether the main loop waits for @call, which is told that it does not have to any more
+ */
+static gboolean end_wait(Call *call, gboolean worked)
+{
+    gboolean awaited;
+
+    g_mutex_lock(&work_wait.lock);
+    awaited = call->awaited;
+    if (awaited) {
+        call->awaited = FALSE;
+        call->worked = worked;
+    }
+    g_mutex_unlock(&work_wait.lock);
+    /* Without the lock: who is woken wants it, and may come before this thread goes on. */
+    if (awaited)
+        g_cond_signal(&work_wait.changed);
+    return awaited;
+}
+
+static void run_work(gpointer data)
 {
     Call *call = data;
 
     if (!call->work(call->data, call, &call->error))
         g_assert(call->error != NULL);
     handover_finish(&call->handover);
-    g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
+    if (!end_wait(call, TRUE))
+        g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
+}
+
+/* Returns: whether its work is done; else on_worked() will be called */
+static gboolean await_work(Call *call)
+{
+    const gint64 end = g_get_monotonic_time() + WORK_WAIT_US;
+    gboolean worked;
+
+    g_mutex_lock(&work_wait.lock);
+    while (call->awaited && g_cond_wait_until(&work_wait.changed, &work_wait.lock, end))
+        continue;
+    call->awaited = FALSE;
+    worked = call->worked;
+    g_mutex_unlock(&work_wait.lock);
+    return worked;
 }
 
 void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
 {
-    call_defer(call);
+    const gboolean awaited = call->alone;
+
+    if (!call->deferred)
+        call_defer(call);
     call->work = work;
     call->data = data;
     call->free = free;
-    g_thread_pool_push(call->dispatch->threads, call, NULL);
+    call->awaited = awaited;
+    threads_push(call->dispatch->threads, call);
+    if (awaited && await_work(call))
+        on_worked(call);
 }
 
 /* ---- Replies in parts ------------------------------------------------------------------------ */
@@ -179,6 +235,7 @@ gboolean call_send_part(Call *call, GError **error)
         qmp_error_set(error, "nobody waits for the rest of the reply");
         return FALSE;
     }
+    end_wait(call, FALSE);
     g_idle_add_full(G_PRIORITY_DEFAULT, on_part, call, NULL);
     return TRUE;
 }
@@ -206,9 +263,7 @@ void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbac
                    gpointer user)
 {
     *dispatch = (Dispatch){.commands = commands, .callbacks = callbacks, .user = user};
-    /* Not of its own threads, which it would have to start now, and which would wake up for ever.
-     */
-    dispatch->threads = g_thread_pool_new(run_work, NULL, LIMIT_AGENT_CALLS, FALSE, NULL);
+    dispatch->threads = threads_new(run_work, LIMIT_AGENT_CALLS);
 }
 
 void dispatch_clear(Dispatch *dispatch)
@@ -219,7 +274,7 @@ void dispatch_clear(Dispatch *dispatch)
         orphan(call);
         call->dispatch = NULL;
     }
-    g_thread_pool_free(dispatch->threads, FALSE, FALSE);
+    threads_free(dispatch->threads);
     if (dispatch->spare != NULL)
         g_string_free(g_steal_pointer(&dispatch->spare), TRUE);
 }
@@ -376,6 +431,11 @@ JsonWrite *call_result(Call *call)
 gboolean call_is_alone(const Call *call)
 {
     return call->alone;
+}
+
+gboolean call_is_wanted(const Call *call)
+{
+    return call->dispatch != NULL && !call->orphaned;
 }
 
 void call_delimit(Call *call)

@@ -17,6 +17,7 @@
 
 #include "agent/policy.h"
 #include "agent/system.h"
+#include "agent/threads.h"
 #include "common/guest-schema/guest-commands.h"
 #include "common/json-write.h"
 
@@ -58,7 +59,7 @@ typedef struct {
     GQueue calls; /* of Call: those that are under way */
     guint owed;   /* of them, how many will be answered */
     Call *parted; /* (nullable): that whose reply is being sent in parts */
-    GThreadPool *threads;
+    Threads *threads;
     GString *spare; /* (nullable): of a reply, for the next one */
 } Dispatch;
 
@@ -125,6 +126,9 @@ gboolean call_is_alone(const Call *call);
  */
 gboolean call_send_part(Call *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether whoever asked still waits for the answer. */
+gboolean call_is_wanted(const Call *call);
+
 /* The reply gets a 0xFF in front. */
 void call_delimit(Call *call);
 
@@ -152,6 +156,7 @@ typedef gboolean (*CallWork)(gpointer data, Call *call, GError **error);
  * @work: the rest of the call, on a thread: it may take as long as it likes
  * @free: of @data, where the handler runs, once the call is over
  *
- * The handler returns TRUE. Whole commands that the schema flags so run in this way anyhow.
+ * The handler returns TRUE, if it has not done so before. Whole commands that the schema flags so
+ * run in this way anyhow. A call that is alone may be over at once.
  */
 void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free);
