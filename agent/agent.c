@@ -221,7 +221,7 @@ Agent *agent_new(const AgentOptions *options)
                 .policy = options->policy,
                 .state = options->state,
                 .files = files_new(),
-                .programs = programs_new(),
+                .programs = programs_new(LIMIT_EXEC_HOLD_MS),
             },
     };
     agent->commands.thawed = options->thawed;
