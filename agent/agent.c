@@ -19,6 +19,8 @@ struct Agent {
     gboolean open;   /* there is a connection, and a stream on it */
     gboolean ending; /* the peer sends no more */
 
+    void (*answered)(void); /* (nullable): for the first time, is to be called */
+
     guint quit_timer;
     void (*quit)(gpointer user);
     gpointer quit_user;
@@ -129,6 +131,17 @@ static void advance(Agent *agent)
         stream_pause(&agent->stream, is_blocked(agent));
 }
 
+/* What runs from now on has run before. */
+static void tell_first_answer(Agent *agent)
+{
+    void (*answered)(void) = agent->answered;
+
+    if (answered == NULL || !agent->open || stream_bytes_written(&agent->stream) == 0)
+        return;
+    agent->answered = NULL;
+    answered();
+}
+
 /* ---- What the parts call --------------------------------------------------------------------- */
 
 static void on_opened(gpointer user)
@@ -152,6 +165,7 @@ static void on_ready(gpointer user)
         return;
     }
     advance(agent);
+    tell_first_answer(agent);
 }
 
 /* A call that is under way goes on, and so will what was sent behind it, unanswered. */
@@ -226,6 +240,7 @@ Agent *agent_new(const AgentOptions *options)
     };
     agent->commands.thawed = options->thawed;
     agent->commands.thawed_user = options->user;
+    agent->answered = options->answered;
     agent->commands.freezer = freezer_new(&agent->commands, &options->freezer);
     dispatch_init(&agent->dispatch, &agent->commands, &dispatch_callbacks, agent);
     return agent;
