@@ -103,7 +103,8 @@ static void flush(Agent *agent)
 {
     GError *error = NULL;
 
-    if (agent->open && !stream_flush(&agent->stream, &error))
+    if (agent->open && queue_length(&agent->stream.queue) > 0 &&
+        !stream_flush(&agent->stream, &error))
         disconnect_for(agent, error);
 }
 
@@ -150,22 +151,25 @@ static void on_opened(gpointer user)
 
     agent->open = TRUE;
     stream_init(&agent->stream, &channel_io, agent->channel, &scan_limits, &queue_limits, NULL);
+    stream_keep_buffer(&agent->stream);
 }
 
-static void on_ready(gpointer user)
+static gboolean on_ready(gpointer user)
 {
     Agent *agent = user;
     GError *error = NULL;
 
+    dispatch_note(&agent->dispatch);
     flush(agent);
     if (!agent->open)
-        return;
+        return TRUE;
     if (!is_blocked(agent) && !agent->ending && !stream_fill(&agent->stream, &error)) {
         disconnect_for(agent, error);
-        return;
+        return TRUE;
     }
     advance(agent);
     tell_first_answer(agent);
+    return dispatch_note(&agent->dispatch);
 }
 
 /* A call that is under way goes on, and so will what was sent behind it, unanswered. */
@@ -189,9 +193,16 @@ static const ChannelCallbacks channel_callbacks = {on_opened, on_ready, on_left}
 static void on_reply(gpointer user, const char *text, gsize len)
 {
     Agent *agent = user;
+    GError *error = NULL;
 
-    if (agent->open && !stream_send(&agent->stream, text, len))
+    if (!agent->open)
+        return;
+    if (!stream_has_more(&agent->stream)) {
+        if (!stream_send_now(&agent->stream, text, len, &error))
+            disconnect_for(agent, error);
+    } else if (!stream_send(&agent->stream, text, len)) {
         disconnect(agent);
+    }
 }
 
 static void on_reply_bytes(gpointer user, GBytes *bytes)

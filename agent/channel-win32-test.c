@@ -51,7 +51,7 @@ static void disconnect(Fixture *fixture)
     fixture->open = FALSE;
 }
 
-static void on_ready(gpointer user)
+static gboolean on_ready(gpointer user)
 {
     Fixture *fixture = user;
     JsonSpan message;

@@ -4,6 +4,7 @@
 
 #include "agent/handover.h"
 #include "agent/log.h"
+#include "common/append.h"
 #include "common/envelope.h"
 #include "common/limits.h"
 #include "common/message.h"
@@ -49,48 +50,72 @@ static gboolean is_pipelined(const Dispatch *dispatch)
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
+static void string_free(GString *string)
+{
+    g_string_free(string, TRUE);
+}
+
+/* Returns: (transfer full): the last one, with the texts that it has left, or one without */
+static Call *take_spare(Dispatch *dispatch)
+{
+    return dispatch->spare != NULL ? g_steal_pointer(&dispatch->spare) : g_new0(Call, 1);
+}
+
 static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan id)
 {
-    Call *call = g_new(Call, 1);
+    Call *call = take_spare(dispatch);
 
     *call = (Call){
         .dispatch = dispatch,
         .command = command,
         .alone = !is_pipelined(dispatch),
-        .reply = dispatch->spare != NULL ? g_steal_pointer(&dispatch->spare)
-                                         : g_string_sized_new(REPLY_START),
+        .reply = call->reply != NULL ? call->reply : g_string_sized_new(REPLY_START),
+        .id = call->id,
     };
     message_open(call->reply);
     call->head = call->reply->len;
     json_write_init(&call->write, call->reply);
-    if (id.text != NULL)
+    if (id.text == NULL)
+        g_clear_pointer(&call->id, string_free);
+    else if (call->id == NULL)
         call->id = g_string_new_len(id.text, (gssize)id.len);
+    else
+        append_bytes(call->id, id.text, id.len);
     return call;
 }
 
-/* @dispatch: (nullable) */
-static void reply_free(Dispatch *dispatch, GString *reply)
+static void free_spare(Call *call)
 {
-    if (dispatch != NULL && dispatch->spare == NULL && reply->allocated_len <= REPLY_SMALL)
-        dispatch->spare = g_string_truncate(reply, 0);
-    else
-        g_string_free(reply, TRUE);
+    g_clear_pointer(&call->reply, string_free);
+    g_clear_pointer(&call->id, string_free);
+    g_free(call);
+}
+
+/* For the next call: most are small, and one comes after the other. */
+static void keep_text(GString **text)
+{
+    if (*text != NULL && (*text)->allocated_len > REPLY_SMALL)
+        g_clear_pointer(text, string_free);
+    else if (*text != NULL)
+        g_string_truncate(*text, 0);
 }
 
 static void call_free(Call *call)
 {
-    if (call->reply != NULL)
-        reply_free(call->dispatch, call->reply);
-    if (call->id != NULL)
-        g_string_free(call->id, TRUE);
     g_clear_error(&call->error);
-    g_free(call);
+    if (call->dispatch == NULL || call->dispatch->spare != NULL) {
+        free_spare(call);
+        return;
+    }
+    keep_text(&call->reply);
+    keep_text(&call->id);
+    call->dispatch->spare = call;
 }
 
 static void write_success(Call *call, JsonSpan id)
 {
     if (call->reply->len == call->head && !call->parted)
-        g_string_append_len(call->reply, "{}", 2);
+        append_literal(call->reply, "{}");
     message_close(call->reply, MESSAGE_AGENT, id);
     if (call->delimited)
         g_string_prepend_c(call->reply, '\xFF');
@@ -197,8 +222,7 @@ void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
 {
     const gboolean awaited = call->alone;
 
-    if (!call->deferred)
-        call_defer(call);
+    call->deferred = TRUE;
     call->work = work;
     call->data = data;
     call->free = free;
@@ -275,13 +299,20 @@ void dispatch_clear(Dispatch *dispatch)
         call->dispatch = NULL;
     }
     threads_free(dispatch->threads);
-    if (dispatch->spare != NULL)
-        g_string_free(g_steal_pointer(&dispatch->spare), TRUE);
+    g_clear_pointer(&dispatch->spare, free_spare);
 }
 
 gboolean dispatch_is_busy(const Dispatch *dispatch)
 {
     return dispatch->owed > 0 && !is_pipelined(dispatch);
+}
+
+gboolean dispatch_note(Dispatch *dispatch)
+{
+    const gboolean has_acted = dispatch->has_acted;
+
+    dispatch->has_acted = FALSE;
+    return !has_acted;
 }
 
 gboolean dispatch_is_owing(const Dispatch *dispatch)
@@ -368,6 +399,14 @@ static void run_beside(Commands *commands, Call *call, JsonSpan arguments)
     call_work(call, handle_beside, beside, beside_free);
 }
 
+/* Whether it may set up anything for the main loop to look for. What a thread sets up wakes that. */
+static gboolean acts(const GuestCommand *command)
+{
+    if ((command->flags & GUEST_FLAG_BESIDE) != 0)
+        return FALSE;
+    return (command->flags & (GUEST_FLAG_READ_ONLY | GUEST_FLAG_CHANNEL)) != GUEST_FLAG_READ_ONLY;
+}
+
 static gboolean run(Dispatch *dispatch, Call *call, JsonSpan arguments, GError **error)
 {
     gboolean ok = TRUE;
@@ -375,6 +414,7 @@ static gboolean run(Dispatch *dispatch, Call *call, JsonSpan arguments, GError *
     if (!policy_check(dispatch->commands->policy, call->command, error) ||
         !check_room(dispatch, call->command, error))
         return FALSE;
+    dispatch->has_acted |= acts(call->command);
     call->in_handler = TRUE;
     if ((call->command->flags & GUEST_FLAG_BESIDE) != 0)
         run_beside(dispatch->commands, call, arguments);
@@ -390,27 +430,50 @@ static void keep(Dispatch *dispatch, Call *call)
     dispatch->owed++;
 }
 
+/* Returns: (nullable): NULL where this system has no such command */
+static const GuestCommand *find_command(JsonSpan name)
+{
+    const GuestCommand *command;
+    g_autofree char *text = NULL;
+    JsonSpan plain;
+
+    if (json_read_string_plain(name, &plain)) {
+        command = guest_schema_find_bytes(plain.text, plain.len);
+    } else {
+        text = json_read_string(name);
+        command = guest_schema_find(text);
+    }
+    return command != NULL && guest_handler_find(command) != NULL ? command : NULL;
+}
+
+static void fail_unknown(JsonSpan name, GError **error)
+{
+    g_autofree char *text = envelope_quotable(name);
+
+    g_set_error(error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found",
+                text);
+}
+
 void dispatch_request(Dispatch *dispatch, JsonSpan message)
 {
-    g_auto(EnvelopeCommand) request = {0};
     g_autoptr(GError) error = NULL;
     const GuestCommand *command;
+    EnvelopeCommand request;
     gboolean ok;
     Call *call;
 
     g_assert(!dispatch_is_busy(dispatch));
-    ok = envelope_read_command(message, ENVELOPE_OOB_UNKNOWN, &request, &error);
+    ok = envelope_find_command(message, ENVELOPE_OOB_UNKNOWN, &request, &error);
     if (request.id.text == NULL && is_pipelined(dispatch))
         dispatch_reset(dispatch);
     if (!ok) {
         conclude(call_new(dispatch, NULL, request.id), error);
         return;
     }
-    command = guest_schema_find(request.name);
+    command = find_command(request.called);
     call = call_new(dispatch, command, request.id);
-    if (command == NULL || guest_handler_find(command) == NULL)
-        g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                    "The command %s has not been found", request.name);
+    if (command == NULL)
+        fail_unknown(request.called, &error);
     else if (run(dispatch, call, request.arguments, &error) && call->deferred) {
         if (!call->over) {
             keep(dispatch, call);
@@ -452,6 +515,7 @@ void call_defer(Call *call)
 {
     g_assert(!call->deferred);
     call->deferred = TRUE;
+    call->dispatch->has_acted = TRUE;
 }
 
 void call_finish(Call *call, const GError *error)

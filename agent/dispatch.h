@@ -56,11 +56,12 @@ typedef struct {
     Commands *commands;
     const DispatchCallbacks *callbacks;
     gpointer user;
-    GQueue calls; /* of Call: those that are under way */
-    guint owed;   /* of them, how many will be answered */
-    Call *parted; /* (nullable): that whose reply is being sent in parts */
+    GQueue calls;       /* of Call: those that are under way */
+    guint owed;         /* of them, how many will be answered */
+    Call *parted;       /* (nullable): that whose reply is being sent in parts */
+    gboolean has_acted; /* see dispatch_note() */
     Threads *threads;
-    GString *spare; /* (nullable): of a reply, for the next one */
+    Call *spare; /* (nullable): one that is over, for the next */
 } Dispatch;
 
 void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbacks *callbacks,
@@ -88,6 +89,15 @@ gboolean dispatch_is_busy(const Dispatch *dispatch);
  * Returns: whether a part of a reply was handed to the callback
  */
 gboolean dispatch_pull(Dispatch *dispatch);
+
+/**
+ * dispatch_note:
+ *
+ * Returns: whether since the last time nothing was run but what sets up nothing for the main loop
+ * to look for, no timer and no program: commands that change nothing and are answered at once, and
+ * those that run on threads
+ */
+gboolean dispatch_note(Dispatch *dispatch);
 
 /* Whether somebody still gets an answer. */
 gboolean dispatch_is_owing(const Dispatch *dispatch);

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/poller.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
 
@@ -272,6 +273,7 @@ void process_init(void)
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     g_assert(fd >= 0);
     watch(fd, G_IO_IN, on_sigchld, NULL);
+    poller_keep(fd);
 }
 
 /* The ends that the child gets: as its descriptors 0, 1, 2. */
