@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -70,7 +69,8 @@ struct Channel {
     gboolean failed; /* the connection ends since a call failed */
     gboolean left;   /* the host has, of a port; what it had sent may still be read */
     gboolean told;   /* that */
-    gboolean ended;  /* the other side of a socket sends no more: its end is to be read */
+    gboolean is_read_whole; /* see endpoint.h */
+    gboolean ended;         /* the other side of a socket sends no more: its end is to be read */
     gboolean can_read;
     gboolean can_write;
     gboolean awaits_room; /* to write */
@@ -184,6 +184,7 @@ static void accept_client(Channel *channel)
         return;
     }
     channel->fd = fd;
+    channel->is_read_whole = endpoint_is_read_whole(fd);
     await_opening(channel);
 }
 
@@ -226,19 +227,12 @@ static void meet(Channel *channel)
     channel->met = TRUE;
 }
 
-static gboolean is_hung_up(int fd)
-{
-    struct pollfd look = {.fd = fd};
-
-    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
-}
-
 static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
 {
     Channel *channel = io;
     gssize got = 0;
 
-    if (!channel->left || is_hung_up(channel->fd)) /* or it is the next host's */
+    if (!channel->left || endpoint_is_hung_up(channel->fd)) /* or it is the next host's */
         got = TEMP_FAILURE_RETRY(read(channel->fd, buffer, size));
     if (got == 0)
         return 0;
@@ -247,8 +241,7 @@ static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
     meet(channel);
     if (got > 0) {
         channel->retry_ms = 0; /* it works */
-        /* A port gives what it has piece by piece. */
-        channel->can_read = !is_listening(channel) || channel->ended || (gsize)got == size;
+        channel->can_read = !channel->is_read_whole || channel->ended || (gsize)got == size;
         return got;
     }
     channel->can_read = FALSE;
@@ -279,7 +272,7 @@ static gssize io_write(gpointer io, const QueuePiece *pieces, guint n_pieces, GE
         return done;
     if (errno != EAGAIN)
         return fail_call(channel, "error writing", error);
-    if (is_hung_up(channel->fd))
+    if (endpoint_is_hung_up(channel->fd))
         return total;
     channel->can_write = FALSE;
     await_room(channel, TRUE);
@@ -299,7 +292,7 @@ static void close_fd(Channel *channel)
     if (channel->fd >= 0)
         close(channel->fd); /* epoll forgets it */
     channel->fd = -1;
-    channel->awaits_room = FALSE;
+    channel->awaits_room = channel->is_read_whole = FALSE;
 }
 
 static void io_close(gpointer io)
@@ -315,7 +308,7 @@ static void io_close(gpointer io)
     if (is_port(channel) && !channel->failed) {
         /* Until the next edge, which may be due already, or was seen while the agent was busy. */
         channel->state = STATE_AWAY;
-        if (had_left && !is_hung_up(channel->fd))
+        if (had_left && !endpoint_is_hung_up(channel->fd))
             await_opening(channel);
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "agent/handover.h"
 #include "agent/log.h"
+#include "agent/rendezvous.h"
 #include "common/append.h"
 #include "common/envelope.h"
 #include "common/limits.h"
@@ -39,8 +40,7 @@ struct Call {
     CallWork work; /* on a thread, with this: */
     gpointer data;
     GDestroyNotify free;
-    gboolean awaited; /* by the main loop, with the lock of work_wait */
-    gboolean worked;  /* meanwhile */
+    Rendezvous rendezvous; /* with the main loop, which may wait for that */
 };
 
 static gboolean is_pipelined(const Dispatch *dispatch)
@@ -167,31 +167,6 @@ static gboolean on_worked(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* The main loop waits for one call at a time, and the others' threads only look here. */
-static struct {
-    GMutex lock;
-    GCond changed;
-} work_wait;
-
-/* Returns: whether the main loop waits for @call, which is told that it does not have to any more
- */
-static gboolean end_wait(Call *call, gboolean worked)
-{
-    gboolean awaited;
-
-    g_mutex_lock(&work_wait.lock);
-    awaited = call->awaited;
-    if (awaited) {
-        call->awaited = FALSE;
-        call->worked = worked;
-    }
-    g_mutex_unlock(&work_wait.lock);
-    /* Without the lock: who is woken wants it, and may come before this thread goes on. */
-    if (awaited)
-        g_cond_signal(&work_wait.changed);
-    return awaited;
-}
-
 static void run_work(gpointer data)
 {
     Call *call = data;
@@ -199,23 +174,8 @@ static void run_work(gpointer data)
     if (!call->work(call->data, call, &call->error))
         g_assert(call->error != NULL);
     handover_finish(&call->handover);
-    if (!end_wait(call, TRUE))
+    if (!rendezvous_end(&call->rendezvous, TRUE))
         g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
-}
-
-/* Returns: whether its work is done; else on_worked() will be called */
-static gboolean await_work(Call *call)
-{
-    const gint64 end = g_get_monotonic_time() + WORK_WAIT_US;
-    gboolean worked;
-
-    g_mutex_lock(&work_wait.lock);
-    while (call->awaited && g_cond_wait_until(&work_wait.changed, &work_wait.lock, end))
-        continue;
-    call->awaited = FALSE;
-    worked = call->worked;
-    g_mutex_unlock(&work_wait.lock);
-    return worked;
 }
 
 void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
@@ -226,9 +186,9 @@ void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
     call->work = work;
     call->data = data;
     call->free = free;
-    call->awaited = awaited;
+    call->rendezvous.awaited = awaited;
     threads_push(call->dispatch->threads, call);
-    if (awaited && await_work(call))
+    if (awaited && rendezvous_wait(&call->rendezvous, WORK_WAIT_US))
         on_worked(call);
 }
 
@@ -259,7 +219,7 @@ gboolean call_send_part(Call *call, GError **error)
         qmp_error_set(error, "nobody waits for the rest of the reply");
         return FALSE;
     }
-    end_wait(call, FALSE);
+    rendezvous_end(&call->rendezvous, FALSE);
     g_idle_add_full(G_PRIORITY_DEFAULT, on_part, call, NULL);
     return TRUE;
 }
@@ -399,7 +359,8 @@ static void run_beside(Commands *commands, Call *call, JsonSpan arguments)
     call_work(call, handle_beside, beside, beside_free);
 }
 
-/* Whether it may set up anything for the main loop to look for. What a thread sets up wakes that. */
+/* Whether it may set up anything for the main loop to look for. What a thread sets up wakes that.
+ */
 static gboolean acts(const GuestCommand *command)
 {
     if ((command->flags & GUEST_FLAG_BESIDE) != 0)
