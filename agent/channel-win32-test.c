@@ -59,7 +59,7 @@ static gboolean on_ready(gpointer user)
 
     if (!stream_flush(&fixture->stream, NULL) || !stream_fill(&fixture->stream, NULL)) {
         disconnect(fixture);
-        return;
+        return TRUE;
     }
     do {
         next = stream_next(&fixture->stream, &message);
@@ -70,6 +70,7 @@ static gboolean on_ready(gpointer user)
     } while (next == STREAM_MESSAGE || next == STREAM_FAULT); /* which is what was said half */
     if (next == STREAM_END)
         disconnect(fixture);
+    return TRUE;
 }
 
 static void on_left(gpointer user)
