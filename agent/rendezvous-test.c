@@ -4,7 +4,7 @@
 
 #include "agent/rendezvous.h"
 
-enum { TIMES = 2000, FOREVER_US = 600 * 1000 * 1000 };
+enum { TIMES = 300, FOREVER_US = 600 * 1000 * 1000 };
 
 typedef struct {
     Rendezvous rendezvous;
