@@ -151,7 +151,6 @@ static void on_opened(gpointer user)
 
     agent->open = TRUE;
     stream_init(&agent->stream, &channel_io, agent->channel, &scan_limits, &queue_limits, NULL);
-    stream_keep_buffer(&agent->stream);
 }
 
 static gboolean on_ready(gpointer user)
