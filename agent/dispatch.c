@@ -394,14 +394,12 @@ static void keep(Dispatch *dispatch, Call *call)
 /* Returns: (nullable): NULL where this system has no such command */
 static const GuestCommand *find_command(JsonSpan name)
 {
-    const GuestCommand *command;
-    g_autofree char *text = NULL;
-    JsonSpan plain;
+    /* What stands between the quotes is a command's name, or may be one in escapes. */
+    const GuestCommand *command = guest_schema_find_bytes(name.text + 1, name.len - 2);
 
-    if (json_read_string_plain(name, &plain)) {
-        command = guest_schema_find_bytes(plain.text, plain.len);
-    } else {
-        text = json_read_string(name);
+    if (command == NULL) {
+        g_autofree char *text = json_read_string(name);
+
         command = guest_schema_find(text);
     }
     return command != NULL && guest_handler_find(command) != NULL ? command : NULL;

@@ -114,9 +114,11 @@ def emit_find(names):
     same = len(os.path.commonprefix(names)) if len(names) > 1 else 0
     factor, bits = find_factor([name[same:] for name in names])
     places = {place(name[same:], factor, bits): number for number, name in enumerate(names)}
-    lines = ["/* By a function of a name that no two of them share: the number of the command, and one more. */",
-             f"static const guint16 places[{1 << bits}] = {{"]
-    lines += [f"    [{where}] = {places[where] + 1}, /* {names[places[where]]} */" for where in sorted(places)]
+    lines = ["/* By a function of a name that no two of them share: how long it is, and the number of the command. */",
+             "static const struct {", "    guint16 len; /* 0: of no command */", "    guint16 number;",
+             f"}} places[{1 << bits}] = {{"]
+    lines += [f"    [{where}] = {{{len(names[places[where]])}, {places[where]}}}, /* {names[places[where]]} */"
+              for where in sorted(places)]
     lines += ["};\n",
               "const GuestCommand *guest_schema_find_bytes(const char *name, gsize len)", "{",
               "    const GuestCommand *command;",
@@ -125,9 +127,9 @@ def emit_find(names):
               f"    for (gsize i = {same}; i < len; i++)",
               f"        place = (place + (guint8)name[i]) * {factor}u;",
               f"    place >>= {32 - bits};",
-              "    if (places[place] == 0)", "        return NULL;",
-              "    command = &guest_schema_commands[places[place] - 1];",
-              "    return strlen(command->name) == len && memcmp(command->name, name, len) == 0 ? command : NULL;",
+              "    if (len == 0 || len != places[place].len)", "        return NULL;",
+              "    command = &guest_schema_commands[places[place].number];",
+              "    return memcmp(command->name, name, len) == 0 ? command : NULL;",
               "}\n",
               "const GuestCommand *guest_schema_find(const char *name)", "{",
               "    return guest_schema_find_bytes(name, strlen(name));", "}"]
