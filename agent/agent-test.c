@@ -285,9 +285,9 @@ static void check_long(int fd, const char *expected)
     while (len < size) {
         gssize got = read(fd, text + len, size - len);
 
+        g_assert_true(got > 0 || (got < 0 && errno == EAGAIN));
         if (got < 0)
             g_main_context_iteration(NULL, FALSE);
-        g_assert_true(got > 0 || (got < 0 && errno == EAGAIN));
         len += (gsize)MAX(got, 0);
     }
     g_assert_cmpmem(text, len, expected, size);

@@ -19,6 +19,8 @@ struct Agent {
     gboolean open;   /* there is a connection, and a stream on it */
     gboolean ending; /* the peer sends no more */
 
+    void (*answered)(void); /* (nullable): for the first time, is to be called */
+
     guint quit_timer;
     void (*quit)(gpointer user);
     gpointer quit_user;
@@ -101,7 +103,8 @@ static void flush(Agent *agent)
 {
     GError *error = NULL;
 
-    if (agent->open && !stream_flush(&agent->stream, &error))
+    if (agent->open && queue_length(&agent->stream.queue) > 0 &&
+        !stream_flush(&agent->stream, &error))
         disconnect_for(agent, error);
 }
 
@@ -129,6 +132,17 @@ static void advance(Agent *agent)
         stream_pause(&agent->stream, is_blocked(agent));
 }
 
+/* What runs from now on has run before. */
+static void tell_first_answer(Agent *agent)
+{
+    void (*answered)(void) = agent->answered;
+
+    if (answered == NULL || !agent->open || stream_bytes_written(&agent->stream) == 0)
+        return;
+    agent->answered = NULL;
+    answered();
+}
+
 /* ---- What the parts call --------------------------------------------------------------------- */
 
 static void on_opened(gpointer user)
@@ -139,19 +153,22 @@ static void on_opened(gpointer user)
     stream_init(&agent->stream, &channel_io, agent->channel, &scan_limits, &queue_limits, NULL);
 }
 
-static void on_ready(gpointer user)
+static gboolean on_ready(gpointer user)
 {
     Agent *agent = user;
     GError *error = NULL;
 
+    dispatch_note(&agent->dispatch);
     flush(agent);
     if (!agent->open)
-        return;
+        return TRUE;
     if (!is_blocked(agent) && !agent->ending && !stream_fill(&agent->stream, &error)) {
         disconnect_for(agent, error);
-        return;
+        return TRUE;
     }
     advance(agent);
+    tell_first_answer(agent);
+    return dispatch_note(&agent->dispatch);
 }
 
 /* A call that is under way goes on, and so will what was sent behind it, unanswered. */
@@ -175,9 +192,16 @@ static const ChannelCallbacks channel_callbacks = {on_opened, on_ready, on_left}
 static void on_reply(gpointer user, const char *text, gsize len)
 {
     Agent *agent = user;
+    GError *error = NULL;
 
-    if (agent->open && !stream_send(&agent->stream, text, len))
+    if (!agent->open)
+        return;
+    if (!stream_has_more(&agent->stream)) {
+        if (!stream_send_now(&agent->stream, text, len, &error))
+            disconnect_for(agent, error);
+    } else if (!stream_send(&agent->stream, text, len)) {
         disconnect(agent);
+    }
 }
 
 static void on_reply_bytes(gpointer user, GBytes *bytes)
@@ -221,11 +245,12 @@ Agent *agent_new(const AgentOptions *options)
                 .policy = options->policy,
                 .state = options->state,
                 .files = files_new(),
-                .programs = programs_new(),
+                .programs = programs_new(LIMIT_EXEC_HOLD_MS),
             },
     };
     agent->commands.thawed = options->thawed;
     agent->commands.thawed_user = options->user;
+    agent->answered = options->answered;
     agent->commands.freezer = freezer_new(&agent->commands, &options->freezer);
     dispatch_init(&agent->dispatch, &agent->commands, &dispatch_callbacks, agent);
     return agent;

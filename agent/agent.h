@@ -22,6 +22,7 @@ typedef struct {
     Policy *policy;                /* must outlive the agent */
     State *state;                  /* must outlive the agent */
     void (*thawed)(gpointer user); /* files can be written again */
+    void (*answered)(void);        /* (nullable): once, when the first request was */
     gpointer user;
 } AgentOptions;
 

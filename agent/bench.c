@@ -385,7 +385,7 @@ void bench_init(Bench *bench, const char *hook)
         .policy = &bench->policy,
         .state = &bench->state,
         .files = files_new(),
-        .programs = programs_new(),
+        .programs = programs_new(LIMIT_EXEC_HOLD_MS),
     };
     bench->commands.freezer = freezer_new(&bench->commands, &(FreezerOptions){.hook = hook});
     dispatch_init(&bench->dispatch, &bench->commands, &callbacks, bench);

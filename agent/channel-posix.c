@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Theory of operation. Descriptors are watched edge-triggered through one epoll descriptor, which
- * is all that the main loop polls. That is what lets a virtio-serial port be idle while no host has
- * it open: such a port is in a hung-up state, in which poll() returns at once and read() gives 0,
- * for as long as it takes, without having ended; the edge comes when a host opens it. So readiness
- * is remembered here (can_read, can_write) until a call says EAGAIN.
+ * Theory of operation. Descriptors are watched edge-triggered through one epoll descriptor, the
+ * poller's, which is all that the main loop polls of them. That is what lets a virtio-serial port
+ * be idle while no host has it open: such a port is in a hung-up state, in which poll() returns at
+ * once and read() gives 0, for as long as it takes, without having ended; the edge comes when a
+ * host opens it. So readiness is remembered here (can_read, can_write) until a call says EAGAIN or,
+ * of a socket, has read less than it could. That a socket has room to write is told only while that
+ * is waited for: its client takes each reply, and that is no news.
  *
  * Connections, by kind:
  *   virtio-serial  from the host's opening the port to its closing it; the descriptor stays open.
@@ -21,13 +23,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "agent/endpoint.h"
+#include "agent/poller.h"
 #include "common/qmp-error.h"
 #include "common/retry.h"
 
@@ -68,8 +69,11 @@ struct Channel {
     gboolean failed; /* the connection ends since a call failed */
     gboolean left;   /* the host has, of a port; what it had sent may still be read */
     gboolean told;   /* that */
+    gboolean is_read_whole; /* see endpoint.h */
+    gboolean ended;         /* the other side of a socket sends no more: its end is to be read */
     gboolean can_read;
     gboolean can_write;
+    gboolean awaits_room; /* to write */
     gboolean want_read;
     gboolean want_write;
     guint news_timer;
@@ -94,12 +98,29 @@ static gboolean is_port(const Channel *channel)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-/* Returns: FALSE with errno; some devices, as /dev/null, cannot be waited for. */
-static gboolean watch(Channel *channel, int fd, guint32 events)
+static int control(const Channel *channel, int operation, int fd, guint32 events)
 {
     struct epoll_event event = {.events = events | EPOLLET, .data.fd = fd};
 
-    return epoll_ctl(channel->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+    return epoll_ctl(channel->epoll, operation, fd, &event);
+}
+
+/* Returns: FALSE with errno; some devices, as /dev/null, cannot be waited for. */
+static gboolean watch(const Channel *channel, int fd)
+{
+    /* That there is room in a port is the news that a host has opened it. */
+    const guint32 events = is_listening(channel) ? EPOLLIN | EPOLLRDHUP : EPOLLIN | EPOLLOUT;
+
+    return control(channel, EPOLL_CTL_ADD, fd, events) == 0;
+}
+
+/* News that is there already comes again. */
+static void await_room(Channel *channel, gboolean await)
+{
+    if (!is_listening(channel) || await == channel->awaits_room)
+        return;
+    channel->awaits_room = await;
+    control(channel, EPOLL_CTL_MOD, channel->fd, EPOLLIN | EPOLLRDHUP | (await ? EPOLLOUT : 0));
 }
 
 /*
@@ -110,7 +131,7 @@ static void await_opening(Channel *channel)
 {
     g_clear_handle_id(&channel->news_timer, g_source_remove);
     channel->state = STATE_OPENING;
-    channel->failed = FALSE;
+    channel->failed = channel->ended = FALSE;
     channel->can_read = channel->can_write = TRUE; /* until a call says otherwise */
 }
 
@@ -122,7 +143,7 @@ static gboolean open_device(Channel *channel, gboolean *ret_missing, GError **er
 
     if (fd < 0)
         return FALSE;
-    if (!watch(channel, fd, EPOLLIN | EPOLLOUT)) {
+    if (!watch(channel, fd)) {
         qmp_error_set(error, "error opening channel %s: %s", channel->path, g_strerror(errno));
         *ret_missing = FALSE;
         close(fd);
@@ -144,7 +165,7 @@ static gboolean open_listener(Channel *channel, int inherited, GError **error)
     } else {
         channel->listener = endpoint_listen_vsock(channel->path);
     }
-    if (channel->listener < 0 || !watch(channel, channel->listener, EPOLLIN)) {
+    if (channel->listener < 0 || !watch(channel, channel->listener)) {
         qmp_error_set(error, "error listening on %s: %s", channel->path, g_strerror(errno));
         return FALSE;
     }
@@ -155,7 +176,7 @@ static void accept_client(Channel *channel)
 {
     int fd = accept4(channel->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-    if (fd < 0 || !watch(channel, fd, EPOLLIN | EPOLLOUT)) {
+    if (fd < 0 || !watch(channel, fd)) {
         if (errno != EAGAIN && errno != ECONNABORTED)
             g_warning("cannot accept a client: %s", g_strerror(errno));
         if (fd >= 0)
@@ -163,6 +184,7 @@ static void accept_client(Channel *channel)
         return;
     }
     channel->fd = fd;
+    channel->is_read_whole = endpoint_is_read_whole(fd);
     await_opening(channel);
 }
 
@@ -205,19 +227,12 @@ static void meet(Channel *channel)
     channel->met = TRUE;
 }
 
-static gboolean is_hung_up(int fd)
-{
-    struct pollfd look = {.fd = fd};
-
-    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
-}
-
 static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
 {
     Channel *channel = io;
     gssize got = 0;
 
-    if (!channel->left || is_hung_up(channel->fd)) /* or it is the next host's */
+    if (!channel->left || endpoint_is_hung_up(channel->fd)) /* or it is the next host's */
         got = TEMP_FAILURE_RETRY(read(channel->fd, buffer, size));
     if (got == 0)
         return 0;
@@ -226,6 +241,7 @@ static gssize io_read(gpointer io, gpointer buffer, gsize size, GError **error)
     meet(channel);
     if (got > 0) {
         channel->retry_ms = 0; /* it works */
+        channel->can_read = !channel->is_read_whole || channel->ended || (gsize)got == size;
         return got;
     }
     channel->can_read = FALSE;
@@ -250,14 +266,16 @@ static gssize io_write(gpointer io, const QueuePiece *pieces, guint n_pieces, GE
     }
     if (channel->left)
         return total;
-    done = TEMP_FAILURE_RETRY(writev(channel->fd, vectors, (int)n));
+    done = TEMP_FAILURE_RETRY(n == 1 ? write(channel->fd, pieces[0].data, pieces[0].len)
+                                     : writev(channel->fd, vectors, (int)n));
     if (done >= 0)
         return done;
     if (errno != EAGAIN)
         return fail_call(channel, "error writing", error);
-    if (is_hung_up(channel->fd))
+    if (endpoint_is_hung_up(channel->fd))
         return total;
     channel->can_write = FALSE;
+    await_room(channel, TRUE);
     return STREAM_IO_AGAIN;
 }
 
@@ -274,6 +292,7 @@ static void close_fd(Channel *channel)
     if (channel->fd >= 0)
         close(channel->fd); /* epoll forgets it */
     channel->fd = -1;
+    channel->awaits_room = channel->is_read_whole = FALSE;
 }
 
 static void io_close(gpointer io)
@@ -289,7 +308,7 @@ static void io_close(gpointer io)
     if (is_port(channel) && !channel->failed) {
         /* Until the next edge, which may be due already, or was seen while the agent was busy. */
         channel->state = STATE_AWAY;
-        if (had_left && !is_hung_up(channel->fd))
+        if (had_left && !endpoint_is_hung_up(channel->fd))
             await_opening(channel);
         return;
     }
@@ -326,8 +345,9 @@ static gboolean on_no_news(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-static void take_event(Channel *channel, const struct epoll_event *event)
+static void take_event(gpointer user, const struct epoll_event *event)
 {
+    Channel *channel = user;
     gboolean hung_up = (event->events & (EPOLLHUP | EPOLLERR)) != 0;
 
     if (is_listening(channel) && event->data.fd == channel->listener) {
@@ -337,8 +357,11 @@ static void take_event(Channel *channel, const struct epoll_event *event)
     }
     if (event->data.fd != channel->fd)
         return;
+    channel->ended |= hung_up || (event->events & EPOLLRDHUP) != 0;
     channel->can_read |= hung_up || (event->events & EPOLLIN) != 0;
     channel->can_write |= hung_up || (event->events & EPOLLOUT) != 0;
+    if (channel->can_write)
+        await_room(channel, FALSE);
     channel->left |= hung_up && channel->state == STATE_OPEN && is_port(channel);
     if (channel->state != STATE_AWAY)
         return;
@@ -356,13 +379,8 @@ static gboolean source_prepare(GSource *source, gint *timeout)
 
 static gboolean source_check(GSource *source)
 {
-    Channel *channel = ((ChannelSource *)source)->channel;
-    struct epoll_event events[4];
-    int n = epoll_wait(channel->epoll, events, G_N_ELEMENTS(events), 0);
-
-    for (int i = 0; i < n; i++)
-        take_event(channel, &events[i]);
-    return is_due(channel);
+    poller_take_events();
+    return is_due(((ChannelSource *)source)->channel);
 }
 
 static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
@@ -381,12 +399,29 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer 
     return G_SOURCE_CONTINUE;
 }
 
+/* Turns that the main loop may wait for: a second look at a port mostly shows that it has nothing
+ * more. */
+enum { SERVE_TURNS = 2 };
+
+static gboolean serve(gpointer user)
+{
+    Channel *channel = user;
+    gboolean goes_on = TRUE;
+
+    for (guint i = 0; i < SERVE_TURNS && goes_on && channel->state == STATE_OPEN &&
+                      !channel->left && is_due(channel);
+         i++)
+        goes_on = channel->callbacks->ready(channel->user);
+    return goes_on && !is_due(channel) && channel->news_timer == 0 && channel->retry_timer == 0;
+}
+
+static const PollerCallbacks poller_callbacks = {take_event, serve};
+
 static GSourceFuncs source_funcs = {source_prepare, source_check, source_dispatch, NULL};
 
 static void attach(Channel *channel)
 {
-    channel->epoll = epoll_create1(EPOLL_CLOEXEC);
-    g_assert(channel->epoll >= 0);
+    channel->epoll = poller_open(&poller_callbacks, channel);
     channel->source = g_source_new(&source_funcs, sizeof(ChannelSource));
     ((ChannelSource *)channel->source)->channel = channel;
     g_source_add_unix_fd(channel->source, channel->epoll, G_IO_IN);
@@ -447,7 +482,7 @@ void channel_free(Channel *channel)
         close(channel->listener);
     g_source_destroy(channel->source);
     g_source_unref(channel->source);
-    close(channel->epoll);
+    poller_close();
     g_free(channel->path);
     g_free(channel);
 }

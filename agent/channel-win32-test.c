@@ -51,7 +51,7 @@ static void disconnect(Fixture *fixture)
     fixture->open = FALSE;
 }
 
-static void on_ready(gpointer user)
+static gboolean on_ready(gpointer user)
 {
     Fixture *fixture = user;
     JsonSpan message;
@@ -59,7 +59,7 @@ static void on_ready(gpointer user)
 
     if (!stream_flush(&fixture->stream, NULL) || !stream_fill(&fixture->stream, NULL)) {
         disconnect(fixture);
-        return;
+        return TRUE;
     }
     do {
         next = stream_next(&fixture->stream, &message);
@@ -70,6 +70,7 @@ static void on_ready(gpointer user)
     } while (next == STREAM_MESSAGE || next == STREAM_FAULT); /* which is what was said half */
     if (next == STREAM_END)
         disconnect(fixture);
+    return TRUE;
 }
 
 static void on_left(gpointer user)

@@ -30,8 +30,9 @@ typedef struct {
 typedef struct {
     /* A connection begins: a stream with channel_io and the channel itself is to be set up. */
     void (*opened)(gpointer user);
-    /* The stream can be read, or written, and has asked for it. */
-    void (*ready)(gpointer user);
+    /* The stream can be read, or written, and has asked for it. Returns: whether that has set up
+     * nothing that the main loop is to look for from now on: it need not have its turn */
+    gboolean (*ready)(gpointer user);
     /* The host has, whatever the stream has asked for: what it had sent is to be read at once, to
      * the end, before the next one sends. */
     void (*left)(gpointer user);

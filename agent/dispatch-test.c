@@ -119,6 +119,53 @@ static void test_orphaned(void)
     bench_clear(&bench);
 }
 
+static void check_note(Bench *bench, const char *request, gboolean at_rest)
+{
+    g_free(bench_ask(bench, request));
+    g_assert_true(dispatch_note(&bench->dispatch) == at_rest);
+    g_assert_true(dispatch_note(&bench->dispatch)); /* once */
+}
+
+/* What may have set up a timer or started a program is told from what cannot have. */
+static void test_note(void)
+{
+    Bench bench;
+
+    bench_init(&bench, NULL);
+    check_note(&bench, "{\"execute\": \"guest-ping\"}", TRUE);
+    check_note(&bench, "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 1}}", TRUE);
+    check_note(&bench, "{\"execute\": \"guest-nope\"}", TRUE);
+    check_note(&bench, "{\"execute\": \"guest-file-close\", \"arguments\": {\"handle\": 1}}", TRUE);
+    check_note(&bench, "{\"execute\": \"guest-capabilities\"}", FALSE);
+    bench.tools = BENCH_CLOCK_TOOLS;
+    bench.hold = TRUE;
+    check_note(&bench, "{\"execute\": \"guest-set-time\"}", FALSE);
+    bench_end_program(&bench, 0, "");
+    bench_clear(&bench);
+}
+
+/* Each reply is of its own call alone, whatever the last one has left: its text is used again. */
+static void test_one_after_the_other(void)
+{
+    g_autofree char *id = g_strnfill(2000, 'i');
+    g_autofree char *long_request =
+        g_strdup_printf("{\"execute\": \"guest-ping\", \"id\": \"%s\"}", id);
+    g_autofree char *long_reply = g_strdup_printf("{\"return\": {}, \"id\": \"%s\"}", id);
+    Bench bench;
+
+    bench_init(&bench, NULL);
+    for (guint i = 0; i < 2; i++) {
+        bench_check(&bench, "{\"execute\": \"guest-ping\", \"id\": [1, 2]}",
+                    "{\"return\": {}, \"id\": [1, 2]}");
+        bench_check(&bench, "{\"execute\": \"guest-ping\", \"id\": 3}",
+                    "{\"return\": {}, \"id\": 3}");
+        bench_check(&bench, "{\"execute\": \"guest-ping\"}", "{\"return\": {}}");
+        bench_check(&bench, long_request, long_reply);
+        bench_check_error(&bench, "{}", "QMP input lacks member 'execute'");
+    }
+    bench_clear(&bench);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -129,5 +176,7 @@ int main(int argc, char **argv)
     g_test_add_func("/dispatch/silent", test_silent);
     g_test_add_func("/dispatch/deferred", test_deferred);
     g_test_add_func("/dispatch/orphaned", test_orphaned);
+    g_test_add_func("/dispatch/note", test_note);
+    g_test_add_func("/dispatch/one-after-the-other", test_one_after_the_other);
     return g_test_run();
 }

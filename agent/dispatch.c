@@ -4,10 +4,19 @@
 
 #include "agent/handover.h"
 #include "agent/log.h"
+#include "agent/rendezvous.h"
+#include "common/append.h"
 #include "common/envelope.h"
 #include "common/limits.h"
 #include "common/message.h"
 #include "common/qmp-error.h"
+
+/*
+ * Microseconds that the main loop waits for a thread where nobody can be answered before its call
+ * is. Most take some ten of them, and the two turns of the loop that this saves cost as much again.
+ * What else the loop has to do waits no longer than that for it.
+ */
+enum { WORK_WAIT_US = 1000 };
 
 /* Bytes: what most replies fit; and up to which one is copied, and its buffer kept for the next. */
 enum { REPLY_START = 64, REPLY_SMALL = 1024 };
@@ -31,6 +40,7 @@ struct Call {
     CallWork work; /* on a thread, with this: */
     gpointer data;
     GDestroyNotify free;
+    Rendezvous rendezvous; /* with the main loop, which may wait for that */
 };
 
 static gboolean is_pipelined(const Dispatch *dispatch)
@@ -40,48 +50,72 @@ static gboolean is_pipelined(const Dispatch *dispatch)
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
+static void string_free(GString *string)
+{
+    g_string_free(string, TRUE);
+}
+
+/* Returns: (transfer full): the last one, with the texts that it has left, or one without */
+static Call *take_spare(Dispatch *dispatch)
+{
+    return dispatch->spare != NULL ? g_steal_pointer(&dispatch->spare) : g_new0(Call, 1);
+}
+
 static Call *call_new(Dispatch *dispatch, const GuestCommand *command, JsonSpan id)
 {
-    Call *call = g_new(Call, 1);
+    Call *call = take_spare(dispatch);
 
     *call = (Call){
         .dispatch = dispatch,
         .command = command,
         .alone = !is_pipelined(dispatch),
-        .reply = dispatch->spare != NULL ? g_steal_pointer(&dispatch->spare)
-                                         : g_string_sized_new(REPLY_START),
+        .reply = call->reply != NULL ? call->reply : g_string_sized_new(REPLY_START),
+        .id = call->id,
     };
     message_open(call->reply);
     call->head = call->reply->len;
     json_write_init(&call->write, call->reply);
-    if (id.text != NULL)
+    if (id.text == NULL)
+        g_clear_pointer(&call->id, string_free);
+    else if (call->id == NULL)
         call->id = g_string_new_len(id.text, (gssize)id.len);
+    else
+        append_bytes(call->id, id.text, id.len);
     return call;
 }
 
-/* @dispatch: (nullable) */
-static void reply_free(Dispatch *dispatch, GString *reply)
+static void free_spare(Call *call)
 {
-    if (dispatch != NULL && dispatch->spare == NULL && reply->allocated_len <= REPLY_SMALL)
-        dispatch->spare = g_string_truncate(reply, 0);
-    else
-        g_string_free(reply, TRUE);
+    g_clear_pointer(&call->reply, string_free);
+    g_clear_pointer(&call->id, string_free);
+    g_free(call);
+}
+
+/* For the next call: most are small, and one comes after the other. */
+static void keep_text(GString **text)
+{
+    if (*text != NULL && (*text)->allocated_len > REPLY_SMALL)
+        g_clear_pointer(text, string_free);
+    else if (*text != NULL)
+        g_string_truncate(*text, 0);
 }
 
 static void call_free(Call *call)
 {
-    if (call->reply != NULL)
-        reply_free(call->dispatch, call->reply);
-    if (call->id != NULL)
-        g_string_free(call->id, TRUE);
     g_clear_error(&call->error);
-    g_free(call);
+    if (call->dispatch == NULL || call->dispatch->spare != NULL) {
+        free_spare(call);
+        return;
+    }
+    keep_text(&call->reply);
+    keep_text(&call->id);
+    call->dispatch->spare = call;
 }
 
 static void write_success(Call *call, JsonSpan id)
 {
     if (call->reply->len == call->head && !call->parted)
-        g_string_append_len(call->reply, "{}", 2);
+        append_literal(call->reply, "{}");
     message_close(call->reply, MESSAGE_AGENT, id);
     if (call->delimited)
         g_string_prepend_c(call->reply, '\xFF');
@@ -116,7 +150,7 @@ static void conclude(Call *call, const GError *error)
 
     if (call->dispatch != NULL && call->dispatch->parted == call)
         call->dispatch->parted = NULL;
-    if (call->dispatch != NULL && !call->orphaned && !silent)
+    if (call_is_wanted(call) && !silent)
         send_reply(call, error);
     call_free(call);
 }
@@ -133,23 +167,29 @@ static gboolean on_worked(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-static void run_work(gpointer data, gpointer unused)
+static void run_work(gpointer data)
 {
     Call *call = data;
 
     if (!call->work(call->data, call, &call->error))
         g_assert(call->error != NULL);
     handover_finish(&call->handover);
-    g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
+    if (!rendezvous_end(&call->rendezvous, TRUE))
+        g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
 }
 
 void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
 {
-    call_defer(call);
+    const gboolean awaited = call->alone;
+
+    call->deferred = TRUE;
     call->work = work;
     call->data = data;
     call->free = free;
-    g_thread_pool_push(call->dispatch->threads, call, NULL);
+    call->rendezvous.awaited = awaited;
+    threads_push(call->dispatch->threads, call);
+    if (awaited && rendezvous_wait(&call->rendezvous, WORK_WAIT_US))
+        on_worked(call);
 }
 
 /* ---- Replies in parts ------------------------------------------------------------------------ */
@@ -179,6 +219,7 @@ gboolean call_send_part(Call *call, GError **error)
         qmp_error_set(error, "nobody waits for the rest of the reply");
         return FALSE;
     }
+    rendezvous_end(&call->rendezvous, FALSE);
     g_idle_add_full(G_PRIORITY_DEFAULT, on_part, call, NULL);
     return TRUE;
 }
@@ -206,9 +247,7 @@ void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbac
                    gpointer user)
 {
     *dispatch = (Dispatch){.commands = commands, .callbacks = callbacks, .user = user};
-    /* Not of its own threads, which it would have to start now, and which would wake up for ever.
-     */
-    dispatch->threads = g_thread_pool_new(run_work, NULL, LIMIT_AGENT_CALLS, FALSE, NULL);
+    dispatch->threads = threads_new(run_work, LIMIT_AGENT_CALLS);
 }
 
 void dispatch_clear(Dispatch *dispatch)
@@ -219,14 +258,21 @@ void dispatch_clear(Dispatch *dispatch)
         orphan(call);
         call->dispatch = NULL;
     }
-    g_thread_pool_free(dispatch->threads, FALSE, FALSE);
-    if (dispatch->spare != NULL)
-        g_string_free(g_steal_pointer(&dispatch->spare), TRUE);
+    threads_free(dispatch->threads);
+    g_clear_pointer(&dispatch->spare, free_spare);
 }
 
 gboolean dispatch_is_busy(const Dispatch *dispatch)
 {
     return dispatch->owed > 0 && !is_pipelined(dispatch);
+}
+
+gboolean dispatch_note(Dispatch *dispatch)
+{
+    const gboolean has_acted = dispatch->has_acted;
+
+    dispatch->has_acted = FALSE;
+    return !has_acted;
 }
 
 gboolean dispatch_is_owing(const Dispatch *dispatch)
@@ -313,6 +359,15 @@ static void run_beside(Commands *commands, Call *call, JsonSpan arguments)
     call_work(call, handle_beside, beside, beside_free);
 }
 
+/* Whether it may set up anything for the main loop to look for. What a thread sets up wakes that.
+ */
+static gboolean acts(const GuestCommand *command)
+{
+    if ((command->flags & GUEST_FLAG_BESIDE) != 0)
+        return FALSE;
+    return (command->flags & (GUEST_FLAG_READ_ONLY | GUEST_FLAG_CHANNEL)) != GUEST_FLAG_READ_ONLY;
+}
+
 static gboolean run(Dispatch *dispatch, Call *call, JsonSpan arguments, GError **error)
 {
     gboolean ok = TRUE;
@@ -320,6 +375,7 @@ static gboolean run(Dispatch *dispatch, Call *call, JsonSpan arguments, GError *
     if (!policy_check(dispatch->commands->policy, call->command, error) ||
         !check_room(dispatch, call->command, error))
         return FALSE;
+    dispatch->has_acted |= acts(call->command);
     call->in_handler = TRUE;
     if ((call->command->flags & GUEST_FLAG_BESIDE) != 0)
         run_beside(dispatch->commands, call, arguments);
@@ -335,27 +391,48 @@ static void keep(Dispatch *dispatch, Call *call)
     dispatch->owed++;
 }
 
+/* Returns: (nullable): NULL where this system has no such command */
+static const GuestCommand *find_command(JsonSpan name)
+{
+    /* What stands between the quotes is a command's name, or may be one in escapes. */
+    const GuestCommand *command = guest_schema_find_bytes(name.text + 1, name.len - 2);
+
+    if (command == NULL) {
+        g_autofree char *text = json_read_string(name);
+
+        command = guest_schema_find(text);
+    }
+    return command != NULL && guest_handler_find(command) != NULL ? command : NULL;
+}
+
+static void fail_unknown(JsonSpan name, GError **error)
+{
+    g_autofree char *text = envelope_quotable(name);
+
+    g_set_error(error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found",
+                text);
+}
+
 void dispatch_request(Dispatch *dispatch, JsonSpan message)
 {
-    g_auto(EnvelopeCommand) request = {0};
     g_autoptr(GError) error = NULL;
     const GuestCommand *command;
+    EnvelopeCommand request;
     gboolean ok;
     Call *call;
 
     g_assert(!dispatch_is_busy(dispatch));
-    ok = envelope_read_command(message, ENVELOPE_OOB_UNKNOWN, &request, &error);
+    ok = envelope_find_command(message, ENVELOPE_OOB_UNKNOWN, &request, &error);
     if (request.id.text == NULL && is_pipelined(dispatch))
         dispatch_reset(dispatch);
     if (!ok) {
         conclude(call_new(dispatch, NULL, request.id), error);
         return;
     }
-    command = guest_schema_find(request.name);
+    command = find_command(request.called);
     call = call_new(dispatch, command, request.id);
-    if (command == NULL || guest_handler_find(command) == NULL)
-        g_set_error(&error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                    "The command %s has not been found", request.name);
+    if (command == NULL)
+        fail_unknown(request.called, &error);
     else if (run(dispatch, call, request.arguments, &error) && call->deferred) {
         if (!call->over) {
             keep(dispatch, call);
@@ -378,6 +455,11 @@ gboolean call_is_alone(const Call *call)
     return call->alone;
 }
 
+gboolean call_is_wanted(const Call *call)
+{
+    return call->dispatch != NULL && !call->orphaned;
+}
+
 void call_delimit(Call *call)
 {
     call->delimited = TRUE;
@@ -392,6 +474,7 @@ void call_defer(Call *call)
 {
     g_assert(!call->deferred);
     call->deferred = TRUE;
+    call->dispatch->has_acted = TRUE;
 }
 
 void call_finish(Call *call, const GError *error)

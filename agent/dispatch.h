@@ -17,6 +17,7 @@
 
 #include "agent/policy.h"
 #include "agent/system.h"
+#include "agent/threads.h"
 #include "common/guest-schema/guest-commands.h"
 #include "common/json-write.h"
 
@@ -55,11 +56,12 @@ typedef struct {
     Commands *commands;
     const DispatchCallbacks *callbacks;
     gpointer user;
-    GQueue calls; /* of Call: those that are under way */
-    guint owed;   /* of them, how many will be answered */
-    Call *parted; /* (nullable): that whose reply is being sent in parts */
-    GThreadPool *threads;
-    GString *spare; /* (nullable): of a reply, for the next one */
+    GQueue calls;       /* of Call: those that are under way */
+    guint owed;         /* of them, how many will be answered */
+    Call *parted;       /* (nullable): that whose reply is being sent in parts */
+    gboolean has_acted; /* see dispatch_note() */
+    Threads *threads;
+    Call *spare; /* (nullable): one that is over, for the next */
 } Dispatch;
 
 void dispatch_init(Dispatch *dispatch, Commands *commands, const DispatchCallbacks *callbacks,
@@ -87,6 +89,15 @@ gboolean dispatch_is_busy(const Dispatch *dispatch);
  * Returns: whether a part of a reply was handed to the callback
  */
 gboolean dispatch_pull(Dispatch *dispatch);
+
+/**
+ * dispatch_note:
+ *
+ * Returns: whether since the last time nothing was run but what sets up nothing for the main loop
+ * to look for, no timer and no program: commands that change nothing and are answered at once, and
+ * those that run on threads
+ */
+gboolean dispatch_note(Dispatch *dispatch);
 
 /* Whether somebody still gets an answer. */
 gboolean dispatch_is_owing(const Dispatch *dispatch);
@@ -125,6 +136,9 @@ gboolean call_is_alone(const Call *call);
  */
 gboolean call_send_part(Call *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether whoever asked still waits for the answer. */
+gboolean call_is_wanted(const Call *call);
+
 /* The reply gets a 0xFF in front. */
 void call_delimit(Call *call);
 
@@ -152,6 +166,7 @@ typedef gboolean (*CallWork)(gpointer data, Call *call, GError **error);
  * @work: the rest of the call, on a thread: it may take as long as it likes
  * @free: of @data, where the handler runs, once the call is over
  *
- * The handler returns TRUE. Whole commands that the schema flags so run in this way anyhow.
+ * The handler returns TRUE, if it has not done so before. Whole commands that the schema flags so
+ * run in this way anyhow. A call that is alone may be over at once.
  */
 void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -115,4 +116,24 @@ int endpoint_listen_vsock(const char *path)
         return -1;
     }
     return listen_at((const struct sockaddr *)&address, sizeof(address));
+}
+
+gboolean endpoint_is_hung_up(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
+}
+
+static int socket_option(int fd, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : -1;
+}
+
+gboolean endpoint_is_read_whole(int fd)
+{
+    return socket_option(fd, SO_DOMAIN) == AF_UNIX && socket_option(fd, SO_TYPE) == SOCK_STREAM;
 }

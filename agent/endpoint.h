@@ -25,3 +25,10 @@ int endpoint_open_device(const char *path, gboolean serial, gboolean *ret_missin
 int endpoint_listen_unix(const char *path) G_GNUC_WARN_UNUSED_RESULT;
 /* @path: CID:PORT */
 int endpoint_listen_vsock(const char *path) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Whether nobody is on the other side, as far as poll() knows. */
+gboolean endpoint_is_hung_up(int fd);
+
+/* Whether a read that gives less than was asked for shows that there is no more. It does not of a
+ * port, a packet, or what a hypervisor hands over piece by piece. */
+gboolean endpoint_is_read_whole(int fd);

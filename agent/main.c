@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/config.h"
+#include "agent/footprint.h"
 #include "agent/log.h"
 #include "agent/places.h"
 #include "agent/service.h"
@@ -144,6 +145,7 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
         .policy = program->policy,
         .state = program->state,
         .thawed = on_thawed,
+        .answered = footprint_trim,
         .user = program,
     });
     program->agent = agent;

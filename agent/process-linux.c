@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/poller.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
 
@@ -61,6 +62,17 @@ struct Process {
 /* All children: SIGCHLD does not tell reliably which one it is about. Bounded by who starts them.
  */
 static GPtrArray *children;
+
+/* None of the functions that are called recurses. But else GLib takes the descriptor out of its
+ * poll for the length of each call, which costs two writes to an eventfd and a read. */
+static guint watch(int fd, GIOCondition condition, GUnixFDSourceFunc func, gpointer user)
+{
+    g_autoptr(GSource) source = g_unix_fd_source_new(fd, condition);
+
+    g_source_set_callback(source, G_SOURCE_FUNC(func), user, NULL);
+    g_source_set_can_recurse(source, TRUE);
+    return g_source_attach(source, NULL);
+}
 
 /* ---- Pipes ----------------------------------------------------------------------------------- */
 
@@ -202,31 +214,29 @@ static void child_ended(Process *process, const siginfo_t *info)
     }
 }
 
+typedef struct {
+    Process *process;
+    siginfo_t end;
+} Ended;
+
 static gboolean on_sigchld(gint fd, GIOCondition condition, gpointer user_data)
 {
-    g_autoptr(GPtrArray) running = g_ptr_array_new();
+    g_autoptr(GArray) ended = g_array_new(FALSE, FALSE, sizeof(Ended));
     struct signalfd_siginfo ignored;
 
-    while (read(fd, &ignored, sizeof(ignored)) > 0)
-        continue;
-    /* Callbacks free and start others; a child that has not ended can only be freed by them, not
-     * vanish. */
+    if (read(fd, &ignored, sizeof(ignored)) < 0) /* one stands for all that have ended */
+        return G_SOURCE_CONTINUE;
+    /* Callbacks free and start others; one that has ended is freed by its own alone. */
     for (guint i = 0; i < children->len; i++) {
-        Process *process = children->pdata[i];
-        siginfo_t info = {0};
+        Ended child = {.process = children->pdata[i]};
 
-        if (!process->ended &&
-            waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
-            info.si_pid != 0)
-            g_ptr_array_add(running, process);
+        if (!child.process->ended &&
+            waitid(P_PID, (id_t)child.process->pid, &child.end, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+            child.end.si_pid != 0)
+            g_array_append_val(ended, child);
     }
-    for (guint i = 0; i < running->len; i++) {
-        Process *process = running->pdata[i];
-        siginfo_t info = {0};
-
-        if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0)
-            child_ended(process, &info);
-    }
+    for (guint i = 0; i < ended->len; i++)
+        child_ended(g_array_index(ended, Ended, i).process, &g_array_index(ended, Ended, i).end);
     return G_SOURCE_CONTINUE;
 }
 
@@ -262,18 +272,20 @@ void process_init(void)
     signal(SIGCHLD, SIG_DFL);
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     g_assert(fd >= 0);
-    g_unix_fd_add(fd, G_IO_IN, on_sigchld, NULL);
+    watch(fd, G_IO_IN, on_sigchld, NULL);
+    poller_keep(fd);
 }
 
 /* The ends that the child gets: as its descriptors 0, 1, 2. */
 typedef struct {
     int fds[3];
+    gboolean shared[3]; /* with other children */
 } ChildEnds;
 
 static void child_ends_clear(ChildEnds *ends)
 {
     for (guint i = 0; i < 3; i++) {
-        if (ends->fds[i] >= 0)
+        if (ends->fds[i] >= 0 && !ends->shared[i])
             close(ends->fds[i]);
     }
 }
@@ -298,6 +310,17 @@ static gboolean make_pipe(guint ours, int *ret_ours, int *ret_theirs, GError **e
     return TRUE;
 }
 
+/* Returns: -1 with errno; else one that stays open, for the next child */
+static int open_null(gboolean for_input)
+{
+    static int kept[2] = {-1, -1};
+    int *fd = &kept[for_input];
+
+    if (*fd < 0)
+        *fd = open("/dev/null", (for_input ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+    return *fd;
+}
+
 static gboolean open_ends(Process *process, const ProcessSpec *spec, ChildEnds *ends,
                           GError **error)
 {
@@ -314,8 +337,10 @@ static gboolean open_ends(Process *process, const ProcessSpec *spec, ChildEnds *
     if (merged)
         ends->fds[2] = fcntl(ends->fds[1], F_DUPFD_CLOEXEC, 0);
     for (guint i = 0; i < 3; i++) {
-        if (ends->fds[i] < 0)
-            ends->fds[i] = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+        if (ends->fds[i] < 0) {
+            ends->fds[i] = open_null(i == 0);
+            ends->shared[i] = TRUE;
+        }
         if (ends->fds[i] < 0)
             return fail_errno("failed to open a program's input or output", errno, error);
     }
@@ -397,21 +422,21 @@ static void start_io(Process *process, const ProcessSpec *spec)
     process->err.output.open = process->err.fd >= 0;
     if (process->out.fd >= 0)
         process->out.source =
-            g_unix_fd_add(process->out.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_out, process);
+            watch(process->out.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_out, process);
     if (process->err.fd >= 0)
         process->err.source =
-            g_unix_fd_add(process->err.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_err, process);
+            watch(process->err.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_err, process);
     if (process->in.fd >= 0) {
         process->in.data = g_memdup2(spec->input, spec->input_len);
         process->in.len = spec->input_len;
-        process->in.source = g_unix_fd_add(process->in.fd, G_IO_OUT | G_IO_HUP | G_IO_ERR,
-                                           on_writable, &process->in);
+        process->in.source =
+            watch(process->in.fd, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable, &process->in);
     }
 }
 
 Process *process_spawn(const ProcessSpec *spec, GError **error)
 {
-    g_auto(ChildEnds) ends = {{-1, -1, -1}};
+    g_auto(ChildEnds) ends = {.fds = {-1, -1, -1}};
     Process *process = g_new(Process, 1);
     int code;
 

@@ -331,10 +331,84 @@ class Background(Program):
         self.assertEqual(self.pidfile.read_text(), "precious")
 
 
+class Connections(Program):
+    """What the program's own loop makes of them: it serves its channel past GLib's where it can."""
+
+    PING = b'{"execute": "guest-ping"}'
+    PONG = b'{"return": {}}\n'
+
+    def read_all(self, client):
+        """Up to the end of the connection."""
+        return client.lines.read()
+
+    def test_end_right_behind(self):
+        """The end of what is sent may come with it, before it is read, or later."""
+        self.start()
+        for i in range(50):
+            client = self.connect()
+            client.sock.sendall(self.PING * 2)
+            if i % 2:
+                self.assertEqual(client.lines.readline(), self.PONG)
+            client.sock.shutdown(socket.SHUT_WR)
+            self.assertEqual(self.read_all(client), self.PONG * (2 - i % 2))
+            client.close()
+            client = self.connect()
+            client.sock.sendall(self.PING)
+            client.close()
+
+    def test_cuts(self):
+        self.start()
+        client = self.connect()
+        for cut in range(len(self.PING)):
+            for piece in self.PING[:cut], self.PING[cut:]:
+                client.sock.sendall(piece)
+            self.assertEqual(client.lines.readline(), self.PONG)
+            client.sock.sendall(self.PING[:cut])
+            self.assertEqual(select.select([client.sock], [], [], 0.01)[0], [])
+            client.sock.sendall(self.PING[cut:] + self.PING)
+            self.assertEqual(client.lines.readline() + client.lines.readline(), self.PONG * 2)
+
+    def test_signal_beside_a_flood(self):
+        process = self.start()
+        client = self.connect()
+        client.sock.setblocking(False)
+        asked = 0
+        with contextlib.suppress(ConnectionError):
+            while True:
+                readable, writable, _ = select.select([client.sock], [client.sock], [])
+                if writable:
+                    client.sock.send(self.PING * 10)
+                    asked += 1
+                if readable and not client.sock.recv(1 << 16):
+                    break
+                if asked == 1000:
+                    process.terminate()
+        self.assertGreaterEqual(asked, 1000)
+        self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def test_program_beside_pings(self):
+        """Its end is noticed, and so is what it says on the way."""
+        self.start()
+        client = self.connect()
+        pid = client.ask("guest-exec", path="sh", arg=["-c", "echo a; sleep 0.1; echo b; exit 3"],
+                         **{"capture-output": True})["return"]["pid"]
+
+        def has_ended():
+            nonlocal status
+            for _ in range(10):
+                self.assertEqual(client.ask("guest-ping"), {"return": {}})
+            status = client.ask("guest-exec-status", pid=pid)["return"]
+            return status["exited"]
+
+        status = {}
+        wait_for(has_ended, "the end of a program")
+        self.assertEqual(status, {"exited": True, "exitcode": 3, "out-data": "YQpiCg==", "out-truncated": False})
+
+
 class Activation(Program):
-    def activate(self, count):
+    def activate(self, count, kind=socket.SOCK_STREAM):
         """As a service manager does: listening sockets from descriptor 3 on."""
-        listeners = [socket.socket(socket.AF_UNIX) for _ in range(count)]
+        listeners = [socket.socket(socket.AF_UNIX, kind) for _ in range(count)]
         for i, listener in enumerate(listeners):
             listener.bind(f"{self.socket}{i or ''}")
             listener.listen()
@@ -358,6 +432,19 @@ class Activation(Program):
         self.assertEqual(client.ask("guest-ping"), {"return": {}})
         client.close()
         self.assertEqual(self.connect().ask("guest-ping"), {"return": {}})
+
+    def test_packets(self):
+        """A read gives one of them, whatever else is there."""
+        self.activate(1, socket.SOCK_SEQPACKET)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(TIMEOUT)
+            client.connect(str(self.socket))
+            for _ in range(20):
+                for _ in range(3):
+                    client.send(b'{"execute": "guest-ping"}')
+                answers = b""
+                while answers.count(b"\n") < 3:
+                    answers += client.recv(4096)
 
     def test_two_sockets(self):
         process = self.activate(2)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/poller.h"
 #include "common/qmp-error.h"
 #include "common/retry.h"
 
@@ -80,6 +81,8 @@ void service_watch_signals(void (*stop)(gpointer user), gpointer user)
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     g_assert(fd >= 0);
     g_unix_fd_add_full(G_PRIORITY_HIGH, fd, G_IO_IN, on_signal, watch, g_free);
+    poller_keep(fd);
+    poller_run_alone(); /* this is the program itself */
 }
 
 /* ---- Sockets --------------------------------------------------------------------------------- */

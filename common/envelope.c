@@ -83,7 +83,7 @@ static gboolean read_timeout(JsonSpan value, guint *ret_seconds, GError **error)
     return TRUE;
 }
 
-gboolean envelope_read_command(JsonSpan message, EnvelopeExtras extras, EnvelopeCommand *ret,
+gboolean envelope_find_command(JsonSpan message, EnvelopeExtras extras, EnvelopeCommand *ret,
                                GError **error)
 {
     Members members;
@@ -127,8 +127,17 @@ gboolean envelope_read_command(JsonSpan message, EnvelopeExtras extras, Envelope
     if (!read_timeout(members.timeout, &ret->timeout, error))
         return FALSE;
 
-    ret->name = envelope_quotable(name);
+    ret->called = name;
     ret->arguments = members.arguments;
+    return TRUE;
+}
+
+gboolean envelope_read_command(JsonSpan message, EnvelopeExtras extras, EnvelopeCommand *ret,
+                               GError **error)
+{
+    if (!envelope_find_command(message, extras, ret, error))
+        return FALSE;
+    ret->name = envelope_quotable(ret->called);
     return TRUE;
 }
 

@@ -23,6 +23,7 @@ typedef enum {
 
 typedef struct {
     char *name;         /* (owned): the command, escapes resolved */
+    JsonSpan called;    /* the same, as it was sent */
     gboolean oob;       /* asked for by exec-oob */
     guint timeout;      /* seconds, of a guest command; 0 where it says nothing of that */
     JsonSpan id;        /* of any kind; absent where there is none */
@@ -44,6 +45,10 @@ typedef enum {
  * @error: GenericError in QEMU's words
  */
 gboolean envelope_read_command(JsonSpan message, EnvelopeExtras extras, EnvelopeCommand *ret,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same but for the name, which costs an allocation: for who knows all names there are. */
+gboolean envelope_find_command(JsonSpan message, EnvelopeExtras extras, EnvelopeCommand *ret,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void envelope_command_clear(EnvelopeCommand *command);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EnvelopeCommand, envelope_command_clear)

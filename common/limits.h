@@ -246,6 +246,12 @@
  * flagged. */
 #define LIMIT_EXEC_CAPTURE_BYTES (16u * 1024 * 1024)
 
+/* Milliseconds from a program's start in which a question for its status waits for its end. Most
+ * programs end within a few; and who asks in vain asks again, at once, which takes the processor
+ * that the program is to start on, or later than it would have to. Commands behind such a question
+ * wait as long where there is one at a time, but for once in a program's life. */
+#define LIMIT_EXEC_HOLD_MS 5
+
 /* Started programs whose end was not yet asked for. Each may hold 32 MiB of output. */
 #define LIMIT_EXEC_RECORDS 256
 

@@ -2,12 +2,13 @@
 
 #include "message.h"
 
+#include "append.h"
 #include "json-write.h"
 #include "qmp-error.h"
 
 void message_open(GString *out)
 {
-    g_string_append_len(out, "{\"return\": ", 11);
+    append_literal(out, "{\"return\": ");
 }
 
 void message_close(GString *out, MessageDialect dialect, JsonSpan id)
@@ -16,19 +17,19 @@ void message_close(GString *out, MessageDialect dialect, JsonSpan id)
 
     json_write_init(&write, out);
     if (id.text) {
-        g_string_append(out, ", \"id\": ");
+        append_literal(out, ", \"id\": ");
         json_write_value(&write, id);
     }
     if (dialect == MESSAGE_QMP)
-        g_string_append_len(out, "}\r\n", 3);
+        append_literal(out, "}\r\n");
     else
-        g_string_append_len(out, "}\n", 2);
+        append_literal(out, "}\n");
 }
 
 void message_return(GString *out, MessageDialect dialect, JsonSpan value, JsonSpan id)
 {
     message_open(out);
-    g_string_append_len(out, value.text, (gssize)value.len);
+    append_bytes(out, value.text, value.len);
     message_close(out, dialect, id);
 }
 

@@ -560,6 +560,70 @@ static void test_write_fails(void)
     tear_down(&fixture);
 }
 
+/* Whatever the peer takes, and whatever waits, the order is kept; what is taken whole is not
+ * queued.
+ */
+static void test_send_now(void)
+{
+    static const char text[] = "message\n";
+    const gsize len = sizeof(text) - 1;
+
+    for (guint waits = 0; waits < 2; waits++) {
+        for (gsize room = 0; room <= 2 * len; room++) {
+            Fixture fixture;
+            g_autoptr(GError) error = NULL;
+
+            set_up(&fixture);
+            if (waits)
+                g_assert_true(stream_send(&fixture.stream, text, len));
+            fixture.io.room = room;
+            g_assert_true(stream_send_now(&fixture.stream, text, len, &error));
+            g_assert_no_error(error);
+            g_assert_cmpuint(fixture.io.output->len, ==, MIN(room, (1 + waits) * len));
+            g_assert_cmpuint(stream_bytes_written(&fixture.stream), ==, fixture.io.output->len);
+            g_assert_cmpint(fixture.io.want_write, ==, room < (1 + waits) * len);
+            fixture.io.room = G_MAXSIZE;
+            flush(&fixture);
+            g_assert_cmpstr(fixture.io.output->str, ==, waits ? "message\nmessage\n" : text);
+            g_assert_cmpuint(stream_bytes_written(&fixture.stream), ==, fixture.io.output->len);
+            tear_down(&fixture);
+        }
+    }
+}
+
+static void test_send_now_fails(void)
+{
+    g_autofree char *large = g_strnfill(queue_limits.hard + 1, 'x');
+    Fixture fixture;
+    g_autoptr(GError) broken = NULL;
+    g_autoptr(GError) no_room = NULL;
+
+    set_up(&fixture);
+    fixture.io.room = 0;
+    g_assert_false(stream_send_now(&fixture.stream, large, queue_limits.hard + 1, &no_room));
+    g_assert_error(no_room, STREAM_ERROR, STREAM_ERROR_NO_ROOM);
+    fixture.io.broken = TRUE;
+    g_assert_false(stream_send_now(&fixture.stream, "x", 1, &broken));
+    g_assert_error(broken, G_FILE_ERROR, G_FILE_ERROR_IO);
+    tear_down(&fixture);
+}
+
+/* Of what was read, whether there may be another message behind the one that was handed out. */
+static void test_has_more(void)
+{
+    Fixture fixture;
+    JsonSpan message;
+
+    set_up(&fixture);
+    put(&fixture, "{}\n[]\n");
+    fill(&fixture);
+    g_assert_cmpint(stream_next(&fixture.stream, &message), ==, STREAM_MESSAGE);
+    g_assert_true(stream_has_more(&fixture.stream));
+    g_assert_cmpint(stream_next(&fixture.stream, &message), ==, STREAM_MESSAGE);
+    g_assert_false(stream_has_more(&fixture.stream));
+    tear_down(&fixture);
+}
+
 /* A client that sent all its commands and shut its sending side still gets the answers. */
 static void test_half_closed(void)
 {
@@ -719,6 +783,9 @@ int main(int argc, char **argv)
     g_test_add_func("/stream/slow-peer", test_slow_peer);
     g_test_add_func("/stream/output-bounds", test_output_bounds);
     g_test_add_func("/stream/write-fails", test_write_fails);
+    g_test_add_func("/stream/send-now", test_send_now);
+    g_test_add_func("/stream/send-now-fails", test_send_now_fails);
+    g_test_add_func("/stream/has-more", test_has_more);
     g_test_add_func("/stream/half-closed", test_half_closed);
     g_test_add_func("/stream/clear-in-the-middle", test_clear_in_the_middle);
     g_test_add_func("/stream/no-charge", test_no_charge);

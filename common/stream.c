@@ -183,6 +183,12 @@ gsize stream_waiting(const Stream *stream)
     return stream->filled - stream->taken + queue_length(&stream->queue);
 }
 
+/* One byte is none: mostly it is the line end behind the last. */
+gboolean stream_has_more(const Stream *stream)
+{
+    return stream->filled - stream->taken > 1;
+}
+
 gboolean stream_is_over(const Stream *stream)
 {
     return stream->ended && stream->filled == stream->taken;
@@ -240,9 +246,10 @@ gboolean stream_flush(Stream *stream, GError **error)
 {
     QueuePiece pieces[PIECES];
     gssize wrote = 0;
-    guint n;
 
-    while (wrote >= 0 && (n = queue_peek(&stream->queue, pieces, PIECES)) > 0) {
+    while (wrote >= 0 && queue_length(&stream->queue) > 0) {
+        const guint n = queue_peek(&stream->queue, pieces, PIECES);
+
         wrote = stream->ops->write(stream->io, pieces, n, error);
         if (wrote > 0) {
             queue_pop(&stream->queue, (gsize)wrote);
@@ -251,6 +258,30 @@ gboolean stream_flush(Stream *stream, GError **error)
     }
     tell_wishes(stream);
     return wrote != STREAM_IO_FAILED;
+}
+
+gboolean stream_send_now(Stream *stream, gconstpointer data, gsize len, GError **error)
+{
+    const QueuePiece piece = {data, len};
+    gssize wrote;
+
+    if (queue_length(&stream->queue) > 0 || len == 0)
+        wrote = STREAM_IO_AGAIN;
+    else
+        wrote = stream->ops->write(stream->io, &piece, 1, error);
+    if (wrote == STREAM_IO_FAILED)
+        return FALSE;
+    if (wrote > 0)
+        stream->written += (guint64)wrote;
+    if (wrote == (gssize)len)
+        return TRUE;
+    if (!queue_push(&stream->queue, (const char *)data + MAX(wrote, 0),
+                    len - (gsize)MAX(wrote, 0))) {
+        g_set_error(error, STREAM_ERROR, STREAM_ERROR_NO_ROOM,
+                    "no room for a message of %" G_GSIZE_FORMAT " bytes", len);
+        return FALSE;
+    }
+    return stream_flush(stream, error);
 }
 
 /* ---- To a successor -------------------------------------------------------------------------- */

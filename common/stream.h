@@ -39,7 +39,7 @@ typedef struct {
 GQuark stream_error_quark(void);
 
 typedef enum {
-    STREAM_ERROR_NO_ROOM, /* the charge of the peer is used up */
+    STREAM_ERROR_NO_ROOM, /* the charge of the peer is used up, or the queue to it */
 } StreamError;
 
 typedef enum {
@@ -132,6 +132,9 @@ gsize stream_last_read(const Stream *stream, char *buffer, gsize max);
 /* Bytes that were read and are in no message yet, and bytes that were not written. */
 gsize stream_waiting(const Stream *stream);
 
+/* Whether another message was read already, as far as can be told without a look at it. */
+gboolean stream_has_more(const Stream *stream);
+
 /* Whether the peer sends no more, and nothing it sent waits to be handed out. */
 gboolean stream_is_over(const Stream *stream);
 
@@ -149,6 +152,15 @@ void stream_discard_input(Stream *stream);
  */
 gboolean stream_send(Stream *stream, gconstpointer data, gsize len) G_GNUC_WARN_UNUSED_RESULT;
 gboolean stream_send_bytes(Stream *stream, GBytes *bytes) G_GNUC_WARN_UNUSED_RESULT;
+
+/**
+ * stream_send_now:
+ *
+ * Like stream_send() and then stream_flush(), but what can be written at once is not queued. For
+ * what nothing will be sent behind for now.
+ */
+gboolean stream_send_now(Stream *stream, gconstpointer data, gsize len,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
  * stream_flush:

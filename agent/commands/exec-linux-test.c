@@ -4,6 +4,7 @@
  * leave behind. */
 
 #include "agent/bench-exec.h"
+#include "agent/commands/exec.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -152,6 +153,129 @@ static void test_too_many(Bench *bench, gconstpointer data)
     bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
 }
 
+/* ---- Questions for a status that comes soon ---------------------------------------------------
+ */
+
+enum { LONG_MS = 600 * 1000 };
+
+#define ENDED(status) "{\"return\": {\"exited\": true, \"exitcode\": " status "}"
+
+/* A program that ends, with status 3, when it is released. */
+typedef struct {
+    char *fifo;
+    gint64 pid;
+} Waiting;
+
+/* Returns: one whose status is waited for @hold_ms from its start */
+static Waiting start_waiting(Bench *bench, guint hold_ms)
+{
+    Waiting program = {.fifo = g_build_filename(bench->directory, "fifo", NULL)};
+    g_autofree char *arguments = g_strdup_printf(
+        "\"path\": \"sh\", \"arg\": [\"-c\", \"read x < %s; exit 3\"]", program.fifo);
+
+    programs_free(bench->commands.programs);
+    bench->commands.programs = programs_new(hold_ms);
+    g_assert_cmpint(mkfifo(program.fifo, 0600), ==, 0);
+    program.pid = bench_exec_start(bench, arguments);
+    return program;
+}
+
+static void release(Waiting *program)
+{
+    int writer = open(program->fifo, O_WRONLY | O_CLOEXEC);
+
+    g_assert_cmpint(write(writer, "\n", 1), ==, 1);
+    close(writer);
+    g_clear_pointer(&program->fifo, g_free);
+}
+
+/* @id: a member, and a comma; or nothing */
+static void ask_status(Bench *bench, const Waiting *program, const char *id)
+{
+    g_autofree char *request =
+        g_strdup_printf("{\"execute\": \"guest-exec-status\", %s\"arguments\":"
+                        " {\"pid\": %" G_GINT64_FORMAT "}}",
+                        id, program->pid);
+
+    dispatch_request(&bench->dispatch, (JsonSpan){request, strlen(request)});
+}
+
+static void run_all(Bench *bench)
+{
+    while (dispatch_is_working(&bench->dispatch))
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void test_status_waits(Bench *bench, gconstpointer data)
+{
+    Waiting program = start_waiting(bench, LONG_MS);
+
+    ask_status(bench, &program, "");
+    g_assert_true(dispatch_is_busy(&bench->dispatch));
+    release(&program);
+    run_all(bench);
+    g_assert_cmpstr(bench->replies->str, ==, ENDED("3") "}\n");
+}
+
+/* No longer than it may, and not at all for a program that has run for longer. */
+static void test_status_of_a_long_run(Bench *bench, gconstpointer data)
+{
+    Waiting program = start_waiting(bench, LIMIT_EXEC_HOLD_MS);
+    g_autofree char *first = bench_exec_status(bench, program.pid);
+
+    g_assert_cmpstr(first, ==, "{\"return\": {\"exited\": false}}");
+    ask_status(bench, &program, "");
+    g_assert_false(dispatch_is_busy(&bench->dispatch));
+    g_assert_cmpstr(bench->replies->str, ==, "{\"return\": {\"exited\": false}}\n");
+    release(&program);
+}
+
+/* Others are answered meanwhile, and of two that wait for the same program the first is told. */
+static void test_status_in_a_pipeline(Bench *bench, gconstpointer data)
+{
+    Waiting program = start_waiting(bench, LONG_MS);
+    g_autofree char *expected = g_strdup_printf(
+        ENDED("3") ", \"id\": 1}\n{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": "
+                   "\"PID %" G_GINT64_FORMAT " does not exist\"}}\n",
+        program.pid);
+
+    g_free(bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 0, \"arguments\": "
+                            "{\"enable\": [\"pipeline\"]}}"));
+    ask_status(bench, &program, "\"id\": 1, ");
+    ask_status(bench, &program, "\"id\": 2, ");
+    bench_check(bench, "{\"execute\": \"guest-ping\", \"id\": 3}", "{\"return\": {}, \"id\": 3}");
+    release(&program);
+    run_all(bench);
+    g_assert_cmpstr(bench->replies->str, ==, expected);
+}
+
+/* Who has gone is not told, and so whoever comes next is. */
+static void test_status_of_who_has_gone(Bench *bench, gconstpointer data)
+{
+    Waiting program = start_waiting(bench, LONG_MS);
+    g_autofree char *reply = NULL;
+
+    ask_status(bench, &program, "");
+    dispatch_reset(&bench->dispatch);
+    release(&program);
+    run_all(bench);
+    g_assert_cmpstr(bench->replies->str, ==, "");
+    reply = bench_exec_finish(bench, program.pid);
+    g_assert_cmpstr(reply, ==, ENDED("3") "}");
+}
+
+/* The agent may end before the program does. */
+static void test_status_at_the_end(Bench *bench, gconstpointer data)
+{
+    Waiting program = start_waiting(bench, LONG_MS);
+
+    ask_status(bench, &program, "");
+    dispatch_reset(&bench->dispatch);
+    programs_free(g_steal_pointer(&bench->commands.programs));
+    g_assert_false(dispatch_is_working(&bench->dispatch));
+    release(&program);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -166,6 +290,11 @@ int main(int argc, char **argv)
     ADD("descendant-holds-output", test_descendant_holds_output);
     ADD("pid-stays-taken", test_pid_stays_taken);
     ADD("too-many", test_too_many);
+    ADD("status-waits", test_status_waits);
+    ADD("status-of-a-long-run", test_status_of_a_long_run);
+    ADD("status-in-a-pipeline", test_status_in_a_pipeline);
+    ADD("status-of-who-has-gone", test_status_of_who_has_gone);
+    ADD("status-at-the-end", test_status_at_the_end);
 #undef ADD
     return g_test_run();
 }

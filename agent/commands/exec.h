@@ -7,5 +7,6 @@
 
 #include "agent/dispatch.h"
 
-Programs *programs_new(void);
+/* @hold_ms: LIMIT_EXEC_HOLD_MS, but for tests */
+Programs *programs_new(guint hold_ms);
 void programs_free(Programs *programs);

@@ -84,6 +84,29 @@ static void check_error(const char *name, const char *arguments, const char *wor
     "{\"number\":" number ",\"big\":" big ",\"flag\":" flag ",\"text\":" text ",\"data\":" data \
     ",\"level\":" level ",\"either\":" either ",\"switch-it\":" switch_it "}"
 
+/* Each name is found, by its bytes alone, and nothing that is one byte more, less or other. */
+static void test_find(void)
+{
+    for (guint i = 0; i < GUEST_SCHEMA_COMMANDS; i++) {
+        const GuestCommand *command = &guest_schema_commands[i];
+        const gsize len = strlen(command->name);
+        g_autofree char *name = g_strconcat(command->name, "x", NULL);
+
+        g_assert_true(guest_schema_find_bytes(name, len) == command);
+        g_assert_null(guest_schema_find(name));
+        g_assert_null(guest_schema_find_bytes(command->name, len + 1)); /* with the NUL */
+        for (gsize at = 0; at < len; at++) {
+            const GuestCommand *found = guest_schema_find_bytes(name, at);
+
+            g_assert_true(found == NULL || strlen(found->name) == at);
+            name[at] ^= 1;
+            g_assert_true(guest_schema_find_bytes(name, len) != command);
+            name[at] ^= 1;
+        }
+    }
+    g_assert_null(guest_schema_find_bytes("guest-optional", 0));
+}
+
 static void test_schema_table(void)
 {
     const GuestCommand *command = guest_schema_find("guest-optional");
@@ -266,6 +289,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/guest-schema/table", test_schema_table);
+    g_test_add_func("/guest-schema/find", test_find);
     g_test_add_func("/guest-schema/values", test_values);
     g_test_add_func("/guest-schema/types", test_types);
     g_test_add_func("/guest-schema/missing-and-unexpected", test_missing_and_unexpected);

@@ -279,6 +279,8 @@ gboolean guest_struct_read(const GuestStruct *description, JsonSpan object, gpoi
 {
     static const JsonSpan no_members = JSON_SPAN_LITERAL("{}");
 
+    if (description->n_fields == 0 && json_read_kind(object) == JSON_KIND_NONE)
+        return TRUE;
     memset(ret, 0, description->size);
     if (json_read_kind(object) == JSON_KIND_NONE)
         object = no_members;

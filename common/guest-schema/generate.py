@@ -11,6 +11,7 @@
 
 import argparse
 import json
+import os
 import pathlib
 import re
 import sys
@@ -74,7 +75,10 @@ def emit_schema_h(schema, prefix):
               "/* Sorted by name. */",
               "extern const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS];\n",
               "/* Returns: (nullable): the command called @name */",
-              "const GuestCommand *guest_schema_find(const char *name);\n",              "G_END_DECLS"]
+              "const GuestCommand *guest_schema_find(const char *name);\n",
+              "/* The same, of a name that has no NUL behind it. */",
+              "const GuestCommand *guest_schema_find_bytes(const char *name, gsize len);\n",
+              "G_END_DECLS"]
     return lines
 
 
@@ -87,19 +91,59 @@ def emit_table(head, commands):
     return lines + ["};\n"]
 
 
+def place(name, factor, bits):
+    """Where a name stands in the table by which it is found."""
+    total = 0
+    for byte in name.encode():
+        total = (total + byte) * factor & 0xFFFFFFFF
+    return total >> (32 - bits)
+
+
+def find_factor(names):
+    """A factor, and a size in bits, with which each name has a place of its own."""
+    bits = (4 * len(names)).bit_length()
+    while True:
+        for number in range(1, 2000):
+            factor = (number * 2654435769 | 1) & 0xFFFFFFFF
+            if len({place(name, factor, bits) for name in names}) == len(names):
+                return factor, bits
+        bits += 1
+
+
+def emit_find(names):
+    same = len(os.path.commonprefix(names)) if len(names) > 1 else 0
+    factor, bits = find_factor([name[same:] for name in names])
+    places = {place(name[same:], factor, bits): number for number, name in enumerate(names)}
+    lines = ["/* By a function of a name that no two of them share: how long it is, and the number of the command. */",
+             "static const struct {", "    guint16 len; /* 0: of no command */", "    guint16 number;",
+             f"}} places[{1 << bits}] = {{"]
+    lines += [f"    [{where}] = {{{len(names[places[where]])}, {places[where]}}}, /* {names[places[where]]} */"
+              for where in sorted(places)]
+    lines += ["};\n",
+              "const GuestCommand *guest_schema_find_bytes(const char *name, gsize len)", "{",
+              "    const GuestCommand *command;",
+              "    guint32 place = 0;\n",
+              f"    if (len > {max(map(len, names))})", "        return NULL;",
+              f"    for (gsize i = {same}; i < len; i++)",
+              f"        place = (place + (guint8)name[i]) * {factor}u;",
+              f"    place >>= {32 - bits};",
+              "    if (len == 0 || len != places[place].len)", "        return NULL;",
+              "    command = &guest_schema_commands[places[place].number];",
+              "    return memcmp(command->name, name, len) == 0 ? command : NULL;",
+              "}\n",
+              "const GuestCommand *guest_schema_find(const char *name)", "{",
+              "    return guest_schema_find_bytes(name, strlen(name));", "}"]
+    return lines
+
+
 def emit_schema_c(schema, prefix):
-    lines = [f'#include "{prefix}-schema.h"\n', "#include <stdlib.h>", "#include <string.h>\n"]
+    lines = [f'#include "{prefix}-schema.h"\n', "#include <string.h>\n"]
     lines.append("const char *const guest_privilege_names[GUEST_PRIVILEGES] = {")
     lines += [f"    {c_string(privilege)}," for privilege in PRIVILEGES]
     lines.append("};\n")
     lines += emit_table("const GuestCommand guest_schema_commands[GUEST_SCHEMA_COMMANDS]",
                         schema.commands)
-    lines += ["static int compare(const void *name, const void *command)", "{",
-              "    return strcmp(name, ((const GuestCommand *)command)->name);", "}\n",
-              "const GuestCommand *guest_schema_find(const char *name)", "{",
-              "    return bsearch(name, guest_schema_commands, GUEST_SCHEMA_COMMANDS,",
-              "                   sizeof(guest_schema_commands[0]), compare);", "}"]
-    return lines
+    return lines + emit_find([command.name for command in schema.commands])
 
 
 def c_type(schema, member):

@@ -37,6 +37,7 @@ class Case(unittest.TestCase):
         self.proxy.wait_agent()
         self.client = self.enterContext(self.proxy.client("tcp"))
         self.other = self.enterContext(self.proxy.client("unix"))
+        self.client.command("guest-ping")  # behind it the proxy has no question of its own under way
 
     def signal_agent(self, signal):
         self.guest.signal_agent(signal, self.method)
