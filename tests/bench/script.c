@@ -135,7 +135,8 @@ static gint64 take_step(Script *script, const Step *step)
     gsize len = strlen(request);
     gint64 began;
 
-    g_usleep(step->pause_ms * 1000);
+    if (step->pause_ms > 0) /* of 0, too, the process would be taken off its processor */
+        g_usleep(step->pause_ms * 1000);
     began = turn_now_ns();
     while (!ask(script, step, request, len))
         ;
