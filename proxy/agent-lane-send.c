@@ -14,9 +14,7 @@ static void write_text(AgentLane *lane, const GString *text)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!stream_send(&lane->stream, text->str, text->len))
-        g_debug("agent's channel: the guest does not read");
-    else if (!stream_flush(&lane->stream, &error))
+    if (!stream_send_now(&lane->stream, text->str, text->len, &error))
         g_debug("agent's channel: %s", error->message);
 }
 
