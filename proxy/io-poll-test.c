@@ -139,17 +139,27 @@ static void test_guest(Probe *probe, gconstpointer unused)
     detach(source);
 }
 
-/* The one that is served first keeps nobody's event from being served next. */
-static void test_priorities(Probe *probe, gconstpointer unused)
+/* Both are ready; the loop's own waits in its batch. */
+static GSource *serve_guest_first(Probe *probe)
 {
-    guint count = 0;
+    static guint count;
     GSource *source = attach(guest[0], G_IO_IN, &count);
 
+    count = 0;
     g_source_set_priority(source, G_PRIORITY_HIGH);
     put(guest[1]);
     put(probe->other);
     g_assert_true(turn(FALSE));
     g_assert_cmpuint(count, ==, 1);
+    g_assert_cmpuint(probe->reads, ==, 0);
+    return source;
+}
+
+/* The one that is served first keeps nobody's event from being served next. */
+static void test_priorities(Probe *probe, gconstpointer unused)
+{
+    GSource *source = serve_guest_first(probe);
+
     g_assert_true(turn(FALSE));
     g_assert_cmpuint(probe->reads, ==, 1);
     g_assert_false(turn(FALSE));
@@ -159,13 +169,8 @@ static void test_priorities(Probe *probe, gconstpointer unused)
 /* What is in a batch that waits, and is freed meanwhile, is not served. */
 static void test_freed_in_batch(Probe *probe, gconstpointer unused)
 {
-    guint count = 0;
-    GSource *source = attach(guest[0], G_IO_IN, &count);
+    GSource *source = serve_guest_first(probe);
 
-    g_source_set_priority(source, G_PRIORITY_HIGH);
-    put(guest[1]);
-    put(probe->other);
-    g_assert_true(turn(FALSE));
     io_free(probe->io);
     turn(FALSE);
     g_assert_cmpuint(probe->reads, ==, 0);

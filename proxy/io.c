@@ -532,6 +532,12 @@ static void close_io(gpointer data)
 /* 48 MiB of a file are 64 MiB of base64 with an envelope around it: no large page for the rest. */
 #define LARGE_PAGES_END ((gsize)64 << 20)
 
+static void bound_large_pages(char *text, gsize size)
+{
+    if (size > LARGE_PAGES_END)
+        madvise(text + LARGE_PAGES_END, size - LARGE_PAGES_END, MADV_NOHUGEPAGE);
+}
+
 static gpointer map(gsize size)
 {
     char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -539,13 +545,12 @@ static gpointer map(gsize size)
     if (text == MAP_FAILED)
         g_error("no memory for %" G_GSIZE_FORMAT " bytes", size);
     madvise(text, size, MADV_HUGEPAGE);
-    if (size > LARGE_PAGES_END)
-        madvise(text + LARGE_PAGES_END, size - LARGE_PAGES_END, MADV_NOHUGEPAGE);
+    bound_large_pages(text, size);
     return text;
 }
 
-/* With two kinds of pages it is two mappings, which cannot be moved as one. Few messages are so
- * long, and none of them grows more than once. */
+/* With two kinds of pages it is two mappings, which the kernel does not make longer as one. Few
+ * messages are so long, and none of them grows more than once. */
 static gpointer map_anew(gpointer text, gsize from, gsize to)
 {
     gpointer moved = map(to);
@@ -568,13 +573,10 @@ static gpointer large_pages(gpointer text, gsize from, gsize to)
         munmap(text, from);
         return NULL;
     }
-    if (from > LARGE_PAGES_END && to > from)
-        return map_anew(text, from, to);
     moved = mremap(text, from, to, MREMAP_MAYMOVE);
     if (moved == MAP_FAILED)
         return map_anew(text, from, to);
-    if (to > LARGE_PAGES_END && from <= LARGE_PAGES_END)
-        madvise((char *)moved + LARGE_PAGES_END, to - LARGE_PAGES_END, MADV_NOHUGEPAGE);
+    bound_large_pages(moved, to);
     return moved;
 }
 
