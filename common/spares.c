@@ -4,16 +4,18 @@
 
 /* As many as are in use at once while a command goes from its client to the agent or to QEMU, and
  * its reply back. */
-#ifdef __SANITIZE_ADDRESS__
-enum { SPARES = 0 }; /* else it would not see that one is used after it was given back */
-#else
 enum { SPARES = 3 };
+
+#ifdef __SANITIZE_ADDRESS__
+enum { KEEPS = FALSE }; /* else it would not see that one is used after it was given back */
+#else
+enum { KEEPS = TRUE };
 #endif
 
 typedef struct {
     GDestroyNotify free_item;
     guint count;
-    gpointer items[SPARES + 1];
+    gpointer items[SPARES];
 } Spares;
 
 gpointer spares_take(SparesKind *kind)
@@ -32,7 +34,7 @@ void spares_give(SparesKind *kind, gpointer item)
         spares->free_item = kind->free_item;
         g_private_set(&kind->of_thread, spares);
     }
-    if (spares->count < SPARES)
+    if (KEEPS && spares->count < SPARES)
         spares->items[spares->count++] = item;
     else
         kind->free_item(item);
