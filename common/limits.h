@@ -57,6 +57,12 @@
  * guest-get-disks on hosts with hundreds of disks, stay below 300 kB. */
 #define LIMIT_AGENT_REPLY_BYTES (1u * 1024 * 1024)
 
+/* Raw bytes that a guest-file-read asks the agent for at once; a client's for more of them is sent
+ * in pieces. One has the channel for half a millisecond, and for 2 to 3 in an emulated guest. It is
+ * a multiple of three, so that the base64 of one goes behind that of another, and its reply fits
+ * 512 KiB, memory that the C library has at hand. Enforced by proxy/agent-read.c. */
+#define LIMIT_FILE_SLICE_BYTES (378u * 1024)
+
 /* Longest command name that is looked up or repeated in an error; QEMU's longest is 38 bytes. */
 #define LIMIT_COMMAND_NAME 256
 

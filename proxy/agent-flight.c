@@ -44,9 +44,14 @@ void agent_flight_write(const AgentFlight *flight, GString *text)
     const Pending *command = agent_question_command(flight->question);
     const char *name = flight->pings ? "guest-ping" : command->name;
     JsonSpan arguments = flight->pings ? JSON_SPAN_NONE : pending_arguments(command);
+    g_autoptr(Scratch) piece = scratch_new();
     g_autoptr(Scratch) id = scratch_new();
     JsonWrite write;
 
+    if (flight->question->read) {
+        agent_read_write(flight->question->read, piece);
+        arguments = (JsonSpan){piece->str, piece->len};
+    }
     if (flight->with_id) {
         json_write_init(&write, id);
         json_write_uint64(&write, flight->id);

@@ -18,6 +18,7 @@ void agent_flights_init(AgentFlights *flights, const Bounds *bounds)
 typedef struct {
     const Bounds *bounds;
     gint64 now_us;
+    gint64 rested_us;
 } Clock;
 
 static guint64 class_seconds(const Bounds *bounds, const Pending *pending)
@@ -43,11 +44,19 @@ static void start_clock(Pending *pending, gpointer data)
     pending->deadline_us = clock->now_us + (gint64)pending->seconds * G_USEC_PER_SEC;
 }
 
+/* The time between two pieces was others'. */
+static void go_on(Pending *pending, gpointer data)
+{
+    const Clock *clock = data;
+
+    pending->deadline_us += clock->now_us - clock->rested_us;
+}
+
 AgentFlight *agent_flights_begin(AgentFlights *flights, AgentQuestion *question, gboolean with_id,
                                  guint64 bytes_read, gint64 now_us)
 {
     AgentFlight *flight = g_new(AgentFlight, 1);
-    Clock clock = {flights->bounds, now_us};
+    Clock clock = {flights->bounds, now_us, question->rested_us};
 
     *flight = (AgentFlight){
         .question = question,
@@ -59,7 +68,8 @@ AgentFlight *agent_flights_begin(AgentFlights *flights, AgentQuestion *question,
         .begun_at = bytes_read,
     };
     agent_question_close(question);
-    agent_question_foreach(question, start_clock, &clock);
+    agent_question_foreach(question, question->rested_us ? go_on : start_clock, &clock);
+    question->rested_us = 0;
     g_queue_push_tail(&flights->under_way, flight);
     return flight;
 }
@@ -115,6 +125,17 @@ gboolean agent_flights_are_unheard(const AgentFlights *flights)
     return FALSE;
 }
 
+const AgentRead *agent_flights_read(const AgentFlights *flights)
+{
+    for (GList *at = flights->under_way.head; at; at = at->next) {
+        const AgentFlight *flight = at->data;
+
+        if (flight->question && flight->question->read)
+            return flight->question->read;
+    }
+    return NULL;
+}
+
 void agent_flights_forget(AgentFlights *flights)
 {
     for (GList *at = flights->under_way.head; at; at = at->next)
@@ -130,6 +151,12 @@ AgentQuestion *agent_flights_withdraw(AgentFlights *flights, AgentFlight *flight
     g_queue_remove(&flights->under_way, flight);
     g_free(flight);
     return question;
+}
+
+AgentQuestion *agent_flights_rest(AgentFlights *flights, AgentFlight *flight, gint64 now_us)
+{
+    flights->answered_us = now_us;
+    return agent_flights_withdraw(flights, flight);
 }
 
 static void tell(AgentFlights *flights, Pending *pending, const EnvelopeReply *reply,

@@ -21,6 +21,7 @@ void agent_lane_guest_started(AgentLane *lane, const char *why)
         return;
     if (!agent_lane_land_silent(lane))
         agent_lane_land_failed(lane, why);
+    agent_queue_refuse_resting(&lane->waiting, why);
     agent_lane_pump(lane);
 }
 

@@ -95,16 +95,37 @@ static void probe(AgentLane *lane)
         sync_wait(&lane->sync, agent_lane_now(lane));
 }
 
+/* Between two pieces of a large read others have their turn, but not who would find, or leave, the
+ * file at another place than before and behind all of it; nor another large read, as the two would
+ * be held here together. The next piece itself waits for the end of a freeze, since an agent reads
+ * nothing during one. */
+static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *question)
+{
+    const AgentFlights *flights = &lane->flights;
+    const AgentRead *begun =
+        lane->waiting.resting ? lane->waiting.resting->read : agent_flights_read(flights);
+
+    if (!begun)
+        return FALSE;
+    if (question->read == begun)
+        return lane->way.frozen || agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
+               agent_flights_have_class(flights, GUEST_CLASS_THAW);
+    return question->read || agent_read_concerns(begun, agent_question_command(question));
+}
+
 /* What goes beside what is under way. A freeze and a thaw are one after the other in any case; what
  * may be large is so alone, as its size is allowed for everything that comes; and of an agent that
  * was not heard of since something was late nothing more is asked. */
-static AgentQueueTurn turn_of(const Pending *command, gconstpointer data)
+static AgentQueueTurn turn_of(const AgentQuestion *question, gconstpointer data)
 {
     const AgentLane *lane = data;
+    const Pending *command = agent_question_command(question);
     const AgentFlights *flights = &lane->flights;
     guint count = agent_flights_count(flights);
     gboolean urgent = command->urgent || pending_is_class(command, GUEST_CLASS_THAW);
 
+    if (waits_for_read(lane, question))
+        return AGENT_QUEUE_WAIT;
     if (count == 0)
         return AGENT_QUEUE_GO;
     if (lane->terms.depth == 1 || is_plain(command) ||

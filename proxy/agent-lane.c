@@ -22,6 +22,7 @@
 #include "agent-lane-private.h"
 
 #include "common/limits.h"
+#include "common/qmp-error.h"
 #include "common/scratch.h"
 
 gint64 agent_lane_now(const AgentLane *lane)
@@ -112,6 +113,7 @@ static void land(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *repl
 void agent_lane_land_failed(AgentLane *lane, const char *why)
 {
     agent_flights_fail_all(&lane->flights, why, agent_lane_now(lane));
+    agent_queue_refuse_resting(&lane->waiting, why);
     agent_lane_bound_messages(lane);
 }
 
@@ -203,6 +205,41 @@ static GBytes *share(AgentLane *lane, const EnvelopeReply *rebuilt, GString **te
     return g_bytes_new_take(g_realloc(g_string_free(g_steal_pointer(text), FALSE), len), len);
 }
 
+static void land_read(AgentLane *lane, AgentFlight *flight)
+{
+    g_autoptr(GBytes) shared = agent_read_finish(flight->question->read);
+    EnvelopeReply whole = {.kind = ENVELOPE_RETURN, .shared = shared};
+
+    whole.value.text = g_bytes_get_data(shared, &whole.value.len);
+    land(lane, flight, &whole, NULL);
+}
+
+static void land_wrong(AgentLane *lane, AgentFlight *flight)
+{
+    g_autoptr(GError) error = NULL;
+
+    qmp_error_set(&error, "The guest agent's answer to %s is not what it was asked for",
+                  agent_flight_command(flight)->name);
+    land(lane, flight, NULL, error);
+}
+
+/* Returns: FALSE where @reply is to be passed on as it is */
+static gboolean take_piece(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *reply)
+{
+    gint64 now_us = agent_lane_now(lane);
+
+    switch (agent_read_take(flight->question->read, reply, io_stream.large)) {
+    case AGENT_READ_ANSWERED: return FALSE;
+    case AGENT_READ_WHOLE: land_read(lane, flight); break;
+    case AGENT_READ_WRONG: land_wrong(lane, flight); break;
+    case AGENT_READ_ON:
+        agent_queue_rest(&lane->waiting, agent_flights_rest(&lane->flights, flight, now_us), now_us,
+                         agent_lane_sync_wait_ends(lane));
+        agent_lane_bound_messages(lane);
+    }
+    return TRUE;
+}
+
 static void deliver(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *reply)
 {
     g_autoptr(Scratch) text = scratch_new();
@@ -215,6 +252,8 @@ static void deliver(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *r
         land(lane, flight, NULL, NULL);
         return;
     }
+    if (flight->question->read && take_piece(lane, flight, reply))
+        return;
     if (!agent_flight_rebuild(flight, reply, text, &rebuilt, &oversized, &error)) {
         lane->stats.oversized += oversized;
         land(lane, flight, NULL, error);
@@ -234,8 +273,9 @@ static void on_synced(AgentLane *lane)
 {
     /* The agent works in order: a silent command that it left behind has succeeded. Any other was
      * never there: another agent answers than the one that it was sent to. One of the two, since
-     * the answer may bring the next command, which takes off at once. */
-    if (!agent_lane_land_silent(lane))
+     * the answer may bring the next command, which takes off at once. A read between two pieces
+     * goes on: an agent that does not know its file says so. */
+    if (!agent_lane_land_silent(lane) && agent_flights_count(&lane->flights) > 0)
         agent_lane_land_failed(lane, "The guest agent was restarted");
     lane->ops->synced(lane->owner);
 }

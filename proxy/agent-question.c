@@ -6,7 +6,7 @@ AgentQuestion *agent_question_new(Pending *pending)
 {
     AgentQuestion *question = g_new(AgentQuestion, 1);
 
-    *question = (AgentQuestion){.askers = G_QUEUE_INIT};
+    *question = (AgentQuestion){.askers = G_QUEUE_INIT, .read = agent_read_new(pending)};
     g_queue_push_tail(&question->askers, pending);
     return question;
 }
@@ -14,6 +14,7 @@ AgentQuestion *agent_question_new(Pending *pending)
 void agent_question_free(AgentQuestion *question)
 {
     g_assert(question->askers.length == 0);
+    agent_read_free(question->read);
     g_free(question);
 }
 
@@ -100,6 +101,9 @@ void agent_question_save(const AgentQuestion *question, Handover *handover, Save
 {
     handover_put_queue(handover, to, "askers", &question->askers, skip_own);
     saved_put_int(to, "closed", question->closed);
+    saved_put_int(to, "rested", question->rested_us);
+    if (question->read)
+        agent_read_save(question->read, to);
 }
 
 AgentQuestion *agent_question_restore(const HandoverPart *part)
@@ -109,7 +113,13 @@ AgentQuestion *agent_question_restore(const HandoverPart *part)
     *question = (AgentQuestion){.askers = G_QUEUE_INIT};
     handover_get_queue(part, "askers", &question->askers);
     question->closed = saved_get_int(part->from, "closed") != 0;
-    if (question->askers.length == 0)
+    question->rested_us = saved_get_int(part->from, "rested");
+    if (question->askers.length == 0) {
         g_clear_pointer(&question, agent_question_free);
+        return NULL;
+    }
+    question->read = agent_read_new(agent_question_command(question));
+    if (question->read)
+        agent_read_restore(question->read, part->from);
     return question;
 }

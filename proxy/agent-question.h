@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include "agent-read.h"
 #include "handover.h"
 
 G_BEGIN_DECLS
@@ -16,6 +17,8 @@ G_BEGIN_DECLS
 typedef struct {
     GQueue askers; /* of Pending, first come first; with the same name and arguments */
     gboolean closed;
+    AgentRead *read;  /* (nullable): it is asked in pieces */
+    gint64 rested_us; /* between two of them: since when; else 0 */
 } AgentQuestion;
 
 /**

@@ -45,7 +45,7 @@ static void assert_log(Fixture *fixture, const char *expected)
     g_string_truncate(fixture->log, 0);
 }
 
-static AgentQueueTurn anybodys_turn(const Pending *command, gconstpointer unused)
+static AgentQueueTurn anybodys_turn(const AgentQuestion *question, gconstpointer unused)
 {
     return AGENT_QUEUE_GO;
 }

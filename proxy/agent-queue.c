@@ -54,6 +54,14 @@ gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, 
     return FALSE;
 }
 
+static void remove_link(AgentQueue *queue, GList *at)
+{
+    if (queue->resting == ((const Waiting *)at->data)->question)
+        queue->resting = NULL;
+    g_free(at->data);
+    g_queue_delete_link(&queue->waiting, at);
+}
+
 AgentQuestion *agent_queue_next(AgentQueue *queue, AgentQueueTurnOf turn_of, gconstpointer data)
 {
     AgentQueueTurn turn = AGENT_QUEUE_WAIT;
@@ -62,16 +70,26 @@ AgentQuestion *agent_queue_next(AgentQueue *queue, AgentQueueTurnOf turn_of, gco
 
     for (at = queue->waiting.head; at && turn == AGENT_QUEUE_WAIT; at = at->next) {
         question = ((Waiting *)at->data)->question;
-        turn = turn_of(agent_question_command(question), data);
+        turn = turn_of(question, data);
         if (turn == AGENT_QUEUE_GO)
             break;
     }
     if (turn != AGENT_QUEUE_GO)
         return NULL;
-    g_free(at->data);
-    g_queue_delete_link(&queue->waiting, at);
+    remove_link(queue, at);
     queue->length -= agent_question_length(question);
     return question;
+}
+
+void agent_queue_rest(AgentQueue *queue, AgentQuestion *question, gint64 now_us, gint64 deadline_us)
+{
+    Waiting *waiting = g_new(Waiting, 1);
+
+    *waiting = (Waiting){question, deadline_us};
+    question->rested_us = now_us;
+    queue->resting = question;
+    queue->length += agent_question_length(question);
+    g_queue_push_tail(&queue->waiting, waiting);
 }
 
 guint agent_queue_length(const AgentQueue *queue)
@@ -101,13 +119,12 @@ void agent_queue_lengthen(AgentQueue *queue, gint64 pause_us)
 /* A question that nobody asks any more goes with its last asker. */
 static void drop_if_empty(AgentQueue *queue, GList *at)
 {
-    Waiting *waiting = at->data;
+    AgentQuestion *question = ((Waiting *)at->data)->question;
 
-    if (agent_question_length(waiting->question) > 0)
+    if (agent_question_length(question) > 0)
         return;
-    g_queue_delete_link(&queue->waiting, at);
-    agent_question_free(waiting->question);
-    g_free(waiting);
+    remove_link(queue, at);
+    agent_question_free(question);
 }
 
 /* Nobody is answered before the last was found: who hears of it may come with another command. */
@@ -127,28 +144,39 @@ void agent_queue_drop_orphans(AgentQueue *queue)
         pending_fail(pending, "The client has left");
 }
 
-static void refuse_next(AgentQueue *queue, const char *why)
+/* One of those that ask it. */
+static void refuse(AgentQueue *queue, GList *at, const char *why)
 {
-    GList *first = queue->waiting.head;
-    AgentQuestion *question = ((Waiting *)first->data)->question;
+    AgentQuestion *question = ((Waiting *)at->data)->question;
+    const char *sent = question->rested_us ? "sent and its outcome is unknown" : "not sent";
     Pending *pending = agent_question_take(question);
 
     queue->length--;
     agent_question_close(question);
-    drop_if_empty(queue, first);
-    pending_fail(pending, "%s; %s was not sent", why, pending->name);
+    drop_if_empty(queue, at);
+    pending_fail(pending, "%s; %s was %s", why, pending->name, sent);
 }
 
 void agent_queue_refuse_all(AgentQueue *queue, const char *why)
 {
     while (queue->length > 0)
-        refuse_next(queue, why);
+        refuse(queue, queue->waiting.head, why);
 }
 
 void agent_queue_refuse_late(AgentQueue *queue, gint64 now_us, const char *why)
 {
     while (agent_queue_deadline(queue) <= now_us)
-        refuse_next(queue, why);
+        refuse(queue, queue->waiting.head, why);
+}
+
+void agent_queue_refuse_resting(AgentQueue *queue, const char *why)
+{
+    GList *at = queue->resting ? queue->waiting.head : NULL;
+
+    while (at && ((const Waiting *)at->data)->question != queue->resting)
+        at = at->next;
+    if (at)
+        refuse(queue, at, why);
 }
 
 void agent_queue_move(AgentQueue *queue, AgentQueue *to)
@@ -157,7 +185,8 @@ void agent_queue_move(AgentQueue *queue, AgentQueue *to)
         AgentQuestion *question = ((Waiting *)at->data)->question;
 
         next = at->next;
-        if (pending_has_flag(agent_question_command(question), GUEST_FLAG_CHANNEL))
+        if (question->rested_us ||
+            pending_has_flag(agent_question_command(question), GUEST_FLAG_CHANNEL))
             continue;
         g_queue_unlink(&queue->waiting, at);
         g_queue_push_tail_link(&to->waiting, at);
@@ -202,6 +231,8 @@ static void restore_waiting(const HandoverPart *item, gpointer data)
     *waiting = (Waiting){question, saved_get_int(item->from, "deadline")};
     g_queue_push_tail(&queue->waiting, waiting);
     queue->length += agent_question_length(question);
+    if (question->rested_us)
+        queue->resting = question;
 }
 
 void agent_queue_restore(AgentQueue *queue, const HandoverPart *part)

@@ -15,8 +15,9 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    GQueue waiting; /* of Waiting */
-    guint length;   /* commands in it, each asker's counted */
+    GQueue waiting;         /* of Waiting */
+    guint length;           /* commands in it, each asker's counted */
+    AgentQuestion *resting; /* (nullable): the one of them that is between two pieces */
 } AgentQueue;
 
 void agent_queue_init(AgentQueue *queue);
@@ -38,10 +39,17 @@ typedef enum {
     AGENT_QUEUE_STOP, /* nor may any that is behind it */
 } AgentQueueTurn;
 
-typedef AgentQueueTurn (*AgentQueueTurnOf)(const Pending *command, gconstpointer data);
+typedef AgentQueueTurn (*AgentQueueTurnOf)(const AgentQuestion *question, gconstpointer data);
 
 /* Returns: (transfer full) (nullable): the first one whose turn it is */
 AgentQuestion *agent_queue_next(AgentQueue *queue, AgentQueueTurnOf turn_of, gconstpointer data);
+
+/**
+ * agent_queue_rest:
+ * @question: (transfer full): of which a piece was answered; the next waits behind all others
+ */
+void agent_queue_rest(AgentQueue *queue, AgentQuestion *question, gint64 now_us,
+                      gint64 deadline_us);
 
 guint agent_queue_length(const AgentQueue *queue);
 
@@ -61,6 +69,9 @@ void agent_queue_drop_orphans(AgentQueue *queue);
  */
 void agent_queue_refuse_all(AgentQueue *queue, const char *why);
 void agent_queue_refuse_late(AgentQueue *queue, gint64 now_us, const char *why);
+
+/* The agent that has answered its pieces is not there any more. */
+void agent_queue_refuse_resting(AgentQueue *queue, const char *why);
 
 /* All go behind those that wait in @to, but for what is between the proxy and one agent. */
 void agent_queue_move(AgentQueue *queue, AgentQueue *to);

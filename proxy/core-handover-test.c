@@ -117,6 +117,61 @@ static void test_agent_reply(CoreFixture *fixture, gconstpointer unused)
     }
 }
 
+/* Of a file that is read in pieces, wherever it is: those that came are kept, the next is asked
+ * for.
+ */
+static void test_file_read(CoreFixture *fixture, gconstpointer unused)
+{
+#define READ(count) \
+    "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":1,\"count\":" count "}}"
+    g_autofree char *digits = g_strnfill(LIMIT_FILE_SLICE_BYTES / 3 * 4, 'A');
+    g_autofree char *piece = g_strdup_printf("{\"count\": %u, \"buf-b64\": \"%s\", \"eof\": false}",
+                                             LIMIT_FILE_SLICE_BYTES, digits);
+    g_autofree char *expected =
+        g_strdup_printf("{\"return\": {\"count\": %u, \"buf-b64\": \"%sQQ==\", \"eof\": true}}\r\n",
+                        LIMIT_FILE_SLICE_BYTES + 1, digits);
+
+    for (guint when = 0; when < 4; when++) {
+        g_autofree char *ping = NULL, *first = NULL, *second = NULL, *came = NULL;
+        Peer client, other;
+
+        core_connect_negotiated(fixture, &client, FALSE);
+        core_connect_negotiated(fixture, &other, FALSE);
+        core_send(fixture, &client, READ("400000"));
+        core_send(fixture, &other, PING);
+        first = fake_agent_take(&fixture->agent, READ("387072"));
+        if (when == 0) /* the first piece is under way */
+            core_hand_over(fixture);
+        fake_agent_return_large(&fixture->agent, &fixture->world, first, piece);
+        ping = fake_agent_take(&fixture->agent, PING);
+        if (when == 1) /* none is */
+            core_hand_over(fixture);
+        fake_agent_return(&fixture->agent, ping, "{}");
+        world_settle(&fixture->world);
+        second = fake_agent_take(&fixture->agent, READ("12928"));
+        if (when == 2) /* the second is */
+            core_hand_over(fixture);
+        fake_agent_return(&fixture->agent, second,
+                          "{\"count\": 1, \"buf-b64\": \"QQ==\", \"eof\": true}");
+        world_settle(&fixture->world);
+        if (when == 3) /* the client has not read all of it */
+            core_hand_over(fixture);
+        for (came = peer_take(&client); strlen(came) < strlen(expected);) {
+            g_autofree char *before = came, *more = NULL;
+
+            world_settle(&fixture->world);
+            more = peer_take(&client);
+            came = g_strconcat(before, more, NULL);
+        }
+        g_assert_true(g_str_equal(came, expected));
+        core_expect(&other, PONG);
+        peer_clear(&client);
+        peer_clear(&other);
+        core_serve(fixture);
+    }
+#undef READ
+}
+
 /* What a client has not read is written by the successor, and not twice. */
 static void test_unread(CoreFixture *fixture, gconstpointer unused)
 {
@@ -370,6 +425,7 @@ int main(int argc, char **argv)
     ADD("/core-handover/request", test_request);
     ADD("/core-handover/reply", test_reply);
     ADD("/core-handover/agent-reply", test_agent_reply);
+    ADD("/core-handover/file-read", test_file_read);
     ADD("/core-handover/unread", test_unread);
     ADD("/core-handover/under-way", test_under_way);
     ADD("/core-handover/waiting", test_waiting);

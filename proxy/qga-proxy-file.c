@@ -12,12 +12,13 @@
 
 #include "common/json-read.h"
 #include "common/json-write.h"
+#include "common/limits.h"
 
 #include <string.h>
 
-/* Bytes in one command. Others have their turn between two of them; at a virtio port's some 100
- * MB/s, a third more of it for base64 takes 15 ms. */
-enum { PIECE = 1024 * 1024 };
+/* Bytes in one command: more of them would be asked for in such pieces anyway. Others have their
+ * turn between two. */
+enum { PIECE = LIMIT_FILE_SLICE_BYTES };
 
 typedef struct Transfer Transfer;
 

@@ -271,7 +271,7 @@ static void test_exec_cancelled(Embed *embed, gconstpointer unused)
 #define OPEN(mode)                                                                               \
     "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"/a \\\"b\\\"\",\"mode\":\"" mode \
     "\"}}"
-#define READ  "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":5,\"count\":1048576}}"
+#define READ  "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":5,\"count\":387072}}"
 #define CLOSE "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":5}}"
 #define WRITE(text) \
     "{\"execute\":\"guest-file-write\",\"arguments\":{\"handle\":5,\"buf-b64\":\"" text "\"}}"

@@ -116,7 +116,7 @@ def flood(bench):
 
 def large_read(bench):
     """Of a real agent, ours, on the host: what is in the way is how long one command has it."""
-    times = bench.times(30)
+    times = bench.times(300)
     with HostAgent("qga-agent", pinned=False) as agent, Bare(monitors=1) as qemu:
         qemu.agent_path = agent.path
         qemu.qmp.command("cont")

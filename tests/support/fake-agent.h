@@ -32,6 +32,9 @@ char *fake_agent_take(Peer *agent, const char *text);
 /* Sends {"return": @value, "id": @id}. */
 void fake_agent_return(Peer *agent, const char *id, const char *value);
 
+/* The same of one that is more than a socket takes at once. */
+void fake_agent_return_large(Peer *agent, World *world, const char *id, const char *value);
+
 /* Both: the agent is asked exactly @text, and answers. */
 void fake_agent_serve(Peer *agent, World *world, const char *text, const char *value);
 

@@ -10,8 +10,8 @@
 
 #include "sockets.h"
 
-/* AddressSanitizer maps and unmaps what is larger than 256 KiB: a megabyte for each look at a socket
- * made a random test take two minutes that takes two seconds. */
+/* AddressSanitizer maps and unmaps what is larger than 256 KiB: a megabyte for each look at a
+ * socket made a random test take two minutes that takes two seconds. */
 enum { PIECE = 64 * 1024 };
 
 void peer_init(Peer *peer, int fd)
