@@ -62,6 +62,7 @@
  * a multiple of three, so that the base64 of one goes behind that of another, and its reply fits
  * 512 KiB, memory that the C library has at hand. Enforced by proxy/agent-read.c. */
 #define LIMIT_FILE_SLICE_BYTES (378u * 1024)
+#define LIMIT_FILE_SLICE_REPLY (512u * 1024)
 
 /* Longest command name that is looked up or repeated in an error; QEMU's longest is 38 bytes. */
 #define LIMIT_COMMAND_NAME 256

@@ -64,7 +64,7 @@ static void drop_taken(Stream *stream)
 static gboolean make_room(Stream *stream, GError **error)
 {
     const gsize before = stream->buffer.size;
-    gsize size = BUFFER_SMALL;
+    gsize size = MAX(BUFFER_SMALL, stream->expected);
 
     if (stream->filled < before)
         return TRUE;
@@ -77,6 +77,11 @@ static gboolean make_room(Stream *stream, GError **error)
     }
     buffer_resize(&stream->buffer, size);
     return TRUE;
+}
+
+void stream_expect(Stream *stream, guint bytes)
+{
+    stream->expected = bytes;
 }
 
 gboolean stream_fill(Stream *stream, GError **error)

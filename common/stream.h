@@ -67,6 +67,7 @@ typedef struct {
     guint8 paused;   /* the owner wants no input */
     guint8 reading;  /* what was last told to ops->want */
     guint8 writing;
+    guint32 expected; /* bytes of the messages that are expected; 0 for small ones */
 } Stream;
 
 /**
@@ -78,6 +79,15 @@ void stream_init(Stream *stream, const StreamIo *ops, gpointer io,
                  const JsonScanLimits *scan_limits, const QueueLimits *queue_limits,
                  Charge *charge);
 void stream_clear(Stream *stream);
+
+/**
+ * stream_expect:
+ * @bytes: as long as the next messages will be, or 0 for small ones
+ *
+ * Memory for so much is taken at once when something comes, instead of twice as much each time that
+ * it is full. Longer ones come as well.
+ */
+void stream_expect(Stream *stream, guint bytes);
 
 /**
  * stream_fill:

@@ -98,6 +98,7 @@ void agent_lane_bound_messages(AgentLane *lane)
 
     json_scan_limit_bytes(&lane->stream.scan,
                           bulk ? LIMIT_AGENT_BULK_REPLY_BYTES : LIMIT_AGENT_REPLY_BYTES);
+    stream_expect(&lane->stream, agent_flights_read(&lane->flights) ? LIMIT_FILE_SLICE_REPLY : 0);
 }
 
 /* What was asked beside a command that has changed something may leave that out. */

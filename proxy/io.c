@@ -2,6 +2,7 @@
 
 #include "io-private.h"
 
+#include "large-pages.h"
 #include "rights.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <gio/gio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -527,57 +527,6 @@ static void want(gpointer data, gboolean read, gboolean write)
 static void close_io(gpointer data)
 {
     io_free(data);
-}
-
-/* 48 MiB of a file are 64 MiB of base64 with an envelope around it: no large page for the rest. */
-#define LARGE_PAGES_END ((gsize)64 << 20)
-
-static void bound_large_pages(char *text, gsize size)
-{
-    if (size > LARGE_PAGES_END)
-        madvise(text + LARGE_PAGES_END, size - LARGE_PAGES_END, MADV_NOHUGEPAGE);
-}
-
-static gpointer map(gsize size)
-{
-    char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (text == MAP_FAILED)
-        g_error("no memory for %" G_GSIZE_FORMAT " bytes", size);
-    madvise(text, size, MADV_HUGEPAGE);
-    bound_large_pages(text, size);
-    return text;
-}
-
-/* With two kinds of pages it is two mappings, which the kernel does not make longer as one. Few
- * messages are so long, and none of them grows more than once. */
-static gpointer map_anew(gpointer text, gsize from, gsize to)
-{
-    gpointer moved = map(to);
-
-    memcpy(moved, text, MIN(from, to));
-    munmap(text, from);
-    return moved;
-}
-
-/* In large pages, where the kernel has any: 64 MiB are 16,384 page faults in pages of 4 KiB, and
- * these were a third of what a large reply cost. malloc() would move them apart again as it grows,
- * since what it maps does not begin with a page. */
-static gpointer large_pages(gpointer text, gsize from, gsize to)
-{
-    gpointer moved;
-
-    if (!text)
-        return map(to);
-    if (to == 0) {
-        munmap(text, from);
-        return NULL;
-    }
-    moved = mremap(text, from, to, MREMAP_MAYMOVE);
-    if (moved == MAP_FAILED)
-        return map_anew(text, from, to);
-    bound_large_pages(moved, to);
-    return moved;
 }
 
 const StreamIo io_stream = {read_some, write_some, want, close_io, large_pages};

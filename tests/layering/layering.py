@@ -24,7 +24,8 @@ MAX_FUNCTION_LINES = 80
 ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "agent-lane-guest",
              "agent-lane-handover", "agent-lane-private", "agent-lane-send", "agent-lane-terms", "listener"}
 # Descriptors below the endpoints.
-PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "link", "record", "rights", "socket", "socket-path"}
+PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "large-pages", "link", "record", "rights",
+            "socket", "socket-path"}
 # What knows several endpoints.
 CORE = {"channels", "core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze",
         "freeze-handover", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}

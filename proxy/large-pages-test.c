@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Where large input buffers come from: whatever size follows on whatever, what was in them stays.
+/* Where large buffers come from: whatever size follows on whatever, what was in them stays.
  * A guest chooses these sizes, and there is no failure but the end of the program. */
 
-#include "io.h"
+#include "large-pages.h"
 
 #include "common/buffer.h"
-#include "common/stream.h"
 
 enum { STEP = 256 * 1024 - 1 };
 
@@ -38,7 +37,7 @@ static void test_pairs(void)
 
     for (gsize from = 0; from < G_N_ELEMENTS(sizes); from++)
         for (gsize to = 0; to < G_N_ELEMENTS(sizes); to++) {
-            Buffer buffer = {.large = io_stream.large};
+            Buffer buffer = {.large = large_pages};
 
             buffer_resize(&buffer, sizes[from]);
             fill(&buffer);
@@ -57,7 +56,7 @@ static void test_growth(void)
     const gsize beginnings[] = {65, 129, 130, 200, 4096, 5000, 1031};
 
     for (gsize i = 0; i < G_N_ELEMENTS(beginnings); i++) {
-        Buffer buffer = {.large = io_stream.large};
+        Buffer buffer = {.large = large_pages};
         g_autoptr(GBytes) bytes = NULL;
         gsize size = beginnings[i];
 
@@ -73,10 +72,24 @@ static void test_growth(void)
     }
 }
 
+/* Else both ends are made of small pages. */
+static void test_alignment(void)
+{
+    gsize size = MIB;
+    char *text = large_pages(NULL, 0, size);
+
+    for (; size < 64 * MIB; size *= 2) {
+        text = large_pages(text, size, 2 * size);
+        g_assert_cmpuint((gsize)text % (2 * MIB), ==, 0);
+    }
+    large_pages(text, size, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/io-large/pairs", test_pairs);
-    g_test_add_func("/io-large/growth", test_growth);
+    g_test_add_func("/large-pages/pairs", test_pairs);
+    g_test_add_func("/large-pages/growth", test_growth);
+    g_test_add_func("/large-pages/alignment", test_alignment);
     return g_test_run();
 }
