@@ -23,15 +23,23 @@ enum { FIRST_HANDLE = 1000 };
  */
 enum { BLOCK = 1024 };
 
-void state_init(State *state, const char *directory)
+/* Returns: 0 where the file says none */
+static gint64 read_next(const char *path)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
 
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL))
+        return 0;
+    return g_key_file_get_int64(file, GROUP, KEY, NULL);
+}
+
+void state_init(State *state, const char *directory)
+{
     *state = (State){.next = FIRST_HANDLE};
     state->path = g_build_filename(directory, "qga.state", NULL);
     state->mark = g_strconcat(state->path, ".isfrozen", NULL);
-    if (g_key_file_load_from_file(file, state->path, G_KEY_FILE_NONE, NULL))
-        state->next = MAX(g_key_file_get_int64(file, GROUP, KEY, NULL), FIRST_HANDLE);
+    if (g_file_test(state->path, G_FILE_TEST_EXISTS)) /* see is_missing() in config.c */
+        state->next = MAX(read_next(state->path), FIRST_HANDLE);
     state->reserved = state->next;
 }
 
