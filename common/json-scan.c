@@ -228,7 +228,6 @@ void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
 {
     *scan = (JsonScan){.limits = *limits};
     scan->limits.nesting = MIN(scan->limits.nesting, LIMIT_JSON_NESTING);
-    json_keys_make_secret();
     json_index_choose();
     json_scan_limit_bytes(scan, limits->bytes);
     begin_message(scan, MODE_READ);
