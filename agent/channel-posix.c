@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "agent/endpoint.h"
+#include "agent/log.h"
 #include "agent/poller.h"
 #include "common/qmp-error.h"
 #include "common/retry.h"
@@ -222,7 +223,7 @@ static gssize fail_call(Channel *channel, const char *what, GError **error)
 
 static void meet(Channel *channel)
 {
-    if (!channel->met)
+    if (!channel->met && log_is_verbose())
         g_debug("a connection begins");
     channel->met = TRUE;
 }

@@ -100,10 +100,12 @@ static void on_thawed(gpointer user)
  * paths are relative to where it runs. */
 static char *find_pidfile(const Config *config)
 {
-    g_autofree char *directory = g_get_current_dir();
+    g_autofree char *directory = NULL;
 
-    return g_path_is_absolute(config->pidfile) ? g_strdup(config->pidfile)
-                                               : g_build_filename(directory, config->pidfile, NULL);
+    if (g_path_is_absolute(config->pidfile))
+        return g_strdup(config->pidfile);
+    directory = g_get_current_dir();
+    return g_build_filename(directory, config->pidfile, NULL);
 }
 
 /* @excluded: becomes the list's, with a NULL behind it */
@@ -149,7 +151,8 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
         .user = program,
     });
     program->agent = agent;
-    g_debug("qga-agent " QGA_PROXY_VERSION " starts");
+    if (log_is_verbose())
+        g_debug("qga-agent " QGA_PROXY_VERSION " starts");
     if (!agent_open(agent, address, error))
         return FALSE;
     service_ready();

@@ -2,6 +2,9 @@
 
 #include "agent/places.h"
 
+#include <sys/statvfs.h>
+#include <unistd.h>
+
 const Places places = {
     .config_file = "/etc/qemu/qemu-ga.conf",
     .hook = "/etc/qemu/fsfreeze-hook",
@@ -21,6 +24,16 @@ const Places places = {
 char *places_expand(const char *path)
 {
     return g_strdup(path);
+}
+
+/* A filesystem without blocks has no limit of them, or is none that keeps files: that is to be
+ * seen. Without inodes it makes them as they are needed. */
+gboolean places_has_room(const char *directory)
+{
+    struct statvfs found;
+
+    return access(directory, W_OK | X_OK) == 0 && statvfs(directory, &found) == 0 &&
+           found.f_bavail > 0 && (found.f_files == 0 || found.f_favail > 0);
 }
 
 /* One that is not there was mistyped, or its filesystem is not mounted. */

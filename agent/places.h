@@ -31,5 +31,9 @@ extern const Places places;
 /* Returns: (transfer full): @path with the values of variables in it */
 char *places_expand(const char *path);
 
+/* Whether a file can be made in @directory, as far as the system tells without making one. FALSE
+ * where it does not tell. */
+gboolean places_has_room(const char *directory);
+
 /* Makes @directory, where the system has no better place for one that is not there. */
 void places_make_directory(const char *directory);

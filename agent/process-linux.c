@@ -16,12 +16,20 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/poller.h"
 #include "common/limits.h"
 #include "common/qmp-error.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range (-1)
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
 
 /* What one turn reads of one pipe, so that a program that never stops printing stops nobody else.
  */
@@ -97,12 +105,16 @@ static void reader_take(Reader *reader, const char *data, gsize len)
 /* Returns: whether there may be more */
 static gboolean reader_read(Reader *reader)
 {
-    static char buffer[READ_BYTES]; /* off the stack; the agent has one thread */
+    /* Off the stack: the agent has one thread. Its room is not static: the linker would put it
+     * before variables that each start touches, which then are on a page of their own. */
+    static char *buffer;
     gssize got;
 
     if (reader->fd < 0)
         return FALSE;
-    got = read(reader->fd, buffer, sizeof(buffer));
+    if (buffer == NULL)
+        buffer = g_malloc(READ_BYTES);
+    got = read(reader->fd, buffer, READ_BYTES);
     if (got > 0)
         reader_take(reader, buffer, (gsize)got);
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
@@ -242,8 +254,14 @@ static gboolean on_sigchld(gint fd, GIOCondition condition, gpointer user_data)
 
 /* ---- Start ----------------------------------------------------------------------------------- */
 
-/* All that the agent opens is close-on-exec; what its own starter left open becomes so here. */
-static void keep_descriptors(void)
+/* Linux 5.11; the C library and its headers may be older than the kernel, or it than they. */
+static gboolean close_all_on_exec(void)
+{
+    return syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+}
+
+/* What close_all_on_exec() does, one by one. */
+static void close_each_on_exec(void)
 {
     g_autoptr(GDir) directory = g_dir_open("/proc/self/fd", 0, NULL);
     const char *name;
@@ -254,6 +272,13 @@ static void keep_descriptors(void)
         if (fd > STDERR_FILENO)
             fcntl(fd, F_SETFD, FD_CLOEXEC);
     }
+}
+
+/* All that the agent opens is close-on-exec; what its own starter left open becomes so here. */
+static void keep_descriptors(void)
+{
+    if (!close_all_on_exec())
+        close_each_on_exec();
 }
 
 void process_init(void)

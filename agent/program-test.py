@@ -5,6 +5,7 @@
 Usage: program-test.py QGA-AGENT. Nothing is frozen, suspended or shut down here."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -238,6 +239,16 @@ class Life(Program):
         """A starter that does not care how its children end passes that on to them."""
         self.start(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
         self.assertEqual(self.run_program(self.connect(), "true"), {"exited": True, "exitcode": 0})
+
+    def test_descriptor_left_open(self):
+        """What the starter did not close the agent keeps, but hands on to nobody."""
+        with open(os.devnull, encoding="ascii") as null:
+            left = fcntl.fcntl(null, fcntl.F_DUPFD, 100)
+        self.addCleanup(os.close, left)
+        process = self.start(pass_fds=[left])
+        client = self.connect()
+        self.assertTrue(os.path.exists(f"/proc/{process.pid}/fd/{left}"))
+        self.assertEqual(self.run_program(client, "test", "-e", f"/proc/self/fd/{left}")["exitcode"], 1)
 
     def test_closed_standard_streams(self):
         """What is opened first must not become a standard stream, into which others write."""

@@ -120,6 +120,22 @@ static void test_unwritable(Fixture *fixture, gconstpointer data)
     state_clear(&state);
 }
 
+/* The system says of it that all is allowed, and that there is no room. */
+static void test_directory_of_no_files(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    State state;
+
+    if (!g_file_test("/proc/self", G_FILE_TEST_IS_DIR)) {
+        g_test_skip("this system has no such directory");
+        return;
+    }
+    state_init(&state, "/proc");
+    g_assert_false(state_check(&state, &error));
+    g_assert_true(g_str_has_prefix(error->message, "failed to create '/proc/qga.state."));
+    state_clear(&state);
+}
+
 static void test_mark(Fixture *fixture, gconstpointer data)
 {
     GError *error = NULL;
@@ -176,6 +192,7 @@ int main(int argc, char **argv)
     ADD("/state/nonsense", test_nonsense);
     ADD("/state/wraps", test_wraps);
     ADD("/state/unwritable", test_unwritable);
+    ADD("/state/directory-of-no-files", test_directory_of_no_files);
     ADD("/state/mark", test_mark);
     ADD("/state/mark-tells-more", test_mark_tells_more);
     ADD("/state/mark-of-former-boot", test_mark_of_former_boot);

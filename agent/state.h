@@ -32,8 +32,10 @@ void state_clear(State *state);
  * state_check:
  *
  * Finds out whether the state can be kept, so that an agent which cannot says so at its start; and
- * takes a mark away that says nothing. What is on the disk, or is not, means the same before and
- * behind it: the first handle is what makes a difference, and is waited for then.
+ * takes a mark away that says nothing. A file is made for that only where the system does not say
+ * that one could be: what else may forbid it, as a quota or a security module, is told by the first
+ * handle or freeze. What is on the disk, or is not, means the same before and behind it: the first
+ * handle is what makes a difference, and is waited for then.
  */
 gboolean state_check(State *state, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -45,7 +45,7 @@ typedef void (*JsonIndexer)(JsonIndex *index, const guint8 *at, gsize len);
 /* (nullable): where it is not worth it. Tests set it. */
 extern JsonIndexer json_index;
 
-/* Sets it. Once, before the first of all. */
+/* Sets it, the first time. To be called before it is looked at. */
 void json_index_choose(void);
 
 G_END_DECLS

@@ -34,7 +34,9 @@ static struct {
     guint32 add[4];
 } secret;
 
-void json_keys_make_secret(void)
+/* With the first object that needs it: to ask for randomness and to prepare GLib's generator for
+ * 40 bytes takes 40,000 instructions, and most peers that come and go never send one. */
+static void make_secret(void)
 {
     static gsize ready;
     g_autoptr(GRand) random = NULL;
@@ -269,6 +271,7 @@ static void enter_all(JsonKeys *keys, const char *message)
 {
     gboolean plain = keys->seen != all_signs;
 
+    make_secret();
     for (guint place = keys->opening + 1; place < keys->used; place++) {
         JsonKey *key = &keys->stack[place];
         JsonSpan text = text_of(message, key);

@@ -39,9 +39,6 @@ typedef struct {
     JsonKey few[LIMIT_JSON_KEYS_LINEAR];
 } JsonKeys;
 
-/* Once, before the first of all. */
-void json_keys_make_secret(void);
-
 static inline void json_keys_init(JsonKeys *keys)
 {
     keys->stack = keys->few;

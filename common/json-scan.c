@@ -25,8 +25,6 @@
 
 #include "json-scan-private.h"
 
-#include "json-index.h"
-
 const guint8 json_scan_kinds[256] = {
     ['\t'] = SPACE,     ['\n'] = SPACE,          ['\r'] = SPACE,           [' '] = SPACE,
     ['{'] = STRUCTURAL, ['}'] = STRUCTURAL,      ['['] = STRUCTURAL,       [']'] = STRUCTURAL,
@@ -228,8 +226,6 @@ void json_scan_init(JsonScan *scan, const JsonScanLimits *limits)
 {
     *scan = (JsonScan){.limits = *limits};
     scan->limits.nesting = MIN(scan->limits.nesting, LIMIT_JSON_NESTING);
-    json_keys_make_secret();
-    json_index_choose();
     json_scan_limit_bytes(scan, limits->bytes);
     begin_message(scan, MODE_READ);
 }

@@ -405,7 +405,10 @@ Step json_whole_tokens(JsonScan *scan, const guint8 *bytes, gsize stop)
 
     if (json_scan_depth(scan) == 0 && byte != '{' && byte != '[')
         return STEP_ON;
-    if (!json_index || stop - scan->pos <= JSON_INDEX_BLOCK)
+    if (stop - scan->pos <= JSON_INDEX_BLOCK)
+        return by_bytes(scan, bytes, stop);
+    json_index_choose();
+    if (!json_index)
         return by_bytes(scan, bytes, stop);
     if (scan->pos < by_bytes_to)
         return by_bytes(scan, bytes, MIN(stop, by_bytes_to));

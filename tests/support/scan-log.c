@@ -82,9 +82,11 @@ static void log_value(const Subject *subject, GString *log)
 static JsonScanVerdict next(Subject *subject, const char *exact)
 {
     ScanLogWay way = subject->setup->way;
-    JsonIndexer as_it_is = json_index;
+    JsonIndexer as_it_is;
     JsonScanVerdict verdict;
 
+    json_index_choose();
+    as_it_is = json_index;
     if (way == SCAN_LOG_IN_TURNS)
         way = (ScanLogWay)(subject->calls++ % SCAN_LOG_IN_TURNS);
     if (way == SCAN_LOG_BY_BYTES)
