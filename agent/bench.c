@@ -287,6 +287,11 @@ static void fake_hurry(System *system, gboolean hurry)
 {
 }
 
+static GThread *fake_start_thread(System *system, const char *name, GThreadFunc run, gpointer data)
+{
+    return g_thread_try_new(name, run, data, NULL);
+}
+
 static void fake_set_frozen(System *system, gboolean frozen)
 {
     bench_note(bench_of(system), frozen ? "quiet" : "loud");
@@ -361,6 +366,7 @@ void bench_init(Bench *bench, const char *hook)
                 .read_rtc = fake_read_rtc,
                 .write_rtc = fake_write_rtc,
                 .hurry = fake_hurry,
+                .start_thread = fake_start_thread,
                 .set_frozen = fake_set_frozen,
             },
         .mounts = "",

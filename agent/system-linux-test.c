@@ -198,6 +198,19 @@ static int scheduler(void)
     return (int)syscall(SYS_sched_getscheduler, 0);
 }
 
+static gpointer get_scheduler(gpointer data)
+{
+    return GINT_TO_POINTER(scheduler());
+}
+
+static int scheduler_of_started(void)
+{
+    System *system = system_get();
+
+    return GPOINTER_TO_INT(
+        g_thread_join(system->start_thread(system, "started", get_scheduler, NULL)));
+}
+
 /* Where it may, that is; and as it was afterwards. */
 static void test_hurry(void)
 {
@@ -206,11 +219,17 @@ static void test_hurry(void)
 
     system->hurry(system, FALSE);
     g_assert_cmpint(scheduler(), ==, before);
+    g_assert_cmpint(scheduler_of_started(), ==, before);
     system->hurry(system, TRUE);
-    if (scheduler() == before)
+    if (scheduler() == before) {
         g_test_skip("the system gives this process no realtime priority");
-    else
+    } else {
         g_assert_cmpint(scheduler(), ==, SCHED_RR | SCHED_RESET_ON_FORK);
+        g_assert_cmpint(scheduler_of_started(), ==, SCHED_RR);
+        g_assert_cmpint(scheduler(), ==, SCHED_RR | SCHED_RESET_ON_FORK);
+        g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(g_thread_new("", get_scheduler, NULL))), ==,
+                        SCHED_OTHER);
+    }
     system->hurry(system, FALSE);
     g_assert_cmpint(scheduler(), ==, before);
 }

@@ -119,8 +119,11 @@ struct System {
     gboolean (*read_rtc)(System *system, struct tm *ret_time, GError **error);
     gboolean (*write_rtc)(System *system, const struct tm *time, GError **error);
     /* The calling thread comes before all others of the machine that are ordinary, or is one of
-     * those again. What it starts is ordinary. May be called on any thread. */
+     * those again. The programs and threads it starts are ordinary. */
     void (*hurry)(System *system, gboolean hurry);
+    /* But this one, and those that it starts in turn, hurry where the calling one does. Returns:
+     * (transfer full) (nullable) */
+    GThread *(*start_thread)(System *system, const char *name, GThreadFunc run, gpointer data);
     /* Filesystems become, or no longer are, unwritable: nobody may touch a log. */
     void (*set_frozen)(System *system, gboolean frozen);
 };

@@ -56,13 +56,6 @@ void freeze_job_stop_expediting(System *system)
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-static void hurry(gpointer data)
-{
-    System *system = data;
-
-    system->hurry(system, TRUE);
-}
-
 FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char **excluded)
 {
     FreezeJob *job = g_new(FreezeJob, 1);
@@ -72,7 +65,7 @@ FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char *
         .mark = g_strdup(mark),
         .rcu_switch = -1,
         .wanted = {.paths = g_strdupv(paths), .excluded = g_strdupv(excluded)},
-        .crew = crew_new(hurry, system),
+        .crew = crew_new(system),
         .notes = g_ptr_array_new_with_free_func(g_free),
     };
     return job;
@@ -113,12 +106,12 @@ static void on_thread_end(gpointer data)
         destroy(job);
 }
 
-void freeze_job_start(FreezeJob *job, WorkStep step, void (*done)(gpointer owner))
+void freeze_job_start(FreezeJob *job, WorkStep step, void (*done)(gpointer owner), guint wait_us)
 {
     g_assert(job->running == 0);
     job->done = done;
     job->running = 1;
-    crew_start(job->crew, step, on_thread_end, job);
+    crew_start(job->crew, step, on_thread_end, job, wait_us);
 }
 
 gboolean freeze_job_is_busy(const FreezeJob *job)
@@ -138,7 +131,7 @@ void freeze_job_cancel(FreezeJob *job)
     if (!g_atomic_int_compare_and_exchange(&job->cancelled, FALSE, TRUE))
         return;
     job->running++;
-    crew_start(job->crew, relieve, on_thread_end, job);
+    crew_start(job->crew, relieve, on_thread_end, job, 0);
 }
 
 /* ---- What is not written yet ----------------------------------------------------------------- */

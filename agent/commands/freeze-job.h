@@ -44,8 +44,9 @@ void freeze_job_free(FreezeJob *job);
  * freeze_job_start:
  * @step: one of those below
  * @done: called when it has ended
+ * @wait_us: how long to wait for it; where it ends in time, @done is called at once
  */
-void freeze_job_start(FreezeJob *job, WorkStep step, void (*done)(gpointer owner));
+void freeze_job_start(FreezeJob *job, WorkStep step, void (*done)(gpointer owner), guint wait_us);
 gboolean freeze_job_is_busy(const FreezeJob *job);
 
 /* Opens and marks them, and writes them out. */

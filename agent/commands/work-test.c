@@ -6,10 +6,6 @@
 
 #include "common/limits.h"
 
-static void begin(gpointer user)
-{
-}
-
 typedef struct {
     GThread *run_by;
     GThread *done_by;
@@ -31,15 +27,37 @@ static void on_done(gpointer data)
 
 static void test_start(void)
 {
-    g_autoptr(Crew) crew = crew_new(begin, NULL);
+    g_autoptr(Crew) crew = crew_new(system_get());
 
     for (guint i = 0; i < 100; i++) {
         Job job = {0};
 
-        crew_start(crew, run, on_done, &job);
+        crew_start(crew, run, on_done, &job, 0);
         while (!job.done)
             g_main_context_iteration(NULL, TRUE);
         g_assert_true(job.run_by != g_thread_self());
+        g_assert_true(job.done_by == g_thread_self());
+    }
+}
+
+enum { LONG_US = 60 * G_USEC_PER_SEC, SHORT_US = 1 };
+
+/* Its end is told once, in time or later. */
+static void test_wait(void)
+{
+    g_autoptr(Crew) crew = crew_new(system_get());
+
+    for (guint i = 0; i < 100; i++) {
+        Job job = {0};
+
+        crew_start(crew, run, on_done, &job, LONG_US);
+        g_assert_true(job.done);
+        g_assert_true(job.run_by != g_thread_self());
+        g_assert_false(g_main_context_iteration(NULL, FALSE));
+        job = (Job){0};
+        crew_start(crew, run, on_done, &job, SHORT_US);
+        while (!job.done)
+            g_main_context_iteration(NULL, TRUE);
         g_assert_true(job.done_by == g_thread_self());
     }
 }
@@ -53,7 +71,7 @@ static void see_to(gpointer item, gpointer user)
 
 static void test_each(void)
 {
-    g_autoptr(Crew) crew = crew_new(begin, NULL);
+    g_autoptr(Crew) crew = crew_new(system_get());
     gint seen[ITEMS] = {0};
     gpointer items[ITEMS];
 
@@ -90,7 +108,7 @@ static void meet(gpointer item, gpointer user)
 
 static void test_side_by_side(void)
 {
-    g_autoptr(Crew) crew = crew_new(begin, NULL);
+    g_autoptr(Crew) crew = crew_new(system_get());
     Meeting meeting = {.expected = LIMIT_WORK_THREADS};
     gpointer items[LIMIT_WORK_THREADS] = {NULL};
 
@@ -109,6 +127,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/work/start", test_start);
+    g_test_add_func("/work/wait", test_wait);
     g_test_add_func("/work/each", test_each);
     g_test_add_func("/work/side-by-side", test_side_by_side);
     return g_test_run();

@@ -2,6 +2,7 @@
 
 #include "work.h"
 
+#include "agent/rendezvous.h"
 #include "common/limits.h"
 
 typedef struct Task Task;
@@ -13,8 +14,7 @@ struct Task {
 };
 
 struct Crew {
-    void (*begin)(gpointer user);
-    gpointer user;
+    System *system;
     GMutex lock; /* for all that follows */
     GCond called;
     GCond returned; /* for crew_each() */
@@ -24,12 +24,11 @@ struct Crew {
     gboolean dismissed;
 };
 
-Crew *crew_new(void (*begin)(gpointer user), gpointer user)
+Crew *crew_new(System *system)
 {
     Crew *crew = g_new0(Crew, 1);
 
-    crew->begin = begin;
-    crew->user = user;
+    crew->system = system;
     g_mutex_init(&crew->lock);
     g_cond_init(&crew->called);
     g_cond_init(&crew->returned);
@@ -69,7 +68,6 @@ static gpointer serve(gpointer data)
     Crew *crew = data;
     Task *task;
 
-    crew->begin(crew->user);
     g_mutex_lock(&crew->lock);
     for (;;) {
         while ((task = g_queue_pop_head(&crew->due)) == NULL && !crew->dismissed)
@@ -91,7 +89,7 @@ static gboolean call(Crew *crew, Task *task)
     if (crew->ready > crew->due.length) {
         g_cond_signal(&crew->called);
     } else {
-        GThread *thread = g_thread_try_new("freeze", serve, crew, NULL);
+        GThread *thread = crew->system->start_thread(crew->system, "freeze", serve, crew);
 
         if (thread == NULL)
             return FALSE;
@@ -110,6 +108,7 @@ typedef struct {
     WorkStep run;
     WorkStep done;
     gpointer job;
+    Rendezvous rendezvous; /* with who started it */
 } Step;
 
 static gboolean on_done(gpointer user_data)
@@ -133,22 +132,32 @@ static void take_step(Crew *crew, Task *task)
     g_mutex_lock(&crew->lock);
     crew->ready++;
     g_mutex_unlock(&crew->lock);
+    if (!rendezvous_end(&step->rendezvous, TRUE))
+        tell_end(step);
+}
+
+/* A thaw that makes all wait is better than none. */
+static void run_here(Step *step)
+{
+    step->run(step->job);
     tell_end(step);
 }
 
-void crew_start(Crew *crew, WorkStep run, WorkStep done, gpointer job)
+void crew_start(Crew *crew, WorkStep run, WorkStep done, gpointer job, guint wait_us)
 {
     Step *step = g_new(Step, 1);
     gboolean called;
 
-    *step = (Step){{take_step}, run, done, job};
+    *step = (Step){{take_step}, run, done, job, {.awaited = wait_us > 0}};
     g_mutex_lock(&crew->lock);
     called = call(crew, &step->task);
     g_mutex_unlock(&crew->lock);
-    if (called)
-        return;
-    run(job); /* a thaw that makes all wait is better than none */
-    tell_end(step);
+    if (!called)
+        run_here(step);
+    else if (wait_us > 0 && rendezvous_wait(&step->rendezvous, wait_us)) {
+        on_done(step);
+        g_free(step);
+    }
 }
 
 /* ---- Rounds ---------------------------------------------------------------------------------- */

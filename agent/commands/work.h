@@ -14,16 +14,12 @@
 
 #pragma once
 
-#include <glib.h>
+#include "agent/system.h"
 
 typedef void (*WorkStep)(gpointer job);
 typedef struct Crew Crew;
 
-/**
- * crew_new:
- * @begin: called by each of its threads before all else
- */
-Crew *crew_new(void (*begin)(gpointer user), gpointer user);
+Crew *crew_new(System *system);
 /* Its threads end, each when it returns. */
 void crew_free(Crew *crew);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Crew, crew_free)
@@ -32,8 +28,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Crew, crew_free)
  * crew_start:
  * @run: called on a thread of its own
  * @done: called in the default main context when it has returned
+ * @wait_us: how long to wait for it here; where it returns in time, @done is called at once. To be
+ *   called by the default main context's thread where it is not 0.
  */
-void crew_start(Crew *crew, WorkStep run, WorkStep done, gpointer job);
+void crew_start(Crew *crew, WorkStep run, WorkStep done, gpointer job, guint wait_us);
 
 /**
  * crew_each:

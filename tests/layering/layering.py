@@ -56,7 +56,7 @@ MAY_INCLUDE = {
 
 # Single headers beyond that.
 MAY_ALSO_INCLUDE = {
-    "agent command": {"agent/dispatch.h", "agent/system.h",
+    "agent command": {"agent/dispatch.h", "agent/rendezvous.h", "agent/system.h",
                       "agent/system-win32.h", "agent/registry-win32.h", "agent/win32-error.h"},
     "test support": {"proxy/io.h"},  # a world turns a loop and moves its clock
     "proxy plumbing": {"proxy/listener.h"},  # made in either direction
