@@ -210,8 +210,8 @@ static void hurry(System *system, gboolean hurry)
         reschedule(HURRIED, SCHED_OTHER);
 }
 
-/* One that had to hurry by itself would have to be scheduled first: beside a writer that took 5 ms
- * in an emulated guest. */
+/* A thread that was to see to it itself would have to be scheduled first: beside a writer that took
+ * 5 ms in an emulated guest. */
 static GThread *start_thread(System *system, const char *name, GThreadFunc run, gpointer data)
 {
     const gboolean is_hurried = reschedule(HURRIED, SCHED_RR);

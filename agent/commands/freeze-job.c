@@ -56,7 +56,8 @@ void freeze_job_stop_expediting(System *system)
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char **excluded)
+FreezeJob *freeze_job_new(System *system, CrewSpare *spare, const char *mark, char **paths,
+                          char **excluded)
 {
     FreezeJob *job = g_new(FreezeJob, 1);
 
@@ -65,7 +66,7 @@ FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char *
         .mark = g_strdup(mark),
         .rcu_switch = -1,
         .wanted = {.paths = g_strdupv(paths), .excluded = g_strdupv(excluded)},
-        .crew = crew_new(system),
+        .crew = crew_spare_take(spare, system),
         .notes = g_ptr_array_new_with_free_func(g_free),
     };
     return job;
@@ -84,12 +85,14 @@ static void destroy(FreezeJob *job)
     g_free(job);
 }
 
-void freeze_job_free(FreezeJob *job)
+void freeze_job_free(FreezeJob *job, CrewSpare *spare)
 {
-    if (job != NULL && job->running == 0)
-        destroy(job);
-    else if (job != NULL)
+    if (job->running > 0) {
         job->owner = NULL;
+        return;
+    }
+    crew_spare_put(spare, g_steal_pointer(&job->crew));
+    destroy(job);
 }
 
 /* ---- Threads --------------------------------------------------------------------------------- */

@@ -35,10 +35,13 @@ typedef struct {
     GPtrArray *notes; /* of char *: what is to be logged */
 } FreezeJob;
 
-/* @paths, @excluded: (nullable): copied */
-FreezeJob *freeze_job_new(System *system, const char *mark, char **paths, char **excluded);
-/* What the kernel still holds of it is seen to when that ends. */
-void freeze_job_free(FreezeJob *job);
+/* @paths, @excluded: (nullable): copied
+ * @spare: where its threads may come from */
+FreezeJob *freeze_job_new(System *system, CrewSpare *spare, const char *mark, char **paths,
+                          char **excluded);
+/* What the kernel still holds of it is seen to when that ends.
+ * @spare: where its threads may go */
+void freeze_job_free(FreezeJob *job, CrewSpare *spare);
 
 /**
  * freeze_job_start:

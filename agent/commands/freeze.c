@@ -44,8 +44,9 @@ struct Freezer {
     guint timer;
     FreezerState state;
     FreezeJob *job;  /* (nullable): from SYNCING to FINISHING */
-    FreezeJob *past; /* (nullable): the last one, to be freed by: */
-    guint resting;
+    FreezeJob *past; /* (nullable): the last one, whose end nobody waits for */
+    guint resting;   /* the source that sees to it; 0: there is none */
+    CrewSpare spare;
     gboolean ending;    /* it is to be thawed as soon as that has ended */
     guint frozen;       /* how many it froze, for the log */
     guint thawed;       /* how many were thawed in the end */
@@ -86,7 +87,7 @@ static void rest(Freezer *freezer)
         return;
     g_clear_handle_id(&freezer->resting, g_source_remove);
     system->hurry(system, FALSE);
-    g_clear_pointer(&freezer->past, freeze_job_free);
+    freeze_job_free(g_steal_pointer(&freezer->past), &freezer->spare);
 }
 
 static gboolean on_rest(gpointer user_data)
@@ -99,9 +100,9 @@ static gboolean on_rest(gpointer user_data)
 }
 
 /*
- * Once the answer is sent, since the rest is not for whoever waits for that: beside a writer it
- * came up to 3 ms later from an agent that was ordinary again, and the end of a job's threads takes
- * most of one in an emulated guest.
+ * The rest comes once the answer is sent, and before the next request is looked for: from an agent
+ * that had stopped hurrying the answer came up to 3 ms later beside a writer. What a job had open
+ * is closed then, too.
  */
 static void end_job(Freezer *freezer)
 {
@@ -122,10 +123,11 @@ static void start(Freezer *freezer, WorkStep step, void (*done)(gpointer owner),
 static void make_job(Freezer *freezer)
 {
     const FreezerOptions *options = &freezer->options;
-    FreezeJob *job = freeze_job_new(freezer->commands->system, freezer->commands->state->mark,
-                                    freezer->wanted, options->excluded);
+    FreezeJob *job;
 
     rest(freezer);
+    job = freeze_job_new(freezer->commands->system, &freezer->spare, freezer->commands->state->mark,
+                         freezer->wanted, options->excluded);
     job->owner = freezer;
     job->expedite = options->expedite;
     job->wanted.skip_unopenable = options->skip_unopenable;
@@ -546,6 +548,7 @@ void freezer_free(Freezer *freezer)
     g_clear_handle_id(&freezer->timer, g_source_remove);
     end_job(freezer);
     rest(freezer);
+    crew_spare_clear(&freezer->spare);
     g_ptr_array_unref(freezer->thawing);
     g_ptr_array_unref(freezer->asking);
     g_strfreev(freezer->wanted);

@@ -62,6 +62,25 @@ static void test_wait(void)
     }
 }
 
+/* The thread of a former job serves the next one. */
+static void test_spare(void)
+{
+    CrewSpare spare = {NULL, 0};
+    Crew *crew = crew_spare_take(&spare, system_get());
+    Job first = {0}, second = {0};
+
+    crew_start(crew, run, on_done, &first, LONG_US);
+    crew_spare_put(&spare, crew);
+    g_assert_true(crew_spare_take(&spare, system_get()) == crew);
+    g_assert_cmpuint(spare.timer, ==, 0);
+    crew_start(crew, run, on_done, &second, LONG_US);
+    g_assert_true(second.run_by == first.run_by);
+    crew_spare_put(&spare, crew);
+    crew_spare_clear(&spare);
+    g_assert_null(spare.crew);
+    crew_spare_clear(&spare);
+}
+
 enum { ITEMS = 3 * LIMIT_WORK_THREADS + 1 };
 
 static void see_to(gpointer item, gpointer user)
@@ -128,6 +147,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/work/start", test_start);
     g_test_add_func("/work/wait", test_wait);
+    g_test_add_func("/work/spare", test_spare);
     g_test_add_func("/work/each", test_each);
     g_test_add_func("/work/side-by-side", test_side_by_side);
     return g_test_run();

@@ -61,6 +61,39 @@ void crew_free(Crew *crew)
     leave(crew);
 }
 
+/* ---- Spares ---------------------------------------------------------------------------------- */
+
+/* As long as a thread of other calls is kept. */
+enum { SPARE_SECONDS = 15 };
+
+Crew *crew_spare_take(CrewSpare *spare, System *system)
+{
+    g_clear_handle_id(&spare->timer, g_source_remove);
+    return spare->crew != NULL ? g_steal_pointer(&spare->crew) : crew_new(system);
+}
+
+void crew_spare_clear(CrewSpare *spare)
+{
+    g_clear_handle_id(&spare->timer, g_source_remove);
+    g_clear_pointer(&spare->crew, crew_free);
+}
+
+static gboolean on_time_up(gpointer user_data)
+{
+    CrewSpare *spare = user_data;
+
+    spare->timer = 0;
+    crew_spare_clear(spare);
+    return G_SOURCE_REMOVE;
+}
+
+void crew_spare_put(CrewSpare *spare, Crew *crew)
+{
+    crew_spare_clear(spare);
+    spare->crew = crew;
+    spare->timer = g_timeout_add_seconds(SPARE_SECONDS, on_time_up, spare);
+}
+
 /* ---- Threads --------------------------------------------------------------------------------- */
 
 static gpointer serve(gpointer data)

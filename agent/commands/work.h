@@ -4,12 +4,12 @@
  * work: a freeze and its end, done beside the main loop.
  *
  * Not on the threads of other calls (call_work()): those may all be held by files that are frozen,
- * and a thaw must not wait for one of them. Owns the threads, a crew for each job: what one was
- * needed for is done, and it is kept until the job is over. So the thaw has those that the freeze
- * had, where no more can be had, and does not wait for them to be made, which takes as long as
- * a thaw. A job is touched by one of them at a time: by whoever started it before and after, by its
- * thread meanwhile. At the end of the agent a thread that the kernel still holds is left behind, so
- * a job must own all that it needs.
+ * and a thaw must not wait for one of them. Owns the threads, a crew for each job, and they are
+ * kept until the job is over, and a while longer for the next one. So the thaw has those that the
+ * freeze had, where no more can be had, and does not wait for them to be made, which takes as long
+ * as a thaw. A job is touched by one of them at a time: by whoever started it before and after, by
+ * its thread meanwhile. At the end of the agent a thread that the kernel still holds is left
+ * behind, so a job must own all that it needs.
  */
 
 #pragma once
@@ -23,6 +23,18 @@ Crew *crew_new(System *system);
 /* Its threads end, each when it returns. */
 void crew_free(Crew *crew);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Crew, crew_free)
+
+/* That of the last job, as long as another one may follow soon; to be zeroed at first. */
+typedef struct {
+    Crew *crew; /* (nullable) */
+    guint timer;
+} CrewSpare;
+
+/* Returns: (transfer full): it, or a new one */
+Crew *crew_spare_take(CrewSpare *spare, System *system);
+/* @crew: (transfer full): nothing is to be under way */
+void crew_spare_put(CrewSpare *spare, Crew *crew);
+void crew_spare_clear(CrewSpare *spare);
 
 /**
  * crew_start:
