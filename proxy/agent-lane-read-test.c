@@ -302,6 +302,34 @@ static void test_frozen(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "guest-ping 2\n");
 }
 
+/* A thaw that does not come: the client's time is over all the same. How long the freeze took is
+ * not counted, nor a pause of the machine. */
+static void test_never_thawed(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *freeze = NULL;
+    g_autofree char *id = NULL;
+
+    fixture->bounds.slow_seconds = 3;
+    submit_read(fixture, 1000, 2 * SLICE);
+    id = take_read(fixture, 1000, SLICE);
+    lane_submit(fixture, "guest-fsfreeze-freeze");
+    answer_part(fixture, id, 0, SLICE, FALSE);
+    freeze = lane_take(fixture, "guest-fsfreeze-freeze");
+    world_pass_ms(&fixture->world, 5000);
+    agent_lane_set_frozen(fixture->lane, TRUE);
+    answer(fixture, freeze, "1");
+    world_pass_ms(&fixture->world, 2000);
+    agent_lane_set_paused(fixture->lane, TRUE);
+    world_pass_ms(&fixture->world, 5000);
+    agent_lane_set_paused(fixture->lane, FALSE);
+    world_pass_ms(&fixture->world, 900);
+    lane_assert_log(fixture, "guest-fsfreeze-freeze 1\n");
+    world_pass_ms(&fixture->world, 200);
+    lane_assert_log(fixture, "guest-file-read: The guest's filesystems are frozen, and the time "
+                             "limit is over; guest-file-read " OUTCOME);
+    nothing_comes(fixture);
+}
+
 /* Its time is that of its pieces; what others take between them is not counted. */
 static void test_time(LaneFixture *fixture, gconstpointer unused)
 {
@@ -439,6 +467,7 @@ int main(int argc, char **argv)
     ADD("turns", test_turns);
     ADD("files", test_files);
     ADD("frozen", test_frozen);
+    ADD("never-thawed", test_never_thawed);
     ADD("time", test_time);
     ADD_LOSS("port-closes", 0);
     ADD_LOSS("guest-starts", 1);

@@ -68,6 +68,13 @@ gint64 agent_question_deadline(const AgentQuestion *question)
     return first_us;
 }
 
+void agent_question_go_on(AgentQuestion *question, gint64 now_us)
+{
+    for (GList *at = question->askers.head; at; at = at->next)
+        ((Pending *)at->data)->deadline_us += now_us - question->rested_us;
+    question->rested_us = now_us;
+}
+
 AgentQuestion *agent_question_split_late(AgentQuestion *question, gint64 now_us)
 {
     AgentQuestion *late;

@@ -55,6 +55,9 @@ Pending *agent_question_take_orphan(AgentQuestion *question);
 /* When the first asker's time is over. */
 gint64 agent_question_deadline(const AgentQuestion *question);
 
+/* It rested: the time until now was others', and does not count. */
+void agent_question_go_on(AgentQuestion *question, gint64 now_us);
+
 /* Returns: (transfer full) (nullable): those whose time is over, closed */
 AgentQuestion *agent_question_split_late(AgentQuestion *question, gint64 now_us);
 
