@@ -125,8 +125,6 @@ AgentQuestion *agent_question_restore(const HandoverPart *part)
         g_clear_pointer(&question, agent_question_free);
         return NULL;
     }
-    question->read = agent_read_new(agent_question_command(question));
-    if (question->read)
-        agent_read_restore(question->read, part->from);
+    question->read = agent_read_restore(part->from);
     return question;
 }

@@ -47,7 +47,8 @@ gboolean agent_read_concerns(const AgentRead *read, const Pending *command);
 
 void agent_read_save(const AgentRead *read, Saved *to);
 
-/* @read: of the same command, nothing read yet */
-void agent_read_restore(AgentRead *read, Saved *from);
+/* Returns: (transfer full) (nullable): NULL where none was saved. A former proxy may have sent a
+ * command of any size whole, and is answered whole. */
+AgentRead *agent_read_restore(Saved *from);
 
 G_END_DECLS
