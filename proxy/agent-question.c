@@ -7,6 +7,7 @@ AgentQuestion *agent_question_new(Pending *pending)
     AgentQuestion *question = g_new(AgentQuestion, 1);
 
     *question = (AgentQuestion){.askers = G_QUEUE_INIT, .read = agent_read_new(pending)};
+    question->on_file = agent_read_find_file(pending, &question->handle);
     g_queue_push_tail(&question->askers, pending);
     return question;
 }
@@ -126,5 +127,6 @@ AgentQuestion *agent_question_restore(const HandoverPart *part)
         return NULL;
     }
     question->read = agent_read_restore(part->from);
+    question->on_file = agent_read_find_file(agent_question_command(question), &question->handle);
     return question;
 }

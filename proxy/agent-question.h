@@ -17,6 +17,9 @@ G_BEGIN_DECLS
 typedef struct {
     GQueue askers; /* of Pending, first come first; with the same name and arguments */
     gboolean closed;
+    gboolean on_file; /* it is about the open file @handle: looked up once, as the arguments of
+                       * a write may be 64 MiB */
+    gint64 handle;
     AgentRead *read;  /* (nullable): it is asked in pieces */
     gint64 rested_us; /* between two of them: since when; else 0 */
 } AgentQuestion;

@@ -81,12 +81,14 @@ void agent_read_write(const AgentRead *read, GString *text)
     json_write_end_object(&write);
 }
 
-gboolean agent_read_concerns(const AgentRead *read, const Pending *command)
+gboolean agent_read_find_file(const Pending *command, gint64 *ret_handle)
 {
-    gint64 handle;
+    return g_str_has_prefix(command->name, "guest-file-") && find_handle(command, ret_handle);
+}
 
-    return g_str_has_prefix(command->name, "guest-file-") && find_handle(command, &handle) &&
-           handle == read->handle;
+gboolean agent_read_is_of(const AgentRead *read, gint64 handle)
+{
+    return handle == read->handle;
 }
 
 /* ---- What comes ------------------------------------------------------------------------------ */
