@@ -420,6 +420,20 @@ static void test_sync(LaneFixture *fixture, gconstpointer unused)
     assert_read(fixture, SLICE + 1, TRUE);
 }
 
+/* What waits is not sent while nobody knows who listens in the guest: it may be another boot of it
+ * by now, where the handle is another file. */
+static void test_blind(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *id = NULL;
+
+    submit_read(fixture, 1000, 2 * SLICE);
+    id = take_read(fixture, 1000, SLICE);
+    agent_lane_set_blind(fixture->lane, TRUE);
+    answer_part(fixture, id, 0, SLICE, FALSE);
+    lane_assert_log(fixture, "guest-file-read: QEMU's monitor was lost; guest-file-read " OUTCOME);
+    nothing_comes(fixture);
+}
+
 /* Nobody reads on for a client that has left; the next one has its turn. */
 static void test_client_leaves(LaneFixture *fixture, gconstpointer unused)
 {
@@ -475,6 +489,7 @@ int main(int argc, char **argv)
     ADD_LOSS("abandoned", 3);
     ADD_LOSS("rubbish", 4);
     ADD("sync", test_sync);
+    ADD("blind", test_blind);
     ADD("client-leaves", test_client_leaves);
     ADD("take-over", test_take_over);
     return g_test_run();

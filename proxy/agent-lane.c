@@ -239,6 +239,8 @@ static gboolean take_piece(AgentLane *lane, AgentFlight *flight, const EnvelopeR
         agent_queue_rest(&lane->waiting, agent_flights_rest(&lane->flights, flight, now_us), now_us,
                          agent_lane_sync_wait_ends(lane));
         agent_lane_bound_messages(lane);
+        if (lane->way.blind) /* as all that waited was when that began */
+            agent_queue_refuse_resting(&lane->waiting, "QEMU's monitor was lost");
     }
     return TRUE;
 }
