@@ -18,7 +18,6 @@ void agent_flights_init(AgentFlights *flights, const Bounds *bounds)
 typedef struct {
     const Bounds *bounds;
     gint64 now_us;
-    gint64 rested_us;
 } Clock;
 
 static guint64 class_seconds(const Bounds *bounds, const Pending *pending)
@@ -44,19 +43,11 @@ static void start_clock(Pending *pending, gpointer data)
     pending->deadline_us = clock->now_us + (gint64)pending->seconds * G_USEC_PER_SEC;
 }
 
-/* The time between two pieces was others'. */
-static void go_on(Pending *pending, gpointer data)
-{
-    const Clock *clock = data;
-
-    pending->deadline_us += clock->now_us - clock->rested_us;
-}
-
 AgentFlight *agent_flights_begin(AgentFlights *flights, AgentQuestion *question, gboolean with_id,
                                  guint64 bytes_read, gint64 now_us)
 {
     AgentFlight *flight = g_new(AgentFlight, 1);
-    Clock clock = {flights->bounds, now_us, question->rested_us};
+    Clock clock = {flights->bounds, now_us};
 
     *flight = (AgentFlight){
         .question = question,
@@ -68,7 +59,10 @@ AgentFlight *agent_flights_begin(AgentFlights *flights, AgentQuestion *question,
         .begun_at = bytes_read,
     };
     agent_question_close(question);
-    agent_question_foreach(question, question->rested_us ? go_on : start_clock, &clock);
+    if (question->rested_us)
+        agent_question_go_on(question, now_us);
+    else
+        agent_question_foreach(question, start_clock, &clock);
     question->rested_us = 0;
     g_queue_push_tail(&flights->under_way, flight);
     return flight;

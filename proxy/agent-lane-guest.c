@@ -63,8 +63,13 @@ void agent_lane_guest_stopped(AgentLane *lane, AgentState state)
 
 void agent_lane_set_frozen(AgentLane *lane, gboolean frozen)
 {
+    AgentQuestion *resting = lane->waiting.resting;
+
+    if (frozen && !lane->way.frozen && resting)
+        agent_question_go_on(resting, agent_lane_now(lane)); /* its own time begins to run here */
     lane->way.frozen = frozen;
     agent_lane_forget(lane);
+    agent_lane_set_timer(lane);
     agent_lane_announce(lane);
 }
 

@@ -302,6 +302,34 @@ static void test_frozen(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "guest-ping 2\n");
 }
 
+/* A thaw that does not come: the client's time is over all the same. How long the freeze took is
+ * not counted, nor a pause of the machine. */
+static void test_never_thawed(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *freeze = NULL;
+    g_autofree char *id = NULL;
+
+    fixture->bounds.slow_seconds = 3;
+    submit_read(fixture, 1000, 2 * SLICE);
+    id = take_read(fixture, 1000, SLICE);
+    lane_submit(fixture, "guest-fsfreeze-freeze");
+    answer_part(fixture, id, 0, SLICE, FALSE);
+    freeze = lane_take(fixture, "guest-fsfreeze-freeze");
+    world_pass_ms(&fixture->world, 5000);
+    agent_lane_set_frozen(fixture->lane, TRUE);
+    answer(fixture, freeze, "1");
+    world_pass_ms(&fixture->world, 2000);
+    agent_lane_set_paused(fixture->lane, TRUE);
+    world_pass_ms(&fixture->world, 5000);
+    agent_lane_set_paused(fixture->lane, FALSE);
+    world_pass_ms(&fixture->world, 900);
+    lane_assert_log(fixture, "guest-fsfreeze-freeze 1\n");
+    world_pass_ms(&fixture->world, 200);
+    lane_assert_log(fixture, "guest-file-read: The guest's filesystems are frozen, and the time "
+                             "limit is over; guest-file-read " OUTCOME);
+    nothing_comes(fixture);
+}
+
 /* Its time is that of its pieces; what others take between them is not counted. */
 static void test_time(LaneFixture *fixture, gconstpointer unused)
 {
@@ -392,6 +420,20 @@ static void test_sync(LaneFixture *fixture, gconstpointer unused)
     assert_read(fixture, SLICE + 1, TRUE);
 }
 
+/* What waits is not sent while nobody knows who listens in the guest: it may be another boot of it
+ * by now, where the handle is another file. */
+static void test_blind(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *id = NULL;
+
+    submit_read(fixture, 1000, 2 * SLICE);
+    id = take_read(fixture, 1000, SLICE);
+    agent_lane_set_blind(fixture->lane, TRUE);
+    answer_part(fixture, id, 0, SLICE, FALSE);
+    lane_assert_log(fixture, "guest-file-read: QEMU's monitor was lost; guest-file-read " OUTCOME);
+    nothing_comes(fixture);
+}
+
 /* Nobody reads on for a client that has left; the next one has its turn. */
 static void test_client_leaves(LaneFixture *fixture, gconstpointer unused)
 {
@@ -439,6 +481,7 @@ int main(int argc, char **argv)
     ADD("turns", test_turns);
     ADD("files", test_files);
     ADD("frozen", test_frozen);
+    ADD("never-thawed", test_never_thawed);
     ADD("time", test_time);
     ADD_LOSS("port-closes", 0);
     ADD_LOSS("guest-starts", 1);
@@ -446,6 +489,7 @@ int main(int argc, char **argv)
     ADD_LOSS("abandoned", 3);
     ADD_LOSS("rubbish", 4);
     ADD("sync", test_sync);
+    ADD("blind", test_blind);
     ADD("client-leaves", test_client_leaves);
     ADD("take-over", test_take_over);
     return g_test_run();

@@ -110,7 +110,7 @@ static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *quest
     if (question->read == begun)
         return lane->way.frozen || agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
                agent_flights_have_class(flights, GUEST_CLASS_THAW);
-    return question->read || agent_read_concerns(begun, agent_question_command(question));
+    return question->read || (question->on_file && agent_read_is_of(begun, question->handle));
 }
 
 /* What goes beside what is under way. A freeze and a thaw are one after the other in any case; what

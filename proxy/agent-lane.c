@@ -88,6 +88,8 @@ void agent_lane_set_timer(AgentLane *lane)
         due = lane->sync.deadline_us;
     if (waits_for_sync(lane))
         due = MIN(due, agent_queue_deadline(&lane->waiting));
+    if (lane->way.frozen)
+        due = MIN(due, agent_queue_resting_deadline(&lane->waiting));
     io_timer_set(lane->timer, due == G_MAXINT64 ? -1 : due);
 }
 
@@ -237,6 +239,8 @@ static gboolean take_piece(AgentLane *lane, AgentFlight *flight, const EnvelopeR
         agent_queue_rest(&lane->waiting, agent_flights_rest(&lane->flights, flight, now_us), now_us,
                          agent_lane_sync_wait_ends(lane));
         agent_lane_bound_messages(lane);
+        if (lane->way.blind) /* as all that waited was when that began */
+            agent_queue_refuse_resting(&lane->waiting, "QEMU's monitor was lost");
     }
     return TRUE;
 }
@@ -411,11 +415,22 @@ static void fail_late(AgentLane *lane, gint64 now_us)
         agent_lane_check(lane);
 }
 
+/* Whether a thaw ever comes is others' to say, or the guest's: so it takes of the read's time. */
+static void fail_frozen(AgentLane *lane, gint64 now_us)
+{
+    if (!lane->way.frozen || agent_queue_resting_deadline(&lane->waiting) > now_us)
+        return;
+    lane->stats.timeouts++;
+    agent_queue_refuse_resting(&lane->waiting,
+                               "The guest's filesystems are frozen, and the time limit is over");
+}
+
 static void on_timer(gpointer owner, gint64 now_us)
 {
     AgentLane *lane = owner;
 
     fail_late(lane, now_us);
+    fail_frozen(lane, now_us);
     /* A probe was not answered: half a message may stand before all that comes. Nothing of the
      * input is in hand here. */
     if (lane->io && waits_for_sync(lane) && sync_due(&lane->sync, now_us))

@@ -7,6 +7,7 @@ AgentQuestion *agent_question_new(Pending *pending)
     AgentQuestion *question = g_new(AgentQuestion, 1);
 
     *question = (AgentQuestion){.askers = G_QUEUE_INIT, .read = agent_read_new(pending)};
+    question->on_file = agent_read_find_file(pending, &question->handle);
     g_queue_push_tail(&question->askers, pending);
     return question;
 }
@@ -68,6 +69,13 @@ gint64 agent_question_deadline(const AgentQuestion *question)
     return first_us;
 }
 
+void agent_question_go_on(AgentQuestion *question, gint64 now_us)
+{
+    for (GList *at = question->askers.head; at; at = at->next)
+        ((Pending *)at->data)->deadline_us += now_us - question->rested_us;
+    question->rested_us = now_us;
+}
+
 AgentQuestion *agent_question_split_late(AgentQuestion *question, gint64 now_us)
 {
     AgentQuestion *late;
@@ -118,8 +126,7 @@ AgentQuestion *agent_question_restore(const HandoverPart *part)
         g_clear_pointer(&question, agent_question_free);
         return NULL;
     }
-    question->read = agent_read_new(agent_question_command(question));
-    if (question->read)
-        agent_read_restore(question->read, part->from);
+    question->read = agent_read_restore(part->from);
+    question->on_file = agent_read_find_file(agent_question_command(question), &question->handle);
     return question;
 }

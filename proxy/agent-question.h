@@ -17,6 +17,9 @@ G_BEGIN_DECLS
 typedef struct {
     GQueue askers; /* of Pending, first come first; with the same name and arguments */
     gboolean closed;
+    gboolean on_file; /* it is about the open file @handle: looked up once, as the arguments of
+                       * a write may be 64 MiB */
+    gint64 handle;
     AgentRead *read;  /* (nullable): it is asked in pieces */
     gint64 rested_us; /* between two of them: since when; else 0 */
 } AgentQuestion;
@@ -54,6 +57,9 @@ Pending *agent_question_take_orphan(AgentQuestion *question);
 
 /* When the first asker's time is over. */
 gint64 agent_question_deadline(const AgentQuestion *question);
+
+/* It rested: the time until now was others', and does not count. */
+void agent_question_go_on(AgentQuestion *question, gint64 now_us);
 
 /* Returns: (transfer full) (nullable): those whose time is over, closed */
 AgentQuestion *agent_question_split_late(AgentQuestion *question, gint64 now_us);

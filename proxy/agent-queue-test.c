@@ -211,6 +211,43 @@ static void test_foreach(Fixture *fixture, gconstpointer unused)
     g_assert_cmpstr(names->str, ==, "guest-aguest-b");
 }
 
+static AgentQuestion *restore(Saved *saved)
+{
+    g_autoptr(GVariant) state = g_variant_ref_sink(g_variant_dict_end(saved));
+    Handover handover = {0};
+    AgentQuestion *question;
+    Saved from;
+
+    g_variant_dict_init(&from, state);
+    question = agent_question_restore(&(HandoverPart){&handover, &from});
+    g_variant_dict_clear(&from);
+    return question;
+}
+
+/* Whether it was a proxy that asks in pieces that has asked is for it to say: any other has asked
+ * for all, and is answered so. */
+static void test_read_of_former(Fixture *fixture, gconstpointer unused)
+{
+    for (guint i = 0; i < 2; i++) {
+        Pending *pending = pending_new_own("guest-file-read", "{\"handle\":1,\"count\":1000000}",
+                                           on_done, fixture);
+        AgentQuestion *question = agent_question_new(pending), *restored;
+        Saved saved = G_VARIANT_DICT_INIT(NULL);
+        Handover handover = {0};
+
+        g_assert_nonnull(question->read);
+        if (i == 0)
+            g_clear_pointer(&question->read, agent_read_free);
+        agent_question_save(question, &handover, &saved, FALSE);
+        restored = restore(&saved);
+        g_assert_cmpint(restored->read != NULL, ==, i);
+        pending_fail(agent_question_take(question), "saved");
+        pending_fail(agent_question_take(restored), "restored");
+        agent_question_free(question);
+        agent_question_free(restored);
+    }
+}
+
 int main(int argc, char **argv)
 {
 #define ADD(path, test) g_test_add(path, Fixture, NULL, set_up, test, tear_down)
@@ -223,5 +260,6 @@ int main(int argc, char **argv)
     ADD("/agent-queue/joins", test_joins);
     ADD("/agent-queue/asks-again", test_asks_again);
     ADD("/agent-queue/foreach", test_foreach);
+    ADD("/agent-queue/read-of-former", test_read_of_former);
     return g_test_run();
 }

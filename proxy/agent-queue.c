@@ -104,6 +104,11 @@ gint64 agent_queue_deadline(const AgentQueue *queue)
     return first ? ((const Waiting *)first->data)->deadline_us : G_MAXINT64;
 }
 
+gint64 agent_queue_resting_deadline(const AgentQueue *queue)
+{
+    return queue->resting ? agent_question_deadline(queue->resting) : G_MAXINT64;
+}
+
 void agent_queue_set_deadlines(AgentQueue *queue, gint64 deadline_us)
 {
     for (GList *at = queue->waiting.head; at; at = at->next)
@@ -112,8 +117,12 @@ void agent_queue_set_deadlines(AgentQueue *queue, gint64 deadline_us)
 
 void agent_queue_lengthen(AgentQueue *queue, gint64 pause_us)
 {
+    AgentQuestion *resting = queue->resting;
+
     for (GList *at = queue->waiting.head; at; at = at->next)
         ((Waiting *)at->data)->deadline_us += pause_us;
+    if (resting)
+        agent_question_go_on(resting, resting->rested_us + pause_us);
 }
 
 /* A question that nobody asks any more goes with its last asker. */

@@ -56,6 +56,10 @@ guint agent_queue_length(const AgentQueue *queue);
 /* Returns: the deadline of the next question; G_MAXINT64 where none waits */
 gint64 agent_queue_deadline(const AgentQueue *queue);
 
+/* Returns: when the time of the one between two pieces is over, if others do not have it;
+ * G_MAXINT64 where there is none */
+gint64 agent_queue_resting_deadline(const AgentQueue *queue);
+
 /* They wait for another sync from now on. */
 void agent_queue_set_deadlines(AgentQueue *queue, gint64 deadline_us);
 

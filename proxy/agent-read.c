@@ -16,6 +16,7 @@ enum { HEAD_BYTES = 64, TAIL_BYTES = 32 };
 struct AgentRead {
     gint64 handle;
     gint64 asked; /* bytes of the file */
+    gint64 slice; /* of them at once: who left the read may have had another limit */
     gint64 got;
     gboolean eof;
     Buffer text; /* room for the head, the digits, room for the tail */
@@ -52,7 +53,7 @@ AgentRead *agent_read_new(const Pending *command)
         count <= LIMIT_FILE_SLICE_BYTES || count > LIMIT_FILE_READ_BYTES)
         return NULL;
     read = g_new(AgentRead, 1);
-    *read = (AgentRead){.handle = handle, .asked = count};
+    *read = (AgentRead){.handle = handle, .asked = count, .slice = LIMIT_FILE_SLICE_BYTES};
     return read;
 }
 
@@ -66,7 +67,7 @@ void agent_read_free(AgentRead *read)
 
 static gint64 piece(const AgentRead *read)
 {
-    return MIN(read->asked - read->got, LIMIT_FILE_SLICE_BYTES);
+    return MIN(read->asked - read->got, read->slice);
 }
 
 void agent_read_write(const AgentRead *read, GString *text)
@@ -80,12 +81,14 @@ void agent_read_write(const AgentRead *read, GString *text)
     json_write_end_object(&write);
 }
 
-gboolean agent_read_concerns(const AgentRead *read, const Pending *command)
+gboolean agent_read_find_file(const Pending *command, gint64 *ret_handle)
 {
-    gint64 handle;
+    return g_str_has_prefix(command->name, "guest-file-") && find_handle(command, ret_handle);
+}
 
-    return g_str_has_prefix(command->name, "guest-file-") && find_handle(command, &handle) &&
-           handle == read->handle;
+gboolean agent_read_is_of(const AgentRead *read, gint64 handle)
+{
+    return handle == read->handle;
 }
 
 /* ---- What comes ------------------------------------------------------------------------------ */
@@ -174,19 +177,33 @@ GBytes *agent_read_finish(AgentRead *read)
 
 void agent_read_save(const AgentRead *read, Saved *to)
 {
+    saved_put_int(to, "slice", read->slice);
+    saved_put_int(to, "handle", read->handle);
+    saved_put_int(to, "asked", read->asked);
     saved_put_int(to, "got", read->got);
     if (read->got > 0)
         saved_put_bytes(to, "digits", read->text.text + HEAD_BYTES, read->digits);
 }
 
-void agent_read_restore(AgentRead *read, Saved *from)
+AgentRead *agent_read_restore(Saved *from)
 {
     g_autoptr(GBytes) digits = saved_get_bytes(from, "digits");
+    gint64 slice = saved_get_int(from, "slice");
+    AgentRead *read;
     JsonSpan span;
 
-    read->got = saved_get_int(from, "got");
+    if (slice == 0)
+        return NULL;
+    read = g_new(AgentRead, 1);
+    *read = (AgentRead){
+        .handle = saved_get_int(from, "handle"),
+        .asked = saved_get_int(from, "asked"),
+        .slice = slice,
+        .got = saved_get_int(from, "got"),
+    };
     if (!digits)
-        return;
+        return read;
     span.text = g_bytes_get_data(digits, &span.len);
     append(read, span);
+    return read;
 }

@@ -41,13 +41,15 @@ AgentReadState agent_read_take(AgentRead *read, const EnvelopeReply *reply, Buff
 /* Returns: (transfer full): the value that one command for all of it would have brought */
 GBytes *agent_read_finish(AgentRead *read);
 
-/* Whether @command is about the same open file, so that between two pieces it would find, or leave,
- * the wrong position. */
-gboolean agent_read_concerns(const AgentRead *read, const Pending *command);
+/* Whether @command is about an open file, and which: between two pieces of a read of the same one
+ * it would find, or leave, the wrong position. */
+gboolean agent_read_find_file(const Pending *command, gint64 *ret_handle);
+gboolean agent_read_is_of(const AgentRead *read, gint64 handle);
 
 void agent_read_save(const AgentRead *read, Saved *to);
 
-/* @read: of the same command, nothing read yet */
-void agent_read_restore(AgentRead *read, Saved *from);
+/* Returns: (transfer full) (nullable): NULL where none was saved. A former proxy may have sent a
+ * command of any size whole, and is answered whole. */
+AgentRead *agent_read_restore(Saved *from);
 
 G_END_DECLS
