@@ -52,6 +52,10 @@ void agent_lane_begin_sync(AgentLane *lane);
 /* Whatever was believed of the stream no longer holds. */
 void agent_lane_doubt(AgentLane *lane);
 
+/* It is under way no more, and all who asked are told. */
+void agent_lane_land(AgentLane *lane, AgentFlight *flight, const EnvelopeReply *reply,
+                     const GError *error);
+
 /* Fails all that is under way. */
 void agent_lane_land_failed(AgentLane *lane, const char *why);
 
@@ -71,6 +75,11 @@ gint64 agent_lane_sync_wait_ends(const AgentLane *lane);
 void agent_lane_bound_messages(AgentLane *lane);
 
 void agent_lane_open(AgentLane *lane, int fd);
+
+/* ---- agent-lane-receive.c -------------------------------------------------------------------- */
+
+/* Sees to all that has come, then sends. Returns: FALSE at the end of the stream */
+gboolean agent_lane_receive(AgentLane *lane);
 
 /* ---- agent-lane-send.c ----------------------------------------------------------------------- */
 

@@ -22,7 +22,8 @@ MAX_FUNCTION_LINES = 80
 # ---- Areas ---------------------------------------------------------------------------------------
 
 ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "agent-lane-guest",
-             "agent-lane-handover", "agent-lane-private", "agent-lane-send", "agent-lane-terms", "listener"}
+             "agent-lane-handover", "agent-lane-private", "agent-lane-receive",
+             "agent-lane-send", "agent-lane-terms", "listener"}
 # Descriptors below the endpoints.
 PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "large-pages", "link", "record", "rights",
             "socket", "socket-path"}
