@@ -22,8 +22,8 @@ MAX_FUNCTION_LINES = 80
 # ---- Areas ---------------------------------------------------------------------------------------
 
 ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-lane", "agent-lane-guest",
-             "agent-lane-handover", "agent-lane-private", "agent-lane-receive",
-             "agent-lane-send", "agent-lane-terms", "listener"}
+             "agent-lane-handover", "agent-lane-private", "agent-lane-receive", "agent-lane-send", "agent-lane-terms",
+             "listener"}
 # Descriptors below the endpoints.
 PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "large-pages", "link", "record", "rights",
             "socket", "socket-path"}
@@ -186,7 +186,7 @@ def is_ours(root, included):
 
 def noun_of(path):
     """What a file is about: a noun may be in several files, beside each other."""
-    return re.sub(r"(-(private|handover|guest|program|send|setup|terms))?\.[ch]$", "", str(path))
+    return re.sub(r"(-(private|handover|guest|program|receive|send|setup|terms))?\.[ch]$", "", str(path))
 
 
 def check_includes(root, path, text):
