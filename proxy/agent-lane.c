@@ -8,6 +8,7 @@
  *   sync      whether what comes from there can be attributed to what we send
  *   terms     how many commands may be under way: one, unless the agent has agreed to more
  *   flights   the commands under way
+ *   waiting   those that are to follow, and a large read between two of its pieces
  *
  * They move in that order: a command flies only when synced, a sync is sent only while the port may
  * be open. Each loss falls back as far as it must, fails the flights with what is known of their
