@@ -2,8 +2,7 @@
 
 #include "agent/threads.h"
 
-/* How long a thread without a job is kept. */
-enum { IDLE_SECONDS = 15 };
+#include "common/limits.h"
 
 struct Threads {
     GMutex lock; /* for what follows */
@@ -32,7 +31,7 @@ static void leave(Threads *threads)
 /* With the lock. Returns: FALSE where the thread is to end */
 static gboolean wait_for_job(Threads *threads)
 {
-    const gint64 end = g_get_monotonic_time() + IDLE_SECONDS * G_USEC_PER_SEC;
+    const gint64 end = g_get_monotonic_time() + LIMIT_IDLE_THREAD_SECONDS * G_USEC_PER_SEC;
     gboolean in_time = TRUE;
 
     threads->idle++;

@@ -290,6 +290,10 @@
  * long as one; guests of more than 64 disks are rare. Enforced by agent/commands/work.c. */
 #define LIMIT_WORK_THREADS 64
 
+/* Seconds that a thread without a job is kept: the next one comes within a few, if any, and needs
+ * none made. Enforced by agent/threads.c and agent/commands/work.c. */
+#define LIMIT_IDLE_THREAD_SECONDS 15
+
 /* A file of the kernel or of the administrator that a command reads whole: /proc/net/route of
  * 100000 routes, os-release, utmp. Past it the command fails, rather than take the guest's memory.
  * Enforced by agent/commands/text-file.c. */

@@ -63,9 +63,6 @@ void crew_free(Crew *crew)
 
 /* ---- Spares ---------------------------------------------------------------------------------- */
 
-/* As long as a thread of other calls is kept. */
-enum { SPARE_SECONDS = 15 };
-
 Crew *crew_spare_take(CrewSpare *spare, System *system)
 {
     g_clear_handle_id(&spare->timer, g_source_remove);
@@ -91,7 +88,7 @@ void crew_spare_put(CrewSpare *spare, Crew *crew)
 {
     crew_spare_clear(spare);
     spare->crew = crew;
-    spare->timer = g_timeout_add_seconds(SPARE_SECONDS, on_time_up, spare);
+    spare->timer = g_timeout_add_seconds(LIMIT_IDLE_THREAD_SECONDS, on_time_up, spare);
 }
 
 /* ---- Threads --------------------------------------------------------------------------------- */
