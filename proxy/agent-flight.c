@@ -39,25 +39,39 @@ void agent_flight_ping(AgentFlight *flight)
     flight->pings = sync_is_asked_for(command->name, pending_arguments(command), &flight->token);
 }
 
-void agent_flight_write(const AgentFlight *flight, GString *text)
+static void write_command(const AgentFlight *flight, const char *name, JsonSpan arguments,
+                          GString *text)
 {
-    const Pending *command = agent_question_command(flight->question);
-    const char *name = flight->pings ? "guest-ping" : command->name;
-    JsonSpan arguments = flight->pings ? JSON_SPAN_NONE : pending_arguments(command);
-    g_autoptr(Scratch) piece = scratch_new();
     g_autoptr(Scratch) id = scratch_new();
     JsonWrite write;
 
-    if (flight->question->read) {
-        agent_read_write(flight->question->read, piece);
-        arguments = (JsonSpan){piece->str, piece->len};
-    }
     if (flight->with_id) {
         json_write_init(&write, id);
         json_write_uint64(&write, flight->id);
     }
     message_command(text, name, FALSE, arguments,
                     flight->with_id ? (JsonSpan){id->str, id->len} : JSON_SPAN_NONE);
+}
+
+static void write_piece(const AgentFlight *flight, GString *text)
+{
+    g_autoptr(Scratch) arguments = scratch_new();
+
+    agent_read_write(flight->question->read, arguments);
+    write_command(flight, agent_flight_command(flight)->name,
+                  (JsonSpan){arguments->str, arguments->len}, text);
+}
+
+void agent_flight_write(const AgentFlight *flight, GString *text)
+{
+    const Pending *command = agent_flight_command(flight);
+
+    if (flight->question->read)
+        write_piece(flight, text);
+    else if (flight->pings)
+        write_command(flight, "guest-ping", JSON_SPAN_NONE, text);
+    else
+        write_command(flight, command->name, pending_arguments(command), text);
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */

@@ -119,13 +119,13 @@ gboolean agent_flights_are_unheard(const AgentFlights *flights)
     return FALSE;
 }
 
-const AgentRead *agent_flights_read(const AgentFlights *flights)
+const AgentQuestion *agent_flights_read(const AgentFlights *flights)
 {
     for (GList *at = flights->under_way.head; at; at = at->next) {
         const AgentFlight *flight = at->data;
 
         if (flight->question && flight->question->read)
-            return flight->question->read;
+            return flight->question;
     }
     return NULL;
 }

@@ -71,8 +71,8 @@ AgentQuestion *agent_flights_withdraw(AgentFlights *flights, AgentFlight *flight
 /* The same of one that was answered: it was a piece of a read, of which there is more. */
 AgentQuestion *agent_flights_rest(AgentFlights *flights, AgentFlight *flight, gint64 now_us);
 
-/* Returns: (nullable): the read of which a piece is under way; there is but one */
-const AgentRead *agent_flights_read(const AgentFlights *flights);
+/* Returns: (nullable): the one that is asked in pieces; there is but one */
+const AgentQuestion *agent_flights_read(const AgentFlights *flights);
 
 /* Returns: when the first asker's time is over; G_MAXINT64 for never */
 gint64 agent_flights_deadline(const AgentFlights *flights);

@@ -102,15 +102,15 @@ static void probe(AgentLane *lane)
 static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *question)
 {
     const AgentFlights *flights = &lane->flights;
-    const AgentRead *begun =
-        lane->waiting.resting ? lane->waiting.resting->read : agent_flights_read(flights);
+    const AgentQuestion *begun =
+        lane->waiting.resting ? lane->waiting.resting : agent_flights_read(flights);
 
     if (!begun)
         return FALSE;
-    if (question->read == begun)
+    if (question == begun)
         return lane->way.frozen || agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
                agent_flights_have_class(flights, GUEST_CLASS_THAW);
-    return question->read || (question->on_file && agent_read_is_of(begun, question->handle));
+    return question->read || (question->on_file && question->handle == begun->handle);
 }
 
 /* What goes beside what is under way. A freeze and a thaw are one after the other in any case; what

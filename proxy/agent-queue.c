@@ -81,15 +81,21 @@ AgentQuestion *agent_queue_next(AgentQueue *queue, AgentQueueTurnOf turn_of, gco
     return question;
 }
 
-void agent_queue_rest(AgentQueue *queue, AgentQuestion *question, gint64 now_us, gint64 deadline_us)
+static void append(AgentQueue *queue, AgentQuestion *question, gint64 deadline_us)
 {
     Waiting *waiting = g_new(Waiting, 1);
 
     *waiting = (Waiting){question, deadline_us};
-    question->rested_us = now_us;
-    queue->resting = question;
-    queue->length += agent_question_length(question);
     g_queue_push_tail(&queue->waiting, waiting);
+    queue->length += agent_question_length(question);
+    if (question->rested_us)
+        queue->resting = question;
+}
+
+void agent_queue_rest(AgentQueue *queue, AgentQuestion *question, gint64 now_us, gint64 deadline_us)
+{
+    question->rested_us = now_us;
+    append(queue, question, deadline_us);
 }
 
 guint agent_queue_length(const AgentQueue *queue)
@@ -232,16 +238,9 @@ static void restore_waiting(const HandoverPart *item, gpointer data)
 {
     AgentQueue *queue = data;
     AgentQuestion *question = agent_question_restore(item);
-    Waiting *waiting;
 
-    if (!question)
-        return;
-    waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){question, saved_get_int(item->from, "deadline")};
-    g_queue_push_tail(&queue->waiting, waiting);
-    queue->length += agent_question_length(question);
-    if (question->rested_us)
-        queue->resting = question;
+    if (question)
+        append(queue, question, saved_get_int(item->from, "deadline"));
 }
 
 void agent_queue_restore(AgentQueue *queue, const HandoverPart *part)

@@ -86,11 +86,6 @@ gboolean agent_read_find_file(const Pending *command, gint64 *ret_handle)
     return g_str_has_prefix(command->name, "guest-file-") && find_handle(command, ret_handle);
 }
 
-gboolean agent_read_is_of(const AgentRead *read, gint64 handle)
-{
-    return handle == read->handle;
-}
-
 /* ---- What comes ------------------------------------------------------------------------------ */
 
 /* Room for all that may come is had at once, when the first piece was not all: what is not used of

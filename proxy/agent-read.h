@@ -44,7 +44,6 @@ GBytes *agent_read_finish(AgentRead *read);
 /* Whether @command is about an open file, and which: between two pieces of a read of the same one
  * it would find, or leave, the wrong position. */
 gboolean agent_read_find_file(const Pending *command, gint64 *ret_handle);
-gboolean agent_read_is_of(const AgentRead *read, gint64 handle);
 
 void agent_read_save(const AgentRead *read, Saved *to);
 
