@@ -264,10 +264,7 @@ static void test_qemu_quits_slow_reader(CoreFixture *fixture, gconstpointer unus
 
     core_connect_negotiated(fixture, &slow, FALSE);
     core_send(fixture, &slow, STATUS);
-    for (gsize sent = 0; sent < strlen(reply);) {
-        sent += peer_offer(&fixture->qemu, reply + sent, strlen(reply) - sent);
-        world_settle(&fixture->world);
-    }
+    world_send(&fixture->world, &fixture->qemu, reply);
     peer_expect(&fixture->qemu, STATUS);
     peer_close(&fixture->qemu);
     world_pass_ms(&fixture->world, LIMIT_LINGER_MS - 50);

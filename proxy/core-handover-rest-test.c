@@ -67,10 +67,7 @@ static char *leave_unread(CoreFixture *fixture, Peer *client)
 
     core_send(fixture, client, NAME);
     peer_expect(&fixture->qemu, NAME);
-    for (gsize sent = 0; sent < strlen(reply);) {
-        sent += peer_offer(&fixture->qemu, reply + sent, strlen(reply) - sent);
-        world_settle(&fixture->world);
-    }
+    world_send(&fixture->world, &fixture->qemu, reply);
     return reply;
 }
 

@@ -62,10 +62,7 @@ void fake_agent_return_large(Peer *agent, World *world, const char *id, const ch
 {
     g_autofree char *text = g_strdup_printf("{\"return\": %s, \"id\": %s}\n", value, id);
 
-    for (gsize len = strlen(text), sent = 0; sent < len;) {
-        sent += peer_offer(agent, text + sent, len - sent);
-        world_settle(world);
-    }
+    world_send(world, agent, text);
 }
 
 void fake_agent_serve(Peer *agent, World *world, const char *text, const char *value)

@@ -4,6 +4,8 @@
 
 #include "sockets.h"
 
+#include <string.h>
+
 /* Turns without a pause after which something spins: moving 64 MiB through a socket, 200 kB at a
  * time, takes a thousand. */
 enum { RESTLESS = 10000, STEP_MS = 10 };
@@ -31,6 +33,14 @@ void world_settle(World *world)
     while (g_main_context_iteration(world->context, FALSE))
         if (++turns == RESTLESS)
             g_error("the loop does not come to rest: something spins");
+}
+
+void world_send(World *world, Peer *peer, const char *text)
+{
+    for (gsize len = strlen(text), sent = 0; sent < len;) {
+        sent += peer_offer(peer, text + sent, len - sent);
+        world_settle(world);
+    }
 }
 
 void world_pass_ms(World *world, guint ms)

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include "peer.h"
 #include "proxy/io.h"
 
 G_BEGIN_DECLS
@@ -29,7 +30,10 @@ void world_clear(World *world);
 /* Turns the loop until it has nothing to do; asserts that this ever is so. */
 void world_settle(World *world);
 
-/* The same, while so much time goes by: in steps of 10 ms, so that timers come in their order. */
+/* Sends what may be more than a socket takes at once; nothing is left to do then, either. */
+void world_send(World *world, Peer *peer, const char *text);
+
+/* As world_settle(), while so much time goes by: in steps of 10 ms, so that timers come in their order. */
 void world_pass_ms(World *world, guint ms);
 
 G_END_DECLS
