@@ -87,14 +87,13 @@ class Program(unittest.TestCase):
         process.stderr.close()
 
     def connect(self):
-        wait_for(self.socket.exists, "the socket")
         client = None
 
         def try_to_connect():
             nonlocal client
             try:
                 client = Client.connect(self.socket)
-            except ConnectionRefusedError:  # bound, but not listening yet
+            except (FileNotFoundError, ConnectionRefusedError):  # a former one's is gone, or this does not listen yet
                 return False
             return True
 
