@@ -223,8 +223,8 @@ static gssize fail_call(Channel *channel, const char *what, GError **error)
 
 static void meet(Channel *channel)
 {
-    if (!channel->met && log_is_verbose())
-        g_debug("a connection begins");
+    if (!channel->met)
+        log_debug("a connection begins");
     channel->met = TRUE;
 }
 
@@ -303,7 +303,7 @@ static void io_close(gpointer io)
 
     channel->want_read = channel->want_write = FALSE;
     if (channel->met)
-        g_debug("the connection ends");
+        log_debug("the connection ends");
     channel->met = channel->left = channel->told = FALSE;
     /* The end of a terminal, which may stand for the port, is final: it must be opened again. */
     if (is_port(channel) && !channel->failed) {

@@ -320,8 +320,7 @@ static gboolean handle(Commands *commands, Call *call, JsonSpan arguments, GErro
 
     if (!guest_struct_read(handler->arguments, arguments, args, error))
         return FALSE;
-    if (log_is_verbose())
-        g_debug("%s is called", call->command->name);
+    log_debug("%s is called", call->command->name);
     if ((call->command->flags & GUEST_FLAG_LOGGED) != 0)
         log_account(call->command->name);
     ok = handler->run(commands, args, call, error);

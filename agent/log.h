@@ -19,9 +19,18 @@
  */
 void log_init(gboolean verbose);
 
-/* Whether g_debug() is of any use, as before log_init(): GLib prints the text before it asks, which
- * is a tenth of what a small command takes. */
+/* Whether what is ordinary is written, as before log_init(). */
 gboolean log_is_verbose(void);
+
+/* g_debug() for what comes often: that prints the text before it asks whether anybody wants it,
+ * which is a tenth of what a small command takes. */
+#define log_debug(...)            \
+    G_STMT_START                  \
+    {                             \
+        if (log_is_verbose())     \
+            g_debug(__VA_ARGS__); \
+    }                             \
+    G_STMT_END
 
 /* Appends to @path from now on. */
 gboolean log_open(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;

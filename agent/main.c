@@ -151,8 +151,7 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
         .user = program,
     });
     program->agent = agent;
-    if (log_is_verbose())
-        g_debug("qga-agent " QGA_PROXY_VERSION " starts");
+    log_debug("qga-agent " QGA_PROXY_VERSION " starts");
     if (!agent_open(agent, address, error))
         return FALSE;
     service_ready();
