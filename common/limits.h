@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Every limit of the project: its default, why it is what it is, and who enforces it.
+ * Every limit on what a peer can make us do or remember: its value, and why it is that.
  *
  * GLib aborts when memory runs out, so nothing that a peer drives may grow without first being held
- * against one of these. A limit is enforced in exactly one place, named with it; whoever meets it
- * answers with an error that names the culprit, or closes that one peer.
+ * against one of these. A limit is enforced where its name is used. Those in proxy/bounds.c are
+ * defaults that can be changed, and are enforced where that member of Bounds is read. Whoever meets
+ * a limit answers with an error that names the culprit, or closes that one peer.
  */
 
 #pragma once
@@ -29,18 +30,17 @@
 #define LIMIT_JSON_KEYS_LINEAR 16
 
 /* Largest result that an embedder gets as a tree of json-glib, which needs 1.25 GB for 12 MB of
- * "{},": a hundred times as much, and the guest may have sent it. query-qmp-schema is 207 kB.
- * Enforced by proxy/qga-proxy-node.c. */
+ * "{},": a hundred times as much, and the guest may have sent it. query-qmp-schema is 207 kB. */
 #define LIMIT_NODE_BYTES (1u * 1024 * 1024)
 
 /* ---- Messages (stream owners) ---------------------------------------------------------------- */
 
 /* Largest command towards QEMU, which reads about 0.25 MB/s, one byte per turn of its main loop,
- * and serves nobody else on that monitor meanwhile: 1 MiB is 4 s. Enforced by proxy/core.c. */
+ * and serves nobody else on that monitor meanwhile: 1 MiB is 4 s. */
 #define LIMIT_QMP_REQUEST_BYTES (1u * 1024 * 1024)
 
 /* Largest request of a client of the proxy: a guest-file-write of 48 MiB is 64 MiB of base64 and
- * its envelope. Enforced by proxy/client.c through its scanner. */
+ * its envelope. */
 #define LIMIT_CLIENT_REQUEST_BYTES LIMIT_JSON_BYTES
 
 /* Largest message from QEMU. query-qmp-schema is 207 kB; the rest is room for what is not known
@@ -49,8 +49,7 @@
 #define LIMIT_QMP_REPLY_BYTES LIMIT_JSON_BYTES
 
 /* Largest reply of the agent to a command that reads file data or captured output: 48 MiB of file
- * are 64 MiB of base64, two captured streams of 16 MiB are 43 MiB. Enforced by proxy/agent-lane.c.
- */
+ * are 64 MiB of base64, two captured streams of 16 MiB are 43 MiB. */
 #define LIMIT_AGENT_BULK_REPLY_BYTES (65u * 1024 * 1024)
 
 /* Largest reply of the agent to anything else: the greatest ones seen, guest-get-fsinfo and
@@ -60,7 +59,7 @@
 /* Raw bytes that a guest-file-read asks the agent for at once; a client's for more of them is sent
  * in pieces. One has the channel for half a millisecond, and for 2 to 3 in an emulated guest. It is
  * a multiple of three, so that the base64 of one goes behind that of another, and its reply fits
- * 512 KiB, memory that the C library has at hand. Enforced by proxy/agent-read.c. */
+ * 512 KiB, memory that the C library has at hand. */
 #define LIMIT_FILE_SLICE_BYTES (378u * 1024)
 #define LIMIT_FILE_SLICE_REPLY (512u * 1024)
 
@@ -73,19 +72,22 @@
 
 /* ---- Connections (proxy/) -------------------------------------------------------------------- */
 
+/* Connections of one listener that are accepted in one turn: a flood of them keeps the clients that
+ * are there waiting for about a millisecond. */
+#define LIMIT_ACCEPTS_PER_TURN 64
+
 /* Clients of one proxy, each of which costs one descriptor and under 1 KiB, and how many of them,
- * on unix sockets, may be of one user, so that no user can keep the others out. Enforced by
- * proxy/core.c. */
+ * on unix sockets, may be of one user, so that no user can keep the others out. */
 #define LIMIT_CLIENTS          2048
 #define LIMIT_CLIENTS_PER_USER 1024
 
 /* Seconds from the greeting to qmp_capabilities. Programs take milliseconds, people at a terminal
- * some ten seconds. Enforced by proxy/client.c. */
+ * some ten seconds. */
 #define LIMIT_NEGOTIATION_SECONDS 120
 
 /* Seconds of silence after which a TCP peer is asked by the kernel whether it is there. Four
  * unanswered questions, a quarter of this apart, end the connection: a host that vanished is
- * noticed after twice this time. Enforced by proxy/socket.c. */
+ * noticed after twice this time. */
 #define LIMIT_KEEPALIVE_SECONDS 60
 
 /* Commands of one client that are parsed and wait for their turn. Above it the client's input is
@@ -93,7 +95,7 @@
 #define LIMIT_CLIENT_QUEUED 8
 
 /* Names for file descriptors that one client may hold in QEMU, where libvirt uses one for each
- * network device and each migration, and bytes of one of them. Enforced by proxy/descriptors.c. */
+ * network device and each migration, and bytes of one of them. */
 #define LIMIT_CLIENT_FD_NAMES 256
 #define LIMIT_FD_NAME         256
 
@@ -129,8 +131,17 @@
 /* Memory that all clients of one proxy may hold in requests and unsent output together. */
 #define LIMIT_PROXY_BYTES (512u * 1024 * 1024)
 
+/* One client's turn: it ends after so many messages, or after so many microseconds, but not before
+ * its first message; the client comes again behind the others. 32 statuses take 0.8 ms. */
+#define LIMIT_TURN_MESSAGES 32
+#define LIMIT_TURN_US       20
+
 /* Bytes that one endpoint may read before the others get their turn. */
 #define LIMIT_READ_BUDGET (256u * 1024)
+
+/* Bytes of one client, waiting to be taken or to be read, above which it does not outlive a proxy
+ * that is killed: each change of it would write all of that down again. */
+#define LIMIT_KEPT_CLIENT_BYTES (256u * 1024)
 
 /* Milliseconds that clients get to read what is left for them when QEMU has gone. */
 #define LIMIT_LINGER_MS 2000
@@ -139,8 +150,15 @@
 #define LIMIT_STATUS_CONNECTIONS 256
 
 /* Milliseconds between the ends of the monitor and of the agent's channel that make them one event,
- * the end of QEMU: it closes both within some ten of them. Enforced by proxy/core.c. */
+ * the end of QEMU: it closes both within some ten of them. */
 #define LIMIT_PARTING_MS 1000
+
+/* Metrics: connections at once, each of which takes a turn of the main loop of 0.1 ms; bytes of
+ * memory of each, in which its request has to fit, where Prometheus's has 300; seconds from its
+ * first moment to its last, where Prometheus gives up after 10. */
+#define LIMIT_METRICS_CONNECTIONS   8
+#define LIMIT_METRICS_REQUEST_BYTES 8192
+#define LIMIT_METRICS_SECONDS       10
 
 /* ---- Agent lane (proxy/agent-lane.c) --------------------------------------------------------- */
 
@@ -155,8 +173,7 @@
 #define LIMIT_AGENT_CAPABILITIES 64
 
 /* Seconds that a freeze lasts longer in the guest than here, where it is thawed from here if
- * anybody is: a tenth of its lease, and no less than a sync and a thaw may take. Enforced by
- * proxy/freeze.c. */
+ * anybody is: a tenth of its lease, and no less than a sync and a thaw may take. */
 #define LIMIT_FREEZE_LEASE_PART 10
 #define LIMIT_FREEZE_LEASE_MORE 5
 
@@ -176,12 +193,11 @@
 #define LIMIT_SYNC_HOPE 8
 
 /* Milliseconds that the first of several channels to an agent has to answer, when another has and
- * none did before. An agent that is there answers the first sync, within LIMIT_SYNC_FIRST_MS.
- * Enforced by proxy/channels.c. */
+ * none did before. An agent that is there answers the first sync, within LIMIT_SYNC_FIRST_MS. */
 #define LIMIT_CHANNEL_WAIT_MS 250
 
 /* Milliseconds between two looks at a migration in its last phase, which takes 300 where nothing
- * else is said. Enforced by proxy/watch.c. */
+ * else is said. */
 #define LIMIT_MIGRATION_LOOK_MS 100
 
 /* Seconds that a command waits for a sync before it is refused, unsent. libvirt gives a sync 5 s
@@ -194,10 +210,9 @@
 #define LIMIT_SECONDS_UNHEARD 1
 
 /* Time for one command, by its class in the schema, in seconds, where its asker has not said
- * otherwise. Enforced by proxy/agent-flight.c. Quick ones touch memory; slow ones
- * touch disks or wait for helpers; a freeze waits for the guest's writers and its hooks (killing it
- * at the host leaves the guest frozen, so it is long); thaw must be known to have failed soon, to
- * be tried again. */
+ * otherwise. Quick ones touch memory; slow ones touch disks or wait for helpers; a freeze waits for
+ * the guest's writers and its hooks (killing it at the host leaves the guest frozen, so it is
+ * long); thaw must be known to have failed soon, to be tried again. */
 #define LIMIT_SECONDS_QUICK    10
 #define LIMIT_SECONDS_SLOW     60
 #define LIMIT_SECONDS_FREEZE   600
@@ -206,8 +221,7 @@
 
 /* Answers of the agent that are given again, where that was asked for, and what they may take
  * together: of the 17 commands that are shared, each with few arguments if any, the greatest
- * answers seen stay below 300 kB. Longest time that they may be given again, in seconds: a day.
- * Enforced by proxy/agent-cache.c. */
+ * answers seen stay below 300 kB. Longest time that they may be given again, in seconds: a day. */
 #define LIMIT_AGENT_CACHE_ANSWERS 64
 #define LIMIT_AGENT_CACHE_BYTES   (4u * 1024 * 1024)
 #define LIMIT_AGENT_CACHE_SECONDS 86400
@@ -225,8 +239,7 @@
  * thawed. */
 #define LIMIT_THAW_PAUSE_MS 1000
 
-/* Waits of one client for the agent: one in-band command at a time makes it one. Longest wait, in
- * seconds. */
+/* Longest time, in seconds, that qga-proxy-wait-agent may be given: a day. */
 #define LIMIT_WAIT_SECONDS 86400
 
 /* Longest time, in seconds, that anybody may give a guest command: a day. */
@@ -241,7 +254,7 @@
 /* Raw bytes of a guest-file-read that is sent while the file is still read: all that is above one
  * common read, of which the whole reply is 1.4 MiB. And of a piece of it, a multiple of three: its
  * base64, 120 KiB with what stands in front, fits one allocation of 128 KiB. Pieces of twice that
- * are no faster, and the agent's peak is 1 MiB higher. Enforced by agent/commands/file-stream.c. */
+ * are no faster, and the agent's peak is 1 MiB higher. */
 #define LIMIT_FILE_WHOLE_BYTES (1u * 1024 * 1024)
 #define LIMIT_FILE_PIECE_BYTES (90u * 1024)
 
@@ -265,7 +278,7 @@
 /* Commands that a host may have under way with the capability pipeline: one of each client of a
  * busy proxy. And all that may be, with those whose host has gone or begun anew: each has a thread
  * at most. What is served while filesystems are frozen is quick, or is the thaw, and not counted.
- * Enforced by agent/dispatch.c. */
+ */
 #define LIMIT_AGENT_PIPELINE 16
 #define LIMIT_AGENT_CALLS    (2 * LIMIT_AGENT_PIPELINE)
 
@@ -278,25 +291,25 @@
 
 /* Milliseconds that a helper program is given: chpasswd waits up to 15 s for the lock of the
  * password file. Half of what the proxy gives a slow command, so that its host still hears why it
- * failed. Enforced by agent/system-linux.c. */
+ * failed. */
 #define LIMIT_HELPER_MS 30000
 
 /* Seconds that a hook may take where the configuration does not say. A database that writes its
  * buffers out takes minutes; half of what the proxy gives a freeze, so that its failure is told,
- * not guessed. Enforced by agent/commands/freeze.c. */
+ * not guessed. */
 #define LIMIT_HOOK_SECONDS 300
 
 /* Filesystems that are frozen side by side: each is a thread that waits. With eight, eight take as
- * long as one; guests of more than 64 disks are rare. Enforced by agent/commands/work.c. */
+ * long as one; guests of more than 64 disks are rare. */
 #define LIMIT_WORK_THREADS 64
 
 /* Seconds that a thread without a job is kept: the next one comes within a few, if any, and needs
- * none made. Enforced by agent/threads.c and agent/commands/work.c. */
+ * none made. */
 #define LIMIT_IDLE_THREAD_SECONDS 15
 
 /* A file of the kernel or of the administrator that a command reads whole: /proc/net/route of
  * 100000 routes, os-release, utmp. Past it the command fails, rather than take the guest's memory.
- * Enforced by agent/commands/text-file.c. */
+ */
 #define LIMIT_TEXT_FILE_BYTES (16u * 1024 * 1024)
 
 /* Bytes of one file in /sys that are read. A page, 4 KiB here and 64 KiB elsewhere, is the most
@@ -304,11 +317,10 @@
 #define LIMIT_SYSFS_BYTES (64u * 1024)
 
 /* Disks below one device, counted along every way that leads to them, and how deep volumes lie on
- * volumes. The kernel stacks 8 deep and no further than that. Enforced by
- * agent/commands/disk-address.c. */
+ * volumes. The kernel stacks 8 deep and no further than that. */
 #define LIMIT_DISK_SLAVES 256
 #define LIMIT_DISK_DEPTH  16
 
 /* Bytes of a user's file of SSH keys. A key has 100 to 800, so that this is above a thousand of
- * them. Enforced by agent/commands/ssh-keys.c. */
+ * them. */
 #define LIMIT_SSH_KEYS_BYTES (1u * 1024 * 1024)

@@ -6,6 +6,7 @@
 
 #include "client-private.h"
 
+#include "common/limits.h"
 #include "common/qmp-error.h"
 
 #include <string.h>
@@ -99,10 +100,6 @@ void client_save(const Client *client, Handover *handover, Saved *to)
 
 /* ---- In the journal -------------------------------------------------------------------------- */
 
-/* A client of whom more waits to be taken, or to be read, is not kept: each change of it would be
- * written down with all of that. */
-enum { KEPT_BYTES = 256 * 1024 };
-
 /* The one descriptor that is kept is its socket. What came beside commands goes with the process.
  */
 static int put_kept(gpointer client, int fd, GError **error)
@@ -154,7 +151,7 @@ void client_note(Client *client)
     client->told = FALSE;
     if (client->kept.slot == 0)
         return;
-    if (stream_waiting(&client->stream) > KEPT_BYTES) {
+    if (stream_waiting(&client->stream) > LIMIT_KEPT_CLIENT_BYTES) {
         g_variant_dict_clear(&saved);
         journal_note(client->kept.journal, client->kept.slot, NULL);
         return;

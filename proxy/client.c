@@ -10,10 +10,6 @@
 
 #include <string.h>
 
-/* A client that sends much without a pause, or what is dear to answer, keeps the others waiting for
- * so long, or for one message, and comes again behind them. 32 statuses take 0.8 ms. */
-enum { TURN_MESSAGES = 32, TURN_US = 20 };
-
 static void leave(Client *client, const char *why)
 {
     if (client->state == CLIENT_GONE)
@@ -320,8 +316,8 @@ static void come_again(Client *client)
  * the stack has unwound, so that a client's pipeline is a loop and not a recursion. */
 static void turn(Client *client)
 {
-    gint64 end = io_timer_now(client->deadline) + TURN_US;
-    guint left = TURN_MESSAGES;
+    gint64 end = io_timer_now(client->deadline) + LIMIT_TURN_US;
+    guint left = LIMIT_TURN_MESSAGES;
     gboolean was_held;
 
     if (client->in_turn)

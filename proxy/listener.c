@@ -5,6 +5,8 @@
 #include "socket.h"
 #include "socket-path.h"
 
+#include "common/limits.h"
+
 #include <errno.h>
 #include <gio/gio.h>
 #include <netdb.h>
@@ -12,9 +14,6 @@
 #include <unistd.h>
 
 enum {
-    /* Connections of one turn: a flood of them keeps those who are connected waiting for so long
-     * only, about a millisecond. */
-    ACCEPT_BUDGET = 64,
     /* A host with more addresses than these listens on the first ones. */
     SOCKETS = 8,
     /* A port that the kernel chose for one address can be taken on another. */
@@ -127,7 +126,7 @@ static void on_ready(gpointer data, IoReady unused_ready)
     gboolean gone = FALSE;
 
     listener->gone = &gone;
-    for (guint i = 0; i < ACCEPT_BUDGET && !listener->paused; i++) {
+    for (guint i = 0; i < LIMIT_ACCEPTS_PER_TURN && !listener->paused; i++) {
         gboolean more = accept_one(listener, io_fd(ready->io));
 
         if (gone)

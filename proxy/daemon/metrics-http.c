@@ -14,21 +14,13 @@
 
 #include "metrics.h"
 
+#include "common/limits.h"
+
 #include <glib-unix.h>
 #include <gmodule.h>
 #include <microhttpd.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* At once; one more is closed unheard. A turn of the main loop may serve all of them: some 0.1 ms
- * each, in which no command is taken. */
-enum { CONNECTIONS = 8 };
-
-/* Of memory for each, in which its request has to fit. That of Prometheus has 300 bytes. */
-enum { REQUEST_BYTES = 8192 };
-
-/* From a connection's first moment to its last. Prometheus gives up after 10. */
-enum { SECONDS = 10 };
 
 typedef struct {
     QgaProxy *proxy; /* outlives this */
@@ -91,7 +83,7 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-        *timer = g_timeout_source_new_seconds(SECONDS);
+        *timer = g_timeout_source_new_seconds(LIMIT_METRICS_SECONDS);
         g_source_set_callback(*timer, on_time_is_over, GINT_TO_POINTER(info->connect_fd), NULL);
         g_source_attach(*timer, http->context);
     } else {
@@ -152,10 +144,11 @@ static gboolean start(Http *http, GError **error)
 {
     const union MHD_DaemonInfo *info = NULL;
 
-    http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, http,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)REQUEST_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+    http->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, http,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned int)LIMIT_METRICS_CONNECTIONS,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_METRICS_REQUEST_BYTES,
+                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
     if (http->daemon)
         info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info) {

@@ -61,6 +61,7 @@ MAY_ALSO_INCLUDE = {
                       "agent/system-win32.h", "agent/registry-win32.h", "agent/win32-error.h"},
     "test support": {"proxy/io.h"},  # a world turns a loop and moves its clock
     "proxy plumbing": {"proxy/listener.h"},  # made in either direction
+    "daemon": {"common/limits.h"},
 }
 
 PURE_AREAS = {"common", "common test", "proxy pure part"}
