@@ -90,7 +90,7 @@ static void reader_close(Reader *reader)
     if (reader->fd >= 0)
         close(reader->fd);
     reader->fd = -1;
-    reader->output.open = FALSE;
+    reader->output.open &= reader->output.sealed;
 }
 
 static void reader_take(Reader *reader, const char *data, gsize len)
@@ -98,6 +98,8 @@ static void reader_take(Reader *reader, const char *data, gsize len)
     ProcessOutput *output = &reader->output;
     gsize room = reader->limit - output->data->len;
 
+    if (output->sealed)
+        return;
     output->truncated |= len > room;
     g_string_append_len(output->data, data, (gssize)MIN(len, room));
 }
@@ -526,6 +528,11 @@ void process_free(Process *process)
     }
     if (is_over(process))
         destroy(process);
+}
+
+void process_seal(Process *process)
+{
+    process->out.output.sealed = process->err.output.sealed = TRUE;
 }
 
 gint64 process_id(const Process *process)

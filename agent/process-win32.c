@@ -71,7 +71,7 @@ static void reader_close(Reader *reader)
     transfer_clear(&reader->transfer);
     CloseHandle(reader->file);
     reader->file = NULL;
-    reader->output.open = FALSE;
+    reader->output.open &= reader->output.sealed;
 }
 
 static void reader_take(Reader *reader)
@@ -80,6 +80,8 @@ static void reader_take(Reader *reader)
     Transfer *transfer = &reader->transfer;
     gsize len = transfer_left(transfer), room = reader->limit - output->data->len;
 
+    if (output->sealed)
+        return;
     output->truncated |= len > room;
     g_string_append_len(output->data, transfer->buffer + transfer->at, (gssize)MIN(len, room));
 }
@@ -478,6 +480,11 @@ void process_free(Process *process)
     reader_forget(&process->err);
     if (process->ended)
         let_linger(process);
+}
+
+void process_seal(Process *process)
+{
+    process->out.output.sealed = process->err.output.sealed = TRUE;
 }
 
 gint64 process_id(const Process *process)

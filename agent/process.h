@@ -17,8 +17,9 @@ typedef struct Process Process;
 typedef struct {
     GString *data; /* what was captured */
     gboolean truncated;
-    gboolean open; /* who holds it may say more: the program or, once that has ended, another that
-                      it left behind */
+    gboolean open;   /* who holds it may say more: the program or, once that has ended, another that
+                        it left behind */
+    gboolean sealed; /* by process_seal() */
 } ProcessOutput;
 
 typedef enum {
@@ -60,6 +61,10 @@ void process_kill(Process *process);
 /* Waits for nothing: a child that still runs goes on, and is reaped when it ends. */
 void process_free(Process *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
+
+/* Its outputs stay as they are from here on, so that any thread may read them. What those say that
+ * the program has left behind is read and thrown away. */
+void process_seal(Process *process);
 
 gint64 process_id(const Process *process);
 gboolean process_has_ended(const Process *process);

@@ -5,6 +5,7 @@
 
 #include "agent/bench-exec.h"
 #include "agent/commands/exec.h"
+#include "agent/process.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -123,6 +124,45 @@ static void test_descendant_holds_output(Bench *bench, gconstpointer data)
     close(writer);
     while (!g_file_test(done, G_FILE_TEST_EXISTS))
         g_main_context_iteration(NULL, FALSE);
+}
+
+/* What a thread writes out stays as it is, however much a descendant says meanwhile: more than the
+ * pipe holds, so that it has all been read once the descendant is through. */
+static void test_sealed_output(Bench *bench, gconstpointer data)
+{
+    g_autofree char *fifo = g_build_filename(bench->directory, "fifo", NULL);
+    g_autofree char *done = g_build_filename(bench->directory, "done", NULL);
+    g_autofree char *script =
+        g_strdup_printf("head -c 99999 /dev/zero; { read x < %s; head -c 2222222 /dev/zero;"
+                        " echo ok > %s; } & exit 0",
+                        fifo, done);
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    ProcessSpec spec = {
+        .argv = argv,
+        .capture = PROCESS_CAPTURE_OUT,
+        .capture_limit = LIMIT_EXEC_CAPTURE_BYTES,
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Process) process = NULL;
+    const char *text;
+    int writer;
+
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    process = process_spawn(&spec, &error);
+    g_assert_no_error(error);
+    while (!process_has_ended(process))
+        g_main_context_iteration(NULL, TRUE);
+    process_seal(process);
+    text = process_out(process)->data->str;
+    writer = open(fifo, O_WRONLY | O_CLOEXEC);
+    g_assert_cmpint(write(writer, "\n", 1), ==, 1);
+    close(writer);
+    while (!g_file_test(done, G_FILE_TEST_EXISTS))
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_true(process_out(process)->data->str == text);
+    g_assert_cmpuint(process_out(process)->data->len, ==, 99999);
+    g_assert_false(process_out(process)->truncated);
+    g_assert_true(process_out(process)->open);
 }
 
 /* The id of a program that ended stays its own until its end was told. */
@@ -288,6 +328,7 @@ int main(int argc, char **argv)
     ADD("refused", test_refused);
     ADD("plain-script", test_plain_script);
     ADD("descendant-holds-output", test_descendant_holds_output);
+    ADD("sealed-output", test_sealed_output);
     ADD("pid-stays-taken", test_pid_stays_taken);
     ADD("too-many", test_too_many);
     ADD("status-waits", test_status_waits);

@@ -168,10 +168,11 @@ static gboolean write_ended(gpointer data, Call *call, GError **error)
  * Returns: whether that is done; else the call is over later */
 static gboolean tell_end(GHashTable *started, Program *program, Call *call)
 {
-    const Process *process = program->process;
+    Process *process = program->process;
 
     g_hash_table_steal(started, key_of(process_id(process)));
     if (process_out(process)->data->len + process_err(process)->data->len > OUTPUT_SMALL) {
+        process_seal(process); /* the main loop goes on reading what others hold */
         call_work(call, write_ended, program, program_free);
         return FALSE;
     }
