@@ -59,9 +59,10 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
     Http *http = data;
 
     if (!g_str_equal(path, "/metrics"))
-        return answer(connection, MHD_HTTP_NOT_FOUND, g_strdup("There is /metrics.\n"));
+        return answer(connection, MHD_HTTP_NOT_FOUND, g_strdup("Only /metrics is served.\n"));
     if (!g_str_equal(method, MHD_HTTP_METHOD_GET))
-        return answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, g_strdup("There is GET.\n"));
+        return answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+                      g_strdup("Only GET is supported.\n"));
     return answer(connection, MHD_HTTP_OK, qga_proxy_dup_metrics(http->proxy, http->vm));
 }
 

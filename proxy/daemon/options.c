@@ -11,27 +11,27 @@
 
 const MachineOption machine_options[] = {
     {"qmp", G_OPTION_ARG_STRING_ARRAY, AT(monitors), TRUE,
-     "QEMU's QMP socket; several monitors of one QEMU may be given", "ADDR"},
+     "QEMU's QMP monitor; several monitors of one QEMU may be given", "ADDR"},
     {"agent", G_OPTION_ARG_STRING_ARRAY, AT(agents), TRUE,
      "Chardev of the guest agent's port; several ports of one guest may be given", "ADDR"},
     {"listen", G_OPTION_ARG_STRING_ARRAY, AT(listeners), TRUE,
-     "Where QMP clients come from; may be given several times", "ADDR"},
+     "Address for QMP clients; may be given several times", "ADDR"},
     {"agent-listen", G_OPTION_ARG_STRING_ARRAY, AT(agent_listeners), TRUE,
-     "Where clients of the agent's own protocol come from", "ADDR"},
+     "Address for clients of the agent's own protocol", "ADDR"},
     {"state-dir", G_OPTION_ARG_FILENAME, AT(state_directory), FALSE,
-     "Where a freeze is put on record, to be thawed after a crash", "DIR"},
+     "Record freezes here, to thaw them after a crash", "DIR"},
     {"freeze-lease", G_OPTION_ARG_STRING, AT(freeze_lease), FALSE,
-     "When a freeze that nobody has thawed is; 300 by default", "SECONDS|off"},
+     "Thaw a freeze after so many seconds, if nobody has; 300 by default", "SECONDS|off"},
     {"freeze-join", G_OPTION_ARG_NONE, AT(freeze_join), FALSE,
-     "Let a second freeze join the first, instead of refusing it", NULL},
+     "Let a second freeze join the first instead of refusing it", NULL},
     {"persist", G_OPTION_ARG_NONE, AT(persist), FALSE,
-     "Keep clients when QEMU goes, until it is there again", NULL},
+     "Keep clients when QEMU goes, until it is back", NULL},
     {"limit", G_OPTION_ARG_STRING_ARRAY, AT(limits), FALSE,
      "Set a limit; may be given several times", "NAME=NUMBER"},
     {"agent-cache", G_OPTION_ARG_STRING_ARRAY, AT(cached), FALSE,
-     "How old an answer of a guest command may be that is given again", "COMMAND=SECONDS"},
+     "Repeat an answer to this guest command until it is so old", "COMMAND=SECONDS"},
     {"metrics", G_OPTION_ARG_STRING, AT(metrics), TRUE,
-     "Where Prometheus asks for GET /metrics, by HTTP", "ADDR"},
+     "Serve metrics to Prometheus here, by HTTP: GET /metrics", "ADDR"},
     {NULL, G_OPTION_ARG_NONE, 0, FALSE, NULL, NULL},
 };
 
@@ -92,14 +92,14 @@ static char *describe(void)
     g_autofree char *lines = g_strjoinv("\n  ", limits);
 
     return g_strconcat(
-        "ADDR is unix:PATH, unix:@NAME, tcp:HOST:PORT, vsock:CID:PORT or fd:N, and behind it:\n"
+        "ADDR is unix:PATH, unix:@NAME, tcp:HOST:PORT, vsock:CID:PORT or fd:N, followed by:\n"
         "  ,server=on|off        listen, as --listen does, or connect, as the others do\n"
-        "  ,reconnect=SECONDS    after what is connected to was lost or refused\n"
-        "Behind --listen also:\n"
-        "  ,wait=on              QEMU is not connected to before the first client is there\n"
+        "  ,reconnect=SECONDS    retry interval after a connection was lost or refused\n"
+        "With --listen also:\n"
+        "  ,wait=on              connect to QEMU only when the first client is there\n"
         "  ,pretty=on            indent what is sent\n"
         "  ,mode=OCTAL ,user=NAME|UID ,group=NAME|GID    who may connect to a path\n\n"
-        "Limits and their defaults; K, M or G behind a number stands for powers of 1024:\n  ",
+        "Limits and their defaults; K, M or G after a number stands for powers of 1024:\n  ",
         lines, NULL);
 }
 
@@ -130,13 +130,13 @@ static gboolean parse(int *argc, char ***argv, Options *options, MachineOptions 
         {"name", 0, 0, G_OPTION_ARG_STRING, &machine->name,
          "Name of the virtual machine, for the log and for metrics", "NAME"},
         {"fd-store", 0, 0, G_OPTION_ARG_NONE, &options->fd_store,
-         "When ended, leave all connections with the service manager, for the next one", NULL},
+         "On exit, leave all connections with the service manager, for the next daemon", NULL},
         {"keep", 0, 0, G_OPTION_ARG_NONE, &options->keep,
-         "Keep connections with the service manager, for the next one if this one is killed", NULL},
+         "Keep connections with the service manager, for the next daemon if killed", NULL},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &options->log_level,
          "error, warning, message (default), info or debug", "LEVEL"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version,
-         "Print the version, after FILE was read, and exit", NULL},
+         "Print the version, after reading FILE, and exit", NULL},
         {NULL},
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -151,7 +151,7 @@ static gboolean parse(int *argc, char ***argv, Options *options, MachineOptions 
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
     if (*argc > 1)
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "'%s' belongs to no option",
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument '%s'",
                     (*argv)[1]);
     return *argc <= 1;
 }
@@ -166,7 +166,7 @@ static gboolean check_common(const MachineOptions *machine, GError **error)
             name = option->name;
     if (name)
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                    "--%s is one machine's: with --config it stands in the group of that", name);
+                    "--%s is one machine's: with --config it belongs in its group", name);
     return name == NULL;
 }
 

@@ -62,20 +62,21 @@ static void add_entries(GOptionContext *context, Options *options)
         {"print", 0, 0, G_OPTION_ARG_NONE, &options->print,
          "Print what would be started, and start nothing", NULL},
         {"monitors", 0, 0, G_OPTION_ARG_INT, &options->monitors,
-         "How many monitors of QEMU clients share; one for each that was asked for by default",
+         "How many QEMU monitors clients share; by default one for each that was asked for",
          "NUMBER"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and exit", NULL},
         {NULL},
     };
     static const GOptionEntry proxy[] = {
-        HANDED_ON("listen", "Where else QMP clients come from", "ADDR"),
-        HANDED_ON("agent-listen", "Where clients of the agent's own protocol come from", "ADDR"),
-        HANDED_ON("state-dir", "Where a freeze is put on record", "DIR"),
-        HANDED_ON("freeze-lease", "When a freeze that nobody has thawed is", "SECONDS|off"),
+        HANDED_ON("listen", "Additional address for QMP clients", "ADDR"),
+        HANDED_ON("agent-listen", "Additional address for clients of the agent's protocol", "ADDR"),
+        HANDED_ON("state-dir", "Record freezes here", "DIR"),
+        HANDED_ON("freeze-lease", "Thaw a freeze after so many seconds, if nobody has",
+                  "SECONDS|off"),
         HANDED_ON_ALONE("freeze-join", "Let a second freeze join the first"),
         HANDED_ON("limit", "Set a limit", "NAME=NUMBER"),
-        HANDED_ON("agent-cache", "How old an answer may be that is given again", "COMMAND=SECONDS"),
-        HANDED_ON("metrics", "Where Prometheus asks for GET /metrics", "ADDR"),
+        HANDED_ON("agent-cache", "Repeat an answer until it is so old", "COMMAND=SECONDS"),
+        HANDED_ON("metrics", "Serve metrics to Prometheus here: GET /metrics", "ADDR"),
         HANDED_ON("name", "Name of the virtual machine; QEMU's -name by default", "NAME"),
         HANDED_ON("log-level", "error, warning, message (default), info or debug", "LEVEL"),
         {NULL},
@@ -94,7 +95,7 @@ static gboolean parse(Options *options, char ***argv, GError **error)
     g_option_context_set_summary(context,
                                  "Starts QEMU as its command line says, with -chardev qga_proxy "
                                  "as the guest agent's channel.");
-    g_option_context_set_description(context, "What the options of the proxy mean is in "
+    g_option_context_set_description(context, "The options of the proxy are described in "
                                               "qga-proxyd(8).");
     g_option_context_set_strict_posix(context, TRUE);
     add_entries(context, options);
@@ -201,7 +202,7 @@ int main(int argc, char **argv)
     if (*qemu && g_str_equal(*qemu, "--"))
         qemu++;
     if (!*qemu) {
-        fputs("qga-qemu: there is no QEMU to be started: qga-qemu qemu-system-x86_64 …\n", stderr);
+        fputs("qga-qemu: no QEMU was given to start: qga-qemu qemu-system-x86_64 …\n", stderr);
         return EXIT_FAILURE;
     }
     g_ptr_array_add(proxy, NULL);
