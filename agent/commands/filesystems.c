@@ -266,9 +266,13 @@ static void thaw_one(gpointer data, gpointer user)
     System *system = filesystem->system;
 
     filesystem->was_thawed = FALSE;
+    filesystem->failure = 0;
+    if (filesystem->foreign)
+        return;
     for (guint i = 0; i < THAW_ATTEMPTS && system->thaw(system, filesystem->fd); i++)
         filesystem->was_thawed = TRUE;
-    filesystem->failure = filesystem->was_thawed ? 0 : errno;
+    if (!filesystem->was_thawed)
+        filesystem->failure = errno;
 }
 
 static void blame(const Filesystem *filesystem, GError **error)

@@ -22,7 +22,7 @@ typedef struct {
     guint depth;     /* as of stack.h */
     int fd;
     gint frozen;         /* atomic: by this agent, and not thawed since */
-    gboolean foreign;    /* the last freeze found it frozen by somebody else */
+    gboolean foreign;    /* the last freeze found it frozen by somebody else, who is to thaw it */
     gboolean was_thawed; /* the last thaw found it frozen */
     int failure;         /* errno of the last freeze or thaw; 0: none */
 } Filesystem;
@@ -67,7 +67,8 @@ void filesystems_relieve(GPtrArray *filesystems, Crew *crew);
  * filesystems_thaw:
  * @error: where one that this agent has frozen was thawed by somebody else, or is not to be thawed
  *
- * All of them, also those that somebody else has frozen.
+ * All of them, whoever has frozen them, but those that the last freeze found frozen: an
+ * administrator's freeze does not end with a host's.
  *
  * Returns: how many were frozen
  */

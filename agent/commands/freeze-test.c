@@ -483,6 +483,21 @@ static void test_somebody_else_froze(Bench *bench, gconstpointer hook)
     thaw_behind_its_back(bench, "/mnt/b");
     bench_check(bench, STATUS, "{\"return\": \"frozen\"}"); /* on another's: not to be tried */
     bench_check_error(bench, THAW, NOT_CONSISTENT("/mnt/b"));
+    g_assert_true(g_hash_table_remove(bench->frozen, "/"));
+    check_thawed(bench);
+}
+
+/* Their freeze outlives a host's, be that one carried out, refused, or without anything to freeze;
+ * and a thaw that is about no freeze known ends it. */
+static void test_freeze_of_somebody_else_stays(Bench *bench, gconstpointer hook)
+{
+    g_hash_table_add(bench->frozen, g_strdup("/mnt/b"));
+    bench_check(bench, FREEZE, "{\"return\": 1}");
+    bench_check(bench, THAW, "{\"return\": 1}");
+    g_assert_true(g_hash_table_contains(bench->frozen, "/mnt/b"));
+    bench_check(bench, FREEZE_LIST("\"/mnt/b\""), "{\"return\": 0}");
+    g_assert_true(g_hash_table_contains(bench->frozen, "/mnt/b"));
+    bench_check(bench, THAW, "{\"return\": 1}");
     check_thawed(bench);
 }
 
@@ -652,6 +667,7 @@ int main(int argc, char **argv)
     ADD("somebody-else-thaws", NULL, test_somebody_else_thaws);
     ADD("look-leaves-what-is-above", NULL, test_look_leaves_what_is_above);
     ADD("somebody-else-froze", NULL, test_somebody_else_froze);
+    ADD("freeze-of-somebody-else-stays", NULL, test_freeze_of_somebody_else_stays);
     ADD("unmounted-while-frozen", NULL, test_unmounted_while_frozen);
     ADD("mark-of-former-boot", NULL, test_mark_of_former_boot);
     ADD("side-by-side", NULL, test_side_by_side);
