@@ -32,12 +32,13 @@ static const JsonScanLimits scan_limits = {
     .nesting = LIMIT_JSON_NESTING,
 };
 
-/* A reply is queued whole before the mark is looked at: the largest result, and the largest id
- * beside it. */
+/* A reply is queued whole before the mark is looked at, and all calls that are under way then may
+ * still come: as many of the largest results as a host may ask for, and ids beside them. It is
+ * there already; to refuse it would free no memory, and lose what the others are owed. */
 static const QueueLimits queue_limits = {
     .low = LIMIT_AGENT_OUTPUT_HIGH / 4,
     .high = LIMIT_AGENT_OUTPUT_HIGH,
-    .hard = LIMIT_AGENT_OUTPUT_HIGH + 3 * LIMIT_JSON_BYTES,
+    .hard = LIMIT_AGENT_OUTPUT_HIGH + (LIMIT_AGENT_PIPELINE + 2) * LIMIT_JSON_BYTES,
 };
 
 static void disconnect(Agent *agent)

@@ -210,6 +210,23 @@ class Life(Program):
         self.assertGreaterEqual(handles[0], 1000)
         self.assertEqual(len(set(handles)), 3)
 
+    def test_large_replies_side_by_side(self):
+        """Each of the commands that were promised room is answered, whatever the others have to be told."""
+        large = self.directory / "large"
+        large.touch()
+        os.truncate(large, 48 << 20)
+        self.start()
+        client = self.connect()
+        handles = [client.ask("guest-file-open", path=str(large))["return"] for _ in range(5)]
+        client.sock.sendall(b'{"execute": "guest-capabilities", "arguments": {"enable": ["pipeline"]}, "id": 0}')
+        self.assertEqual(json.loads(client.lines.readline())["return"]["enabled"], ["pipeline"])
+        client.sock.sendall(b"".join(json.dumps({
+            "execute": "guest-file-read", "arguments": {"handle": handle, "count": 48 << 20}, "id": handle,
+        }).encode() for handle in handles))
+        replies = [json.loads(client.lines.readline()) for _ in handles]
+        self.assertEqual([reply["return"]["count"] for reply in replies], [48 << 20] * 5)
+        self.assertEqual({reply["id"] for reply in replies}, set(handles))
+
     def test_stale_socket(self):
         with socket.socket(socket.AF_UNIX) as stale:
             stale.bind(str(self.socket))
