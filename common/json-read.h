@@ -130,8 +130,8 @@ gboolean json_read_token_past(JsonSpan *token, const char *end, JsonSpan known);
  * json_read_compact:
  * @out: appended to
  *
- * Appends @value without the whitespace between its tokens; tokens stay as they are. What goes to
- * QEMU costs 3.5 µs a byte there.
+ * Appends @value without the whitespace between its tokens; tokens stay as they are. QEMU reads at
+ * about 4 µs a byte (0.25 MB/s).
  */
 void json_read_compact(JsonSpan value, GString *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A proxy with a policy of its own, and a line for each command that was answered:
+ * A proxy with its own policy, which prints a line for each answered command:
  *
  *     gate unix:/run/vm.qmp unix:/run/vm.qga tcp:localhost:4444
  */
@@ -9,7 +9,7 @@
 #include <qga-proxy.h>
 #include <stdio.h>
 
-/* What only who runs the machine may do; root may do everything else. */
+/* No client may stop or reset the machine; root may do everything else. */
 static gboolean on_command(QgaProxy *proxy, const char *peer, gint64 user, gint64 process,
                            const char *command, const char *arguments, gpointer unused,
                            GError **error)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A manager of the virtual machines that come and go in a folder, as an application with a main
- * loop of its own:
+ * A manager of virtual machines that come and go in a folder, as an application with its own main
+ * loop:
  *
  *     manager /run/vms
  *
- * A machine NAME is there when its QEMU has made NAME.qmp, its monitor; its agent's channel is
- * NAME.qga. Clients find it at NAME.sock until QEMU ends. SIGUSR1 shows how all of them stand,
- * SIGTERM ends the manager and leaves the machines alone.
+ * A machine NAME exists once its QEMU has created NAME.qmp, its monitor; its agent's channel is
+ * NAME.qga. Clients connect to NAME.sock until QEMU ends. SIGUSR1 prints the status of all
+ * machines, SIGTERM ends the manager and leaves the machines alone.
  *
  * Built by `cc manager.c $(pkg-config --cflags --libs qga-proxy-1)`.
  */
@@ -42,7 +42,7 @@ static void machine_free(Machine *machine)
     g_free(machine);
 }
 
-/* Drops the last reference to the proxy, as a handler of this signal may. */
+/* Drops the last reference to the proxy, which a handler of this signal may do. */
 static void on_closed(QgaProxy *proxy, Machine *machine)
 {
     g_print("%s has ended\n", machine->name);
@@ -98,7 +98,7 @@ static void on_changed(GFileMonitor *watch, GFile *file, GFile *other, GFileMoni
         take_note(manager, name);
 }
 
-/* Watches before it looks, so that it misses none. */
+/* Starts watching before it lists the folder, so that it misses no machine. */
 static gboolean watch(Manager *manager, GError **error)
 {
     g_autoptr(GFileEnumerator) files = NULL;

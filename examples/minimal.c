@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The least that serves a virtual machine:
+ * The smallest program that serves a virtual machine:
  *
  *     minimal unix:/run/vm.qmp unix:/run/vm.qga tcp:localhost:4444
  *

@@ -5,11 +5,11 @@
     serve-vm.py --qmp unix:/run/vm.qmp --agent unix:/run/vm.qga --port 4444 \\
         --snapshot ext4=/tmp/overlay.qcow2 --run uname -r
 
-Clients find QEMU's QMP server, with the commands of the guest agent, on the port of localhost. When the agent is there,
-a command is run in the guest if one is given; then the guest's file systems are frozen, QEMU goes on in a new overlay
-of each disk that is named, and they are thawed. With --keep the machine is served until QEMU ends.
+Clients find QEMU's QMP server, with the guest agent's commands, on that port of localhost. Once the agent answers, the
+program runs the given command in the guest, if any. Then it freezes the guest's file systems, switches each named disk
+to a new overlay, and thaws. With --keep it serves the machine until QEMU ends.
 
-Needs Debian's python3-gi. Where the library is not installed, GI_TYPELIB_PATH and LD_LIBRARY_PATH say where it is."""
+Needs Debian's python3-gi. If the library is not installed, GI_TYPELIB_PATH and LD_LIBRARY_PATH say where it is."""
 
 import argparse
 import json
@@ -25,15 +25,15 @@ AGENT_SECONDS = 60
 
 def show(proxy):
     status = json.loads(proxy.dup_status())
-    if not status:  # it has stopped
+    if not status:  # the proxy has stopped
         return
     print(f"QEMU is {'' if status['qemu']['connected'] else 'not '}connected, the agent is {status['agent']['state']}, "
           f"clients: {status['clients']}")
 
 
 class Job:
-    """Goes through steps, each of which yields what to ask of the proxy and gets the answer, or the error, back there:
-    "thaw", () stands for thaw_async() and thaw_finish(). Meanwhile the main loop turns and serves everybody."""
+    """Runs a generator whose steps yield what to ask of the proxy, and get the answer or the error back: "thaw", ()
+    stands for thaw_async() and thaw_finish(). Meanwhile the main loop runs and serves all clients."""
 
     def __init__(self, proxy, steps, on_end):
         self.proxy, self.steps, self.on_end = proxy, steps, on_end
@@ -64,7 +64,7 @@ def run(command):
 
 
 def snapshot(overlays):
-    """Between freeze and thaw there is only what cannot be done before or after."""
+    """Does between freeze and thaw only what cannot be done before or after."""
     count = yield "freeze", (None,)
     print(f"{count} file systems are frozen")
     try:
@@ -73,7 +73,7 @@ def snapshot(overlays):
             yield "execute", ("blockdev-snapshot-sync", json.dumps(arguments), 0, QgaProxy.ProxyExecuteFlags.NONE)
             print(f"{device} goes on in {path}")
     finally:
-        # An error of this says that they were thawed by somebody else meanwhile: the snapshot is worth nothing.
+        # An error here means that the freeze ended before: the snapshot is worthless.
         count = yield "thaw", ()
         print(f"{count} file systems are thawed")
 

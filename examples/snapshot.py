@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A consistent snapshot of disks, over QEMU's QMP server as qga-qemu or qga-proxyd serves it:
+"""Takes a consistent snapshot of disks, over QEMU's QMP server as qga-qemu or qga-proxyd serves it:
 
     snapshot.py localhost:4444 ext4=/tmp/overlay.qcow2 xfs=/tmp/other.qcow2
 
-The guest's file systems are frozen, QEMU goes on in an overlay of each disk, all at one moment, and they are thawed."""
+It freezes the guest's file systems, switches each disk to an overlay, all at one moment, and thaws."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ class Qmp:
                 raise RuntimeError(f"{command}: {message['error']['desc']}")
             if "return" in message:
                 return message["return"]
-            # Else it is an event.
+            # Otherwise it is an event.
         raise RuntimeError("the connection was closed")
 
 
@@ -39,7 +39,7 @@ def snapshot(qmp, overlays):
         for device, path in overlays:
             print(f"{device} goes on in {path}")
     finally:
-        # An error of this says that they were thawed by somebody else meanwhile: the snapshot is worth nothing.
+        # An error here means that the freeze ended before: the snapshot is worthless.
         print(f"{qmp.ask('guest-fsfreeze-thaw')} file systems are thawed")
 
 
