@@ -12,6 +12,8 @@
 #define WAIT        "{\"execute\":\"qga-proxy-wait-agent\"}"
 #define WAIT_FOR(x) "{\"execute\":\"qga-proxy-wait-agent\",\"arguments\":{" x "}}"
 #define STATE(name) "{\"return\": {\"state\": \"" name "\"}}\r\n"
+#define FREEZE      "{\"execute\":\"guest-fsfreeze-freeze\"}"
+#define THAW        "{\"execute\":\"guest-fsfreeze-thaw\"}"
 #define TELL(name)  core_send(fixture, &fixture->qemu, EVENT(name))
 
 static void assert_answers(CoreFixture *fixture, Peer *client, const char *command,
@@ -147,6 +149,30 @@ static void test_wait_busy(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&late);
 }
 
+/* Who is answered goes on with a command of its own, which may change what others wait for. */
+static void test_wait_that_changes_it(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer owner, second, watcher;
+
+    core_connect_negotiated(fixture, &owner, FALSE);
+    core_connect_negotiated(fixture, &second, FALSE);
+    core_connect_negotiated(fixture, &watcher, FALSE);
+    assert_answers(fixture, &owner, FREEZE, "");
+    fake_agent_serve(&fixture->agent, &fixture->world, FREEZE, "2");
+    assert_answers(fixture, &second, WAIT FREEZE, "");
+    assert_answers(fixture, &watcher, WAIT_FOR("\"states\":[\"syncing\"]"), "");
+    core_send(fixture, &owner, THAW);
+    fake_agent_serve(&fixture->agent, &fixture->world, THAW, "2");
+    core_expect(&second, STATE("ready"));
+    core_expect(&watcher, STATE("syncing"));
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    fake_agent_serve(&fixture->agent, &fixture->world, FREEZE, "2");
+    core_expect(&second, "{\"return\": 2}\r\n");
+    peer_clear(&owner);
+    peer_clear(&second);
+    peer_clear(&watcher);
+}
+
 /* No time at all is a question; who leaves waits no longer; and the others, with the proxy. */
 static void test_ends(CoreFixture *fixture, gconstpointer unused)
 {
@@ -185,6 +211,13 @@ static void test_session_timeout(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&hasty);
 }
 
+static void set_up_plain_agent(CoreFixture *fixture, gconstpointer unused)
+{
+    core_set_up_met(fixture, unused);
+    core_answer_start(fixture, TRUE);
+    core_meet_agent(fixture, "{\"version\": \"1\", \"supported_commands\": []}");
+}
+
 #define ADD(path, function) \
     g_test_add(path, CoreFixture, NULL, core_set_up, function, core_tear_down)
 
@@ -195,6 +228,8 @@ int main(int argc, char **argv)
     ADD("/local/whose-time", test_whose_time);
     ADD("/local/wait", test_wait);
     ADD("/local/wait-busy", test_wait_busy);
+    g_test_add("/local/wait-that-changes-it", CoreFixture, NULL, set_up_plain_agent,
+               test_wait_that_changes_it, core_tear_down);
     ADD("/local/ends", test_ends);
     ADD("/local/session-timeout", test_session_timeout);
     return g_test_run();

@@ -15,6 +15,7 @@ typedef struct {
     QgaProxyWaitAgentArguments arguments;
     IoTimer *timer;
     gint64 until_us;
+    const char *met; /* (nullable): the state that has come, of which it is about to be told */
 } Waiter;
 
 static void succeed(Pending *pending)
@@ -127,15 +128,31 @@ static void run_wait(Local *local, Client *client, Pending *pending, gpointer da
                io_loop_now(local->loop) + arguments->timeout * G_USEC_PER_SEC);
 }
 
-/* Whoever is answered may come with another wait; that one sees this state by itself. */
+static Waiter *first_met(const Local *local)
+{
+    for (const GList *at = local->waiters.head; at; at = at->next)
+        if (((const Waiter *)at->data)->met)
+            return at->data;
+    return NULL;
+}
+
+/* Whose answer comes may run its next command at once, which may wait again, or change the state
+ * again and so lead back here. So all that have waited for this state are noted first, and then
+ * answered one by one, whoever it is that comes to them. */
 void local_agent_changed(Local *local)
 {
     const char *state = state_of(local);
-    g_autoptr(GList) waiters = g_list_copy(local->waiters.head);
+    Waiter *waiter;
 
-    for (GList *at = waiters; at; at = at->next)
-        if (is_awaited(&((Waiter *)at->data)->arguments, state))
-            answer_state(waiter_free(at->data), state);
+    for (const GList *at = local->waiters.head; at; at = at->next) {
+        waiter = at->data;
+        if (!waiter->met && is_awaited(&waiter->arguments, state))
+            waiter->met = state;
+    }
+    while ((waiter = first_met(local))) {
+        state = waiter->met;
+        answer_state(waiter_free(waiter), state);
+    }
 }
 
 void local_client_left(Local *local, gpointer client)
