@@ -31,9 +31,9 @@ def empty_disk(path):
 
 class SharedGuest(LibvirtGuest):
     def __init__(self, libvirt):
-        super().__init__(libvirt, direct=True, agent="qemu-ga")
+        super().__init__(libvirt, agent="qemu-ga")
 
-    def boot(self):
+    def boot(self, *arguments):
         self.ours = str(self.directory / "ours.sock")
         self.channels[OURS] = self.ours
         self.disks["fourth"] = empty_disk(self.directory / "fourth.qcow2")
@@ -41,7 +41,7 @@ class SharedGuest(LibvirtGuest):
             path = empty_disk(self.directory / f"{name}.qcow2")
             self.qemu_arguments += ["-drive", f"if=none,id={name},file={path},format=qcow2",
                                     "-device", f"virtio-blk-pci,drive={name},addr={LAST_SLOT - number:#x}"]
-        super().boot()
+        super().boot(*arguments)
         start_ours(self, OURS, self.ours)
         be_still(self)
 
@@ -105,7 +105,6 @@ def libvirt_rows(bench):
     except FileNotFoundError:
         raise Missing("libvirt's headers were not there when this was built") from None
     with Libvirt() as libvirt, SharedGuest(libvirt) as guest:
-        guest.boot()
         beside = types.SimpleNamespace(directory=guest.directory, qmp_path=guest.qmp_path, agent_path=guest.ours)
         with quiet_proxy(beside, pinned=False) as proxy:
             proxy.wait_agent()

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import AgentChannel, Deadline, Proxy, QmpError
 from harness.image import SOURCE, program
 from harness.launcher import QGA_QEMU
-from harness.libvirt import DAEMONS, CommandedGuest, Libvirt, LibvirtGuest, obstacle
+from harness.libvirt import DAEMONS, CommandedGuest, Libvirt, ProxiedGuest, obstacle
 
 AT_ONCE = 10
 LIBVIRTD = DAEMONS[1]
@@ -25,7 +25,7 @@ class LibvirtCase(unittest.TestCase):
         if why := obstacle():
             raise unittest.SkipTest(why)
         cls.libvirt = cls.enterClassContext(Libvirt())
-        cls.guest = cls.enterClassContext(LibvirtGuest(cls.libvirt, agent="qemu-ga"))
+        cls.guest = cls.enterClassContext(ProxiedGuest(cls.libvirt, agent="qemu-ga"))
         cls.proxy = cls.enterClassContext(Proxy(cls.guest, arguments=[
             "--agent-listen", f"unix:{cls.guest.channel}", "--persist"]))
         # Somebody who comes before QEMU is not taken for it.

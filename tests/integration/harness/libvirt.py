@@ -170,28 +170,16 @@ DISK = """<disk type='file' device='disk'>
 
 
 class LibvirtGuest(Guest):
-    """A Guest that libvirt starts and ends. Its agent's channel connects to agent_path, where a proxy has to listen
-    before: enter the guest, start the proxy, boot(). Or it is direct: libvirt has the agent for itself. Further ports of
-    the guest are in channels, paths by their names."""
+    """A Guest that libvirt starts and ends, and whose agent libvirt has for itself. Further ports of the guest are in
+    channels, paths by their names."""
 
     name = "guest"
     port = "channel0"
 
-    def __init__(self, libvirt, direct=False, **options):
+    def __init__(self, libvirt, **options):
         super().__init__(**options)
         self.libvirt = libvirt
-        self.direct = direct
         self.channels = {}
-
-    def __enter__(self):
-        boot, self.boot = self.boot, lambda timeout: None
-        try:
-            super().__enter__()
-        finally:
-            self.boot = boot
-        self.channel = f"{self.directory}/channel.sock"
-        self.agent_path = f"{self.channel},server=on"
-        return self
 
     def sockets(self):
         """The folder of those that QEMU makes, as libvirt is told it."""
@@ -203,11 +191,13 @@ class LibvirtGuest(Guest):
 
     def describe(self):
         """What differs from domain to domain: the emulator, where the agent's channel is, more of the command line."""
-        source = (f"<source mode='bind' path='{self.channel}'/>" if self.direct else
-                  f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>")
         more = ["-qmp", f"unix:{self.qmp_path},server=on,wait=off", *self.qemu_arguments]
-        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": AGENT.format(source=source),
+        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": AGENT.format(source=self.agent_source()),
                 "more": "".join(f"<qemu:arg value='{argument}'/>" for argument in more)}
+
+    def agent_source(self):
+        """The host's end of the agent's channel."""
+        return f"<source mode='bind' path='{self.agent_path}'/>"
 
     def start(self):
         arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
@@ -250,16 +240,27 @@ class LibvirtGuest(Guest):
         self.qmp.close()
 
 
+class ProxiedGuest(LibvirtGuest):
+    """A Guest whose agent's channel connects to .channel, where a proxy has to listen before: enter the guest, start the
+    proxy, boot()."""
+
+    def _prepare(self):
+        super()._prepare()
+        self.channel = f"{self.directory}/channel.sock"
+        self.agent_path = f"{self.channel},server=on"
+
+    def _begin(self):
+        """Not at all: that is for boot()."""
+
+    def agent_source(self):
+        return f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>"
+
+
 class CommandedGuest(LibvirtGuest):
     """A Guest of whose agent libvirt knows nothing: what is for the proxy is on the command line of an example."""
 
     port = "agent0"
     example = SOURCE / "examples/domain-monitor.xml"
-
-    def __enter__(self):
-        # That of a libvirt guest waits for a proxy.
-        Guest.__enter__(self)
-        return self
 
     def describe(self):
         text = self.example.read_text().replace("/run/example.", f"{self.directory}/example.")
@@ -270,11 +271,6 @@ class CommandedGuest(LibvirtGuest):
 
 class EmulatedGuest(LibvirtGuest):
     """A Guest that libvirt starts and ends, by the launcher as its emulator."""
-
-    def __enter__(self):
-        # That of a libvirt guest waits for a proxy.
-        Guest.__enter__(self)
-        return self
 
     def describe(self):
         options = f"--listen unix:{self.sockets()}/proxy.sock --agent-listen unix:{self.sockets()}/raw.sock"
