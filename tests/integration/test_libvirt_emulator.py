@@ -118,9 +118,9 @@ class Life(unittest.TestCase):
     def test_managed_save(self):
         self.libvirt.virsh("managedsave", "guest", timeout=90)
         self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
-        self.guest.left()
+        self.guest.detach()
         self.libvirt.virsh("start", "guest", timeout=90)
-        self.guest.again()
+        self.guest.attach()
         self.libvirt.wait_agent(60)
         with self.guest.client() as client:
             self.assertEqual(client.command("guest-ping"), {})

@@ -228,12 +228,16 @@ class Guest:
 
     def _ended(self):
         self.exit_status = self.process.wait()
+        self.detach()
+        self.stderr.close()
+
+    def detach(self):
+        """From a QEMU that has ended, or is about to."""
         self.process = None
         Guest.alive.remove(self)
         self.console.close()
         self.control.close()
         self.qmp.close()
-        self.stderr.close()
 
     def report(self):
         """What a person wants to see when a test failed."""

@@ -213,7 +213,8 @@ class LibvirtGuest(Guest):
         self.attach()
 
     def attach(self):
-        """To what libvirt has started."""
+        """To what libvirt has started. A guest that it has restored had other channels than there are now: its shell is
+        not there."""
         pid = int(subprocess.run(self.libvirt.inside("cat", f"/run/libvirt/qemu/{self.name}.pid"),
                                       stdout=subprocess.PIPE, check=True).stdout)
         self.process = types.SimpleNamespace(pid=pid)
@@ -233,11 +234,7 @@ class LibvirtGuest(Guest):
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGKILL)
-        self.process = None
-        Guest.alive.remove(self)
-        self.console.close()
-        self.control.close()
-        self.qmp.close()
+        self.detach()
 
 
 class ProxiedGuest(LibvirtGuest):
@@ -298,18 +295,6 @@ class EmulatedGuest(LibvirtGuest):
     def raw_client(self):
         return AgentChannel.connect(self.reach("raw.sock"), "a raw client")
 
-    def left(self):
-        """libvirt has ended QEMU, and starts another."""
-        Guest.alive.remove(self)
-        self.process = None
-        self.console.close()
-        self.control.close()
-        self.qmp.close()
-
-    def again(self):
-        """It has. What the guest is restored with had other channels than there are now: its shell is not there."""
-        self.attach()
-
 
 class RoamingGuest(EmulatedGuest):
     """A Guest that goes from one libvirt to another. Its sockets are in a folder that each of them has for itself, by the
@@ -334,6 +319,6 @@ class RoamingGuest(EmulatedGuest):
         there = f"qemu+unix:///system?socket=/proc/{target.holder.pid}/root/run/libvirt/libvirt-sock"
         self.libvirt.virsh("migrate", "--live", "--unsafe", "--persistent", "--undefinesource", self.name, "--desturi", there,
                            "--migrateuri", f"unix://{self.directory}/migration.sock", timeout=120)
-        self.left()
+        self.detach()
         self.libvirt = target
-        self.again()
+        self.attach()
