@@ -11,9 +11,9 @@ import unittest
 from pathlib import Path
 
 from bare import NAME, Bare
-from harness import Closed, Deadline, Qmp, program
+from harness import Deadline, Qmp, program, wait_until
 from harness.proxy import PROXYD, free_port
-from harness.stream import TimedOut, wait_readable
+from harness.stream import wait_readable
 from service_manager import Manager
 
 AT_ONCE = 10
@@ -56,16 +56,7 @@ class Daemon:
         return Qmp.connect(self.path(name), f"a client of {name}").negotiate()
 
     def wait(self, holds, what):
-        deadline = Deadline(30)
-        while not holds():
-            if self.process.poll() is not None:
-                raise Closed(f"the daemon ended while waiting for {what}: {self.log.read_text()}")
-            if not deadline.left():
-                raise TimedOut(f"timed out waiting for {what}: {self.log.read_text()}")
-            try:
-                wait_readable(self.pidfd, 0.02, "the daemon")
-            except TimedOut:
-                pass
+        wait_until(holds, lambda: f"{what}: {self.log.read_text()}", process=self.process)
 
     def wait_exit(self):
         wait_readable(self.pidfd, 30, "the daemon to end")

@@ -16,7 +16,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from harness import Qmp, QmpError
+from harness import Qmp, QmpError, wait_until
 from harness.image import SOURCE, program
 from harness.launcher import CHANNEL, MACHINE, QGA_QEMU, Launched, LaunchedGuest, Place
 from harness.proxy import free_port
@@ -150,7 +150,7 @@ class Life(LauncherCase):
         """Until the proxy has asked QEMU all that it asks at first. QEMU 7.2 that gets a signal before it has come to the
         commands that wait for it may never end: with six of them on a socket of its own, 3 of 60 did not."""
         client.command("query-status")
-        self.place.wait(lambda: client.command("qga-proxy-status")["monitors"][0]["in-flight"] == 0, "an idle monitor")
+        wait_until(lambda: client.command("qga-proxy-status")["monitors"][0]["in-flight"] == 0, "an idle monitor")
 
     def test_status(self):
         """QEMU's exit status is the caller's."""
@@ -223,7 +223,7 @@ class Life(LauncherCase):
         for _ in range(3):
             worker = self.place.worker()
             os.kill(worker, signal.SIGKILL)
-            self.place.wait(lambda gone=worker: self.place.processes("qga-proxyd") not in ([], [gone]), "the next proxy")
+            wait_until(lambda gone=worker: self.place.processes("qga-proxyd") not in ([], [gone]), "the next proxy")
             with machine.client() as other:
                 self.check_serves(other, "paused")
                 self.assertEqual(other.command("query-status")["status"], "paused")
@@ -282,8 +282,8 @@ class Killed(LauncherCase):
                     before = tally.total()
                     worker = self.place.worker(worker)
                     os.kill(worker, signal.SIGKILL)
-                    self.place.wait(lambda before=before: tally.total() > before + len(jobs) or
-                                    any(job.done() for job in running), "answers")
+                    wait_until(lambda before=before: tally.total() > before + len(jobs) or
+                               any(job.done() for job in running), "answers")
             finally:
                 ended.set()
             for job in running:
@@ -329,7 +329,7 @@ class Killed(LauncherCase):
         for _ in range(2):
             former = vector.read_bytes()
             os.kill(self.place.processes("qga-qemu")[0], signal.SIGUSR2)
-            self.place.wait(lambda former=former: vector.read_bytes() not in (former, b""), "the upgrade")
+            wait_until(lambda former=former: vector.read_bytes() not in (former, b""), "the upgrade")
             self.check_serves(client)
         os.kill(worker, signal.SIGKILL)
         self.check_serves(client)

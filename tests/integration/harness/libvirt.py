@@ -6,7 +6,6 @@ import os
 import signal
 import string
 import subprocess
-import time
 import types
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from .image import program as image_program
 from .launcher import QGA_QEMU
 from .proxy import PROXYD
 from .qmp import Qmp
-from .stream import Deadline, Stream, TimedOut
+from .stream import Stream, wait_until
 
 # Everything that libvirt writes to is empty here, and goes away with the namespace. QEMU runs as the user that runs the
 # tests, in no cage: what a host offers of those differs, and none of it is under test.
@@ -90,20 +89,12 @@ class Libvirt:
             self.daemons[program] = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.inside(program)],
                                                      env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                                      stderr=subprocess.DEVNULL)
-        self.wait(lambda: self.try_virsh("version")[0] == 0, "libvirt to answer")
+        wait_until(lambda: self.try_virsh("version")[0] == 0, "libvirt to answer")
 
     def kill(self, program):
         process = self.daemons.pop(program)
         process.kill()
         process.wait()
-
-    @staticmethod
-    def wait(holds, what, timeout=30):
-        deadline = Deadline(timeout)
-        while not holds():
-            if not deadline.left():
-                raise TimedOut(f"timed out waiting for {what}")
-            time.sleep(0.02)
 
     def try_virsh(self, *arguments, timeout=30):
         """Its exit status and what it said, of either kind."""
@@ -124,8 +115,8 @@ class Libvirt:
 
     def wait_agent(self, timeout=30):
         """Until libvirt has found the agent of the guest that it runs."""
-        self.wait(lambda: self.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
-                  "libvirt's agent channel", timeout)
+        wait_until(lambda: self.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
+                   "libvirt's agent channel", timeout)
 
 
 DOMAIN = """
