@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 from bare import NAME, Bare
-from harness import Deadline, Qmp, program, wait_until
+from harness import Deadline, Qmp, Stream, program, wait_until
 from harness.proxy import PROXYD, free_port
 from harness.stream import wait_readable
 from service_manager import Manager
@@ -41,10 +41,17 @@ class Daemon:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
                                             stdin=subprocess.DEVNULL, stderr=log)
         self.pidfd = os.pidfd_open(self.process.pid)
-        self.wait(lambda: all(Path(self.path(name)).exists() for name in self.machines), "the daemon to listen")
+        try:
+            for name in self.machines:
+                self.wait_listening(name)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, traceback):
+        if error is not None:
+            error.add_note(self.log.read_text())
         self.process.kill()
         self.process.wait()
         os.close(self.pidfd)
@@ -55,8 +62,11 @@ class Daemon:
     def client(self, name):
         return Qmp.connect(self.path(name), f"a client of {name}").negotiate()
 
+    def wait_listening(self, name):
+        Stream.wait_connect(self.path(name), f"a look whether {name} is served", process=self.process).close()
+
     def wait(self, holds, what):
-        wait_until(holds, lambda: f"{what}: {self.log.read_text()}", process=self.process)
+        wait_until(holds, what, process=self.process)
 
     def wait_exit(self):
         wait_readable(self.pidfd, 30, "the daemon to end")
@@ -180,7 +190,7 @@ class Upgrade(Case):
             daemon.upgrade()
             first.read_to_end(30)
             self.assertEqual(second.command("query-uuid")["UUID"][-1], "2")
-            daemon.wait(lambda: Path(daemon.path("three")).exists(), "the third machine")
+            daemon.wait_listening("three")
             with daemon.client("three") as third:
                 self.assertEqual(third.command("query-name"), {"name": NAME})
             log = daemon.log.read_text()

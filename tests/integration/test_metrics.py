@@ -416,11 +416,7 @@ class Metrics(Case, BehindBare):
                 [daemon, "--qmp", f"unix:{self.qemu.qmp_path}", "--listen", f"unix:{self.qemu.directory}/front.sock",
                  "--metrics", f"unix:{self.path}"], stdin=subprocess.DEVNULL) as process:
             try:
-                deadline = Deadline(30)
-                while not os.path.exists(self.path):
-                    self.assertIsNone(process.poll())
-                    self.assertTrue(deadline.left(), "it does not listen")
-                    time.sleep(0.02)
+                Stream.wait_connect(self.path, "a look whether it listens", process=process).close()
                 self.scrape(UnixConnection(self.path))
                 with open(f"/proc/{process.pid}/maps", encoding="utf-8") as file:
                     self.assertEqual({line.split()[-1] for line in file if "qga-proxy-metrics" in line},
