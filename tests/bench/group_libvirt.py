@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rows 17 and 18: a client of the proxy, beside libvirt, on one guest that libvirt runs. libvirt has qemu-ga for itself,
-and the proxy our agent, on a port of its own. Each takes snapshots of disks of its own, since libvirt goes by what it has
-made of them."""
+"""Rows 17 and 18: a client of the proxy, beside libvirt, on one guest that libvirt runs. libvirt has qemu-ga for
+itself, and the proxy our agent, on a port of its own. Each takes snapshots of disks of its own, since libvirt goes by
+what it has made of them."""
 
 import json
 import shutil
@@ -81,8 +81,8 @@ def snapshot(folder, names):
 
 
 def snapshots(bench, libvirt, proxy, guest):
-    """A client through the proxy has its overlays opened before the guest is frozen, and libvirt does it meanwhile: all of
-    it is measured, but for the making of our files."""
+    """A client through the proxy has its overlays opened before the guest is frozen, and libvirt does it meanwhile: all
+    of it is measured, but for the making of our files."""
     for count in 1, len(DISKS):
         times = bench.times(5)
         names = OUR_DISKS[:count]

@@ -32,7 +32,8 @@ def ping(bench):
             stack.enter_context(found)
             targets["socat"] = script(other, "agent", times, PING, cpu=CPU)
         turns = interleave(bench.rounds, targets)
-    added = {name: [turn.median - direct.median for turn, direct in zip(turns[name], turns["direct"])] for name in turns}
+    added = {name: [turn.median - direct.median for turn, direct in zip(turns[name], turns["direct"])]
+             for name in turns}
     for peer in added.keys() - {"direct", "proxy"}:
         bench.compare(f"1 {peer}", added["proxy"], added[peer])
 

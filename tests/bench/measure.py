@@ -96,8 +96,8 @@ def crowd(path, protocol, clients, depth, times, request, **options):
 
 
 def interleave(rounds, targets):
-    """Turns of each target, in as many rounds. Every other round goes backwards, so that none is always behind the same.
-    The first turn of each is for warming up."""
+    """Turns of each target, in as many rounds. Every other round goes backwards, so that none is always behind the
+    same. The first turn of each is for warming up."""
     turns = {name: [] for name in targets}
     with contextlib.ExitStack() as stack:
         for target in targets.values():

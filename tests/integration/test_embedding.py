@@ -97,7 +97,8 @@ class Examples(Embedding):
         self.check_serves(self.build("minimal"))
 
     def test_gate(self):
-        """What it does not allow is refused, in its words, and the guest's user who asked is named; the rest is done."""
+        """What it does not allow is refused, in its words, and the guest's user who asked is named; the rest is
+        done."""
         self.assertLess(len((EXAMPLES / "gate.c").read_text().splitlines()), 80)
         qemu = self.enterContext(Bare())
         monitor, agent = self.addresses(qemu)

@@ -147,8 +147,8 @@ class Life(LauncherCase):
         return machine, client
 
     def wait_idle(self, client):
-        """Until the proxy has asked QEMU all that it asks at first. QEMU 7.2 that gets a signal before it has come to the
-        commands that wait for it may never end: with six of them on a socket of its own, 3 of 60 did not."""
+        """Until the proxy has asked QEMU all that it asks at first. QEMU 7.2 that gets a signal before it has come to
+        the commands that wait for it may never end: with six of them on a socket of its own, 3 of 60 did not."""
         client.command("query-status")
         wait_until(lambda: client.command("qga-proxy-status")["monitors"][0]["in-flight"] == 0, "an idle monitor")
 
@@ -185,8 +185,8 @@ class Life(LauncherCase):
         """Ctrl-C on a terminal is QEMU's, and the last word is too."""
         pid, terminal = pty.fork()
         if pid == 0:
-            os.execve(program(QGA_QEMU), [*self.place.command(*MACHINE, *CHANNEL, "-qmp",
-                                          f"unix:{self.place.folder}/qmp,server")], self.place.environment)
+            command = self.place.command(*MACHINE, *CHANNEL, "-qmp", f"unix:{self.place.folder}/qmp,server")
+            os.execve(program(QGA_QEMU), command, self.place.environment)
         try:
             output = b""
             while b"QEMU waiting" not in output:
@@ -254,7 +254,8 @@ class Killed(LauncherCase):
         for number in itertools.count():
             if ended.is_set():
                 return
-            text = b"".join(b'{"execute": "query-name", "id": "%s-%d-%d"}' % (name.encode(), number, n) for n in range(9))
+            text = b"".join(b'{"execute": "query-name", "id": "%s-%d-%d"}' % (name.encode(), number, n)
+                            for n in range(9))
             at = number % len(text)
             client.send(text[:at])
             client.send(text[at:])
@@ -350,8 +351,8 @@ class Served(unittest.TestCase):
         return self.enterContext(LaunchedGuest(place, **options))
 
     def test_guest(self):
-        """freeze, blockdev-snapshot-sync, thaw on one connection; the harness's own monitor, an inherited descriptor, is
-        served with it."""
+        """freeze, blockdev-snapshot-sync, thaw on one connection; the harness's own monitor, an inherited descriptor,
+        is served with it."""
         guest = self.enter()
         client = self.enterContext(guest.client())
         self.wait_agent(client)
@@ -442,7 +443,8 @@ class Mistakes(LauncherCase):
 
     def test_options(self):
         self.check(r"-chardev qga_proxy,id=qga0: there is no -qmp or -mon", *CHANNEL)
-        self.check(r"-qmp tcp:localhost:1,wait=off: 'wait' is for a server", *CHANNEL, "-qmp", "tcp:localhost:1,wait=off")
+        self.check(r"-qmp tcp:localhost:1,wait=off: 'wait' is for a server", *CHANNEL,
+                   "-qmp", "tcp:localhost:1,wait=off")
         self.check(r"-readconfig /nowhere: .*No such file", "-readconfig", "/nowhere")
         self.check(r"fd=999: there is no such descriptor", *CHANNEL, "-chardev", "socket,id=m,fd=999,server=on", "-mon",
                    "m,mode=control")
@@ -514,8 +516,8 @@ class Print(LauncherCase):
                                                                    options=["--print"]))
         self.assertEqual((status, error), (0, ""))
         self.assertRegex(output, r"(?m)^qemu: qemu-system-x86_64 -chardev socket,id=qga0,fd=\d+,server=on,wait=off ")
-        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ --state-dir \S+ --keep --fd-store "
-                                 r"--listen tcp:localhost:4444,server=on,wait=on$")
+        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ --state-dir \S+ --keep "
+                                 r"--fd-store --listen tcp:localhost:4444,server=on,wait=on$")
         self.assertEqual(self.place.left(), [])
 
 

@@ -39,8 +39,8 @@ class Commands(unittest.TestCase, BehindBare):
         self.proxy = self.enterContext(Proxy(self.qemu))
 
     def test_many_in_flight(self):
-        """A thousand clients with a command each that waits in the proxy or in QEMU: none is lost, none is doubled, none
-        is answered to another."""
+        """A thousand clients with a command each that waits in the proxy or in QEMU: none is lost, none is doubled,
+        none is answered to another."""
         slow = self.slow()
         blocker = self.enterContext(self.proxy.client())
         clients = [self.enterContext(self.proxy.client()) for _ in range(CLIENTS - 1)]
@@ -162,7 +162,8 @@ class Addresses(unittest.TestCase):
             return sorted(int(line[1].partition(":")[2], 16) for line in lines
                           if line[3] == "0A" and f"socket:[{line[9]}]" in sockets)
 
-        with Proxy(self.enterContext(Bare()), arguments=["--listen", "tcp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0"]) as proxy:
+        any_port = ["--listen", "tcp:127.0.0.1:0"]
+        with Proxy(self.enterContext(Bare()), arguments=any_port * 2) as proxy:
             before = ports()
             upgrade(proxy)
             with proxy.client() as client:

@@ -327,8 +327,8 @@ class Guest:
 
     @contextlib.contextmanager
     def arrival(self, proxy, method):
-        """What is sent to the agent within has come as far as the guest's kernel, from where it goes with the agent that
-        was to have it. What is still on its way on a serial line then, the next agent is given, and answers."""
+        """What is sent to the agent within has come as far as the guest's kernel, from where it goes with the agent
+        that was to have it. What is still on its way on a serial line then, the next agent is given, and answers."""
         if method == "isa-serial":
             received, sent = int(self.shell(RECEIVED)), proxy.status()["agent"]["bytes-out"]
         yield

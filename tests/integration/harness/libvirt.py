@@ -87,8 +87,8 @@ class Libvirt:
             # What libvirt starts finds the programs under test.
             path = f"{Path(image_program(PROXYD)).parent}:{os.environ['PATH']}"
             self.daemons[program] = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.inside(program)],
-                                                     env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                                     stderr=subprocess.DEVNULL)
+                                                     env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL,
+                                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: self.try_virsh("version")[0] == 0, "libvirt to answer")
 
     def kill(self, program):
@@ -207,7 +207,7 @@ class LibvirtGuest(Guest):
         """To what libvirt has started. A guest that it has restored had other channels than there are now: its shell is
         not there."""
         pid = int(subprocess.run(self.libvirt.inside("cat", f"/run/libvirt/qemu/{self.name}.pid"),
-                                      stdout=subprocess.PIPE, check=True).stdout)
+                                 stdout=subprocess.PIPE, check=True).stdout)
         self.process = types.SimpleNamespace(pid=pid)
         self.console = Console(Stream.connect(self.reach("console.sock"), "console").sock)
         self.control = Control()
@@ -229,8 +229,8 @@ class LibvirtGuest(Guest):
 
 
 class ProxiedGuest(LibvirtGuest):
-    """A Guest whose agent's channel connects to .channel, where a proxy has to listen before: enter the guest, start the
-    proxy, boot()."""
+    """A Guest whose agent's channel connects to .channel, where a proxy has to listen before: enter the guest, start
+    the proxy, boot()."""
 
     def _prepare(self):
         super()._prepare()
@@ -288,8 +288,8 @@ class EmulatedGuest(LibvirtGuest):
 
 
 class RoamingGuest(EmulatedGuest):
-    """A Guest that goes from one libvirt to another. Its sockets are in a folder that each of them has for itself, by the
-    same name; its disks are in one that they share."""
+    """A Guest that goes from one libvirt to another. Its sockets are in a folder that each of them has for itself, by
+    the same name; its disks are in one that they share."""
 
     def sockets(self):
         return "/run/guest"
@@ -308,8 +308,8 @@ class RoamingGuest(EmulatedGuest):
         """To another libvirt, which QEMU and libvirt reach by paths."""
         self.make_place(target)
         there = f"qemu+unix:///system?socket=/proc/{target.holder.pid}/root/run/libvirt/libvirt-sock"
-        self.libvirt.virsh("migrate", "--live", "--unsafe", "--persistent", "--undefinesource", self.name, "--desturi", there,
-                           "--migrateuri", f"unix://{self.directory}/migration.sock", timeout=120)
+        self.libvirt.virsh("migrate", "--live", "--unsafe", "--persistent", "--undefinesource", self.name,
+                           "--desturi", there, "--migrateuri", f"unix://{self.directory}/migration.sock", timeout=120)
         self.detach()
         self.libvirt = target
         self.attach()

@@ -104,8 +104,8 @@ class Proxy:
             return client.execute("qga-proxy-status")
 
     def wait_status(self, what, holds, timeout=30, client=None):
-        """Waits until a condition holds for the proxy's status, and returns that. Where no client is given, this waiting
-        counts as one too."""
+        """Waits until a condition holds for the proxy's status, and returns that. Where no client is given, this
+        waiting counts as one too."""
         deadline = Deadline(timeout)
         status = None
 

@@ -69,7 +69,7 @@ def wait_until(holds, what, timeout=30, process=None):
                 raise TimedOut(f"timed out waiting for {words()}")
             poll.poll(POLL_SECONDS * 1000)
             if process is not None and process.poll() is not None:
-                raise Closed(f"process {process.pid} ended with status {process.returncode} while waiting for {words()}")
+                raise Closed(f"process {process.pid} ended with status {process.returncode}; waited for {words()}")
         return answer
 
 
