@@ -71,8 +71,8 @@ def machines(bench):
             stack.enter_context(Process([tool("peer"), kind, directory / kind, count], cpu=CPU))
         targets = {}
         for name, number in ("one", 1), ("many", count):
-            stack.enter_context(Process([tool("many"), directory / "qmp", directory / "agent", directory / name, number],
-                                        cpu=CPU))
+            command = [tool("many"), directory / "qmp", directory / "agent", directory / name, number]
+            stack.enter_context(Process(command, cpu=CPU))
             targets[name] = script(directory / f"{name}0", "qmp", times,
                                    'once {"execute":"qga-proxy-wait-agent"}', f"do {PING}", cpu=CPU)
         turns = interleave(bench.rounds, targets)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rows 13 and 16: our agent and qemu-ga in one emulated guest, each on a port of its own, and a port that only echoes."""
+"""Rows 13 and 16: our agent and qemu-ga in one emulated guest, each on a port of its own, and a port that only
+echoes."""
 
 import base64
 import json

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rows 17 and 18: a client of the proxy, beside libvirt, on one guest that libvirt runs. libvirt has qemu-ga for itself,
-and the proxy our agent, on a port of its own. Each takes snapshots of disks of its own, since libvirt goes by what it has
-made of them."""
+"""Rows 17 and 18: a client of the proxy, beside libvirt, on one guest that libvirt runs. libvirt has qemu-ga for
+itself, and the proxy our agent, on a port of its own. Each takes snapshots of disks of its own, since libvirt goes by
+what it has made of them."""
 
 import json
 import shutil
@@ -31,9 +31,9 @@ def empty_disk(path):
 
 class SharedGuest(LibvirtGuest):
     def __init__(self, libvirt):
-        super().__init__(libvirt, direct=True, agent="qemu-ga")
+        super().__init__(libvirt, agent="qemu-ga")
 
-    def boot(self):
+    def boot(self, *arguments):
         self.ours = str(self.directory / "ours.sock")
         self.channels[OURS] = self.ours
         self.disks["fourth"] = empty_disk(self.directory / "fourth.qcow2")
@@ -41,7 +41,7 @@ class SharedGuest(LibvirtGuest):
             path = empty_disk(self.directory / f"{name}.qcow2")
             self.qemu_arguments += ["-drive", f"if=none,id={name},file={path},format=qcow2",
                                     "-device", f"virtio-blk-pci,drive={name},addr={LAST_SLOT - number:#x}"]
-        super().boot()
+        super().boot(*arguments)
         start_ours(self, OURS, self.ours)
         be_still(self)
 
@@ -81,8 +81,8 @@ def snapshot(folder, names):
 
 
 def snapshots(bench, libvirt, proxy, guest):
-    """A client through the proxy has its overlays opened before the guest is frozen, and libvirt does it meanwhile: all of
-    it is measured, but for the making of our files."""
+    """A client through the proxy has its overlays opened before the guest is frozen, and libvirt does it meanwhile: all
+    of it is measured, but for the making of our files."""
     for count in 1, len(DISKS):
         times = bench.times(5)
         names = OUR_DISKS[:count]
@@ -105,7 +105,6 @@ def libvirt_rows(bench):
     except FileNotFoundError:
         raise Missing("libvirt's headers were not there when this was built") from None
     with Libvirt() as libvirt, SharedGuest(libvirt) as guest:
-        guest.boot()
         beside = types.SimpleNamespace(directory=guest.directory, qmp_path=guest.qmp_path, agent_path=guest.ours)
         with quiet_proxy(beside, pinned=False) as proxy:
             proxy.wait_agent()

@@ -15,7 +15,8 @@ CLIENTS = 64
 
 def one_client(bench):
     questions = {"2 short": (SHORT, 1000), "2 long": (LONG, 1000),
-                 "3 schema": ('{"execute":"query-qmp-schema"}', 20), "3 commands": ('{"execute":"query-commands"}', 300)}
+                 "3 schema": ('{"execute":"query-qmp-schema"}', 20),
+                 "3 commands": ('{"execute":"query-commands"}', 300)}
     with Bare(monitors=1) as qemu, quiet_proxy(qemu) as proxy:
         pin(qemu.process)
         for key, (request, count) in questions.items():

@@ -4,7 +4,7 @@
 import contextlib
 import shutil
 
-from measure import Missing, Process, interleave, memory, script, tool, wait_for
+from measure import Missing, Process, interleave, memory, script, tool
 from places import CPU, ProxiedPeer, scratch
 
 PING = 'do {"execute":"guest-ping"}'
@@ -30,10 +30,10 @@ def ping(bench):
                    "proxy": script(place.proxy.unix, "qmp", times, PING, cpu=CPU)}
         if found := bench.peer("1 socat", socat, other, place.agent):
             stack.enter_context(found)
-            wait_for(other.exists, "socat to listen")
             targets["socat"] = script(other, "agent", times, PING, cpu=CPU)
         turns = interleave(bench.rounds, targets)
-    added = {name: [turn.median - direct.median for turn, direct in zip(turns[name], turns["direct"])] for name in turns}
+    added = {name: [turn.median - direct.median for turn, direct in zip(turns[name], turns["direct"])]
+             for name in turns}
     for peer in added.keys() - {"direct", "proxy"}:
         bench.compare(f"1 {peer}", added["proxy"], added[peer])
 

@@ -5,7 +5,6 @@ import contextlib
 import os
 import statistics
 import subprocess
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +86,7 @@ class Process:
 
 
 def script(path, protocol, times, *steps, **options):
-    """One client that asks one thing after the other; see script.c."""
+    """One client that asks one thing after the other, as soon as somebody listens; see script.c."""
     return Process([tool("script"), path, protocol, times, *steps], **options)
 
 
@@ -97,8 +96,8 @@ def crowd(path, protocol, clients, depth, times, request, **options):
 
 
 def interleave(rounds, targets):
-    """Turns of each target, in as many rounds. Every other round goes backwards, so that none is always behind the same.
-    The first turn of each is for warming up."""
+    """Turns of each target, in as many rounds. Every other round goes backwards, so that none is always behind the
+    same. The first turn of each is for warming up."""
     turns = {name: [] for name in targets}
     with contextlib.ExitStack() as stack:
         for target in targets.values():
@@ -128,15 +127,6 @@ class Figure(NamedTuple):
 
     def middle(self):
         return statistics.median(self.figures())
-
-
-def wait_for(holds, what, seconds=30):
-    """For what tells nobody."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise TimeoutError(f"timed out waiting for {what}")
-        time.sleep(0.01)
 
 
 def memory(pid, field="Rss"):

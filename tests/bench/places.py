@@ -13,7 +13,7 @@ from pathlib import Path
 from bare import Bare
 from harness import Proxy, program
 from harness.image import AGENT
-from measure import Process, stock_agent, tool, wait_for
+from measure import Process, stock_agent, tool
 
 # What is to be compared by the work it makes runs on one processor, client and all: where the scheduler puts two
 # processes that talk to one another makes more of a difference than what they do.
@@ -36,7 +36,8 @@ def scratch():
 
 
 class HostAgent:
-    """An agent that listens on a unix socket in a directory of its own: ours or qemu-ga."""
+    """An agent that listens on a unix socket in a directory of its own: ours or qemu-ga. It is not waited for, since it
+    serves one client at a time and is to have none but those that measure, which wait for it."""
 
     def __init__(self, name, launcher=(), pinned=True):
         self.program = program(AGENT) if name == "qga-agent" else stock_agent()
@@ -54,7 +55,6 @@ class HostAgent:
             self.process = Process([*self.launcher, *self.command_line(self.directory)], cpu=self.cpu, wait=False,
                                    stderr=log)
             self.process.__enter__()
-        wait_for(self.path.exists, f"{self.program} to listen")
         return self
 
     def __exit__(self, *exception):

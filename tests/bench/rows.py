@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is measured, against what, and what is to be reached. A row has several figures; each is one line of the table."""
+"""What is measured, against what, and what is to be reached. A row has several figures; each is one line of the
+table."""
 
 from typing import NamedTuple
 
@@ -24,8 +25,8 @@ def least(value):
 
 
 class Row(NamedTuple):
-    """One figure. Its key begins with the number of its row. against is what stood beside it in the same run; where there
-    is none, the goal is for our figure itself."""
+    """One figure. Its key begins with the number of its row. against is what stood beside it in the same run; where
+    there is none, the goal is for our figure itself."""
     key: str
     name: str
     against: str | None

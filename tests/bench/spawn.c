@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_SECONDS = 30 };
-
 static const char ping[] = "{\"execute\":\"guest-ping\"}\n";
 
 typedef struct {
@@ -52,8 +50,7 @@ static gint64 once(const Spawn *spawn)
         end(child, TRUE);
         return turn_now_ns() - began;
     }
-    if (!wire_connect(&wire, spawn->path, began + START_SECONDS * (gint64)1000000000))
-        turn_fail("%s did not listen", spawn->command[0]);
+    wire_connect(&wire, spawn->path);
     wire_send(&wire, ping, strlen(ping));
     wire_line(&wire, &len);
     took = turn_now_ns() - began;

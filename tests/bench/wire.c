@@ -14,9 +14,13 @@
 /* Of a read, and what there is room for at least. Large replies make the room larger, once. */
 enum { CHUNK = 256 * 1024 };
 
-gboolean wire_connect(Wire *wire, const char *path, gint64 give_up_ns)
+/* How long a peer may take to start. */
+static const gint64 start_ns = 30 * (gint64)1000000000;
+
+void wire_connect(Wire *wire, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    gint64 give_up_ns = turn_now_ns() + start_ns;
 
     if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path)
         turn_fail("%s is too long", path);
@@ -28,13 +32,10 @@ gboolean wire_connect(Wire *wire, const char *path, gint64 give_up_ns)
             usleep(100);
             continue;
         }
-        if (turn_now_ns() > give_up_ns) {
-            close(wire->fd);
-            return FALSE;
-        }
+        if (turn_now_ns() > give_up_ns)
+            turn_fail("%s: %s", path, g_strerror(errno));
         usleep(20); /* without taking the processor from what is starting */
     }
-    return TRUE;
 }
 
 void wire_close(Wire *wire)
@@ -154,8 +155,7 @@ void wire_begin(Wire *wire, const char *protocol)
 
 void wire_open(Wire *wire, const char *path, const char *protocol)
 {
-    if (!wire_connect(wire, path, 0))
-        turn_fail("%s: %s", path, g_strerror(errno));
+    wire_connect(wire, path);
     wire_begin(wire, protocol);
 }
 

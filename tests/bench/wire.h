@@ -21,13 +21,12 @@ typedef struct {
     gsize looked;     /* up to here there is no end of line */
 } Wire;
 
-/* Tries until @give_up_ns, for a peer that may still be starting; 0 is for one that is there.
- * Returns: FALSE, if nobody listens then. */
-gboolean wire_connect(Wire *wire, const char *path, gint64 give_up_ns);
+/* Waits for a peer that may still be starting. Ends the program where nobody comes to listen, and
+ * where anything else fails, as all below do. */
+void wire_connect(Wire *wire, const char *path);
 void wire_close(Wire *wire);
 
-/* @protocol: "qmp" negotiates, "agent" gets in step, "raw" does nothing. Ends the program where
- * that fails, as all below. */
+/* @protocol: "qmp" negotiates, "agent" gets in step, "raw" does nothing. */
 void wire_begin(Wire *wire, const char *protocol);
 void wire_open(Wire *wire, const char *path, const char *protocol);
 

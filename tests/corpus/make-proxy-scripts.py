@@ -269,8 +269,8 @@ SCRIPTS = {
                            command(B, "qga-proxy-wait-agent", "timeout"), leave(B, left=False), passes(31000), ENDS,
                            passes(3000)),
     "arguments-out-of-range": script(*[client_says(A, '{"execute":"qga-proxy-%s","arguments":{"%s":-1}}' % x) for x in (
-                                         ("wait-agent", "timeout"), ("session-set", "timeout"),
-                                         ("freeze-renew", "seconds"), ("status", "x"), ("wait-agent", "states"))]),
+        ("wait-agent", "timeout"), ("session-set", "timeout"), ("freeze-renew", "seconds"), ("status", "x"),
+        ("wait-agent", "states"))]),
     # Clients
     "client-faults": script(client_says(A, '{"execute": tru}{"execute":"quit"}\n'), client_says(B, b'{"a"\xff"x"'),
                             client_says(A, '[]{"execute":1}{"exec-oob":"x","execute":"y"}{"id":7,"x":1}'), serve(2)),

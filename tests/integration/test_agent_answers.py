@@ -244,8 +244,8 @@ class System(Pair, unittest.TestCase):
             self.assertGreaterEqual(value, 0)
 
     def test_osinfo(self):
-        """The same where os-release is as others write it, or missing; ours reads on where qemu-ga's parser of key files
-        gives up, and knows all quotes of a shell."""
+        """The same where os-release is as others write it, or missing; ours reads on where qemu-ga's parser of key
+        files gives up, and knows all quotes of a shell."""
         info = self.same("guest-get-osinfo")
         self.assertEqual(info.keys(), BY_UNAME)
         for path in "/usr/lib/os-release", "/etc/os-release":
@@ -271,7 +271,8 @@ class System(Pair, unittest.TestCase):
         """Ours looks again, qemu-ga once and for all."""
         self.assertEqual(self.same("guest-get-timezone"), {"zone": "UTC", "offset": 0})
         self.put("/etc/localtime", zone(b"ABC", 7200))
-        self.assertEqual(self.both("guest-get-timezone"), ({"zone": "ABC", "offset": 7200}, {"zone": "UTC", "offset": 0}))
+        self.assertEqual(self.both("guest-get-timezone"),
+                         ({"zone": "ABC", "offset": 7200}, {"zone": "UTC", "offset": 0}))
 
     # Users
 

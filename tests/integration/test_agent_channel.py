@@ -174,7 +174,8 @@ class VirtioSerial(Channel, unittest.TestCase):
         self.begin_slow(agent)
         reply = json.loads(agent.read_line(60))
         self.assertEqual(reply["id"], "slow")
-        self.assertRegex(reply["error"]["desc"], "failed to set hardware clock .*: killed, since it had not ended after 30 s")
+        self.assertRegex(reply["error"]["desc"],
+                         "failed to set hardware clock .*: killed, since it had not ended after 30 s")
         self.guest.wait_until("! pidof hwclock")
         self.assertEqual(agent.execute("guest-ping"), {})
 
@@ -253,7 +254,8 @@ class IsaSerial(Channel, unittest.TestCase):
     floods = 5  # at 11 kB/s
 
     def hang_up(self):
-        """What was opened of the line reads as ended. Done by a leader of a session whose terminal it is, on its end."""
+        """What was opened of the line reads as ended. Done by a leader of a session whose terminal it is, on its
+        end."""
         self.guest.shell("setsid -c sh -c : < /dev/ttyS1")
 
     def test_half_a_request_is_forgotten(self):

@@ -118,7 +118,8 @@ class Defects(unittest.TestCase):
 
     def say(self, text, leave=False):
         """What is answered to a client on a unix socket in the guest."""
-        return self.guest.run(f"printf '%s' '{text}' | timeout 20 unix-client /run/agent.sock {'leave' if leave else ''}")
+        how = "leave" if leave else ""
+        return self.guest.run(f"printf '%s' '{text}' | timeout 20 unix-client /run/agent.sock {how}")
 
     def test_client_that_leaves(self):
         for agent, ours in self.each("unix-listen", path="/run/agent.sock"):
@@ -209,7 +210,8 @@ class Defects(unittest.TestCase):
                 if ours:
                     status = self.ended(host, pid)
                     child = base64.b64decode(status.pop("out-data")).decode().strip()
-                    self.assertEqual(status, {"exited": True, "exitcode": 0, "out-truncated": True, "err-truncated": True})
+                    self.assertEqual(status, {"exited": True, "exitcode": 0,
+                                              "out-truncated": True, "err-truncated": True})
                     self.guest.shell(f"kill {child}")
                     continue
                 self.guest.shell("sleep 1")

@@ -97,7 +97,8 @@ class Freezes(unittest.TestCase):
     def test_veto(self):
         """Debian's does not tell what the hook says; qemu-ga from 10 on does, in the same words."""
         self.mood("echo not now; exit 1")
-        for agent, words in (self.ours, "failed to execute fsfreeze hook: not now"), (self.theirs, "fsfreeze hook has failed with status 1"):
+        for agent, words in ((self.ours, "failed to execute fsfreeze hook: not now"),
+                             (self.theirs, "fsfreeze hook has failed with status 1")):
             self.refused(words, agent, "guest-fsfreeze-freeze")
             self.assertEqual(self.status(agent), "thawed")
             self.assertEqual(self.hooks(), ["freeze"])
@@ -107,8 +108,8 @@ class Freezes(unittest.TestCase):
 
     def test_paths(self):
         """Any path in it names a filesystem; to qemu-ga one mount point of each does."""
-        self.guest.shell("mkdir -p /mnt/ext4/deep/er /mnt/bound; > /mnt/ext4/deep/file; mount --bind /mnt/ext4/deep /mnt/bound; "
-                         "ln -sfn /mnt/ext4/deep /run/link")
+        self.guest.shell("mkdir -p /mnt/ext4/deep/er /mnt/bound; > /mnt/ext4/deep/file; "
+                         "mount --bind /mnt/ext4/deep /mnt/bound; ln -sfn /mnt/ext4/deep /run/link")
         self.addCleanup(self.guest.shell, "umount /mnt/bound; rm /run/link")
         for path in "/mnt/ext4/deep/er", "/mnt/ext4/deep/file", "/mnt/bound", "/mnt/bound/er", "/run/link":
             self.assertEqual(self.freeze(self.ours, path), 1, path)
@@ -173,7 +174,8 @@ class Freezes(unittest.TestCase):
         """It is thawed though its mount point shows it no more."""
         self.loop(0, "/tmp")
         self.assertEqual(self.freeze(self.ours), 3)
-        self.guest.shell("mount -t tmpfs none /mnt/xfs; mount --bind /mnt/loop0 /run; umount /run; umount -l /mnt/loop0")
+        self.guest.shell("mount -t tmpfs none /mnt/xfs; mount --bind /mnt/loop0 /run; umount /run; "
+                         "umount -l /mnt/loop0")
         try:
             self.assertEqual(self.thaw(self.ours), 3)
         finally:

@@ -113,7 +113,8 @@ class Pipeline(unittest.TestCase):
         self.assertEqual(self.agent.execute("guest-fsfreeze-status"), "thawed")
 
     def test_a_stranger_writes(self):
-        """Whoever else writes to the port finds the agent that it knows, at once; replies that were owed are dropped."""
+        """Whoever else writes to the port finds the agent that it knows, at once; replies that were owed are
+        dropped."""
         self.enable("pipeline")
         self.hold("freeze")
         self.agent.sync_once(30)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who waits for the guest agent, and for how long: clients that ask the same share one command, an answer is given again
-where that was asked for, and each client's time is its own. The agent is qemu-ga, which has the commands that dashboards
-poll."""
+"""Who waits for the guest agent, and for how long: clients that ask the same share one command, an answer is given
+again where that was asked for, and each client's time is its own. The agent is qemu-ga, which has the commands that
+dashboards poll."""
 
 import contextlib
 import json
@@ -187,7 +187,8 @@ class Times(Case):
     def check_late(self, reply, seconds):
         self.assertEqual(reply, {"id": 7, "error": {
             "class": "GenericError",
-            "desc": f"The guest agent did not answer within {seconds} s; guest-ping was sent and its outcome is unknown"}})
+            "desc": f"The guest agent did not answer within {seconds} s; "
+                    "guest-ping was sent and its outcome is unknown"}})
 
     def synced(self):
         """The agent is back in step, and what the proxy asks then was answered: nothing is in front of the next."""
@@ -248,7 +249,8 @@ class Options(unittest.TestCase):
                     ([*agent, "--agent-cache", "guest-exec=5"],
                      "'guest-exec' is no command whose answer may be kept for others"),
                     ([*agent, "--agent-cache", "guest-get-time=5"], "'guest-get-time' is no command"),
-                    ([*agent, "--agent-cache", f"{ASKED}=soon"], f"{ASKED} may be kept for 1 to 86400 seconds, not 'soon'"),
+                    ([*agent, "--agent-cache", f"{ASKED}=soon"],
+                     f"{ASKED} may be kept for 1 to 86400 seconds, not 'soon'"),
                     ([*agent, "--agent-cache", ASKED], f"'{ASKED}' is not COMMAND=SECONDS"),
                     (["--agent-cache", f"{ASKED}=5"], "There is no guest agent's channel"),
                     ([*agent, "--limit", "thaw-seconds=0"], "limit 'thaw-seconds' is from 1 to 86400, not 0")):

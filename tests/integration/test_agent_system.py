@@ -97,7 +97,8 @@ class Both:
         for answer in ours, theirs:
             self.assertIsInstance(answer, AgentError, command)
         self.assertEqual((ours.error_class, ours.desc), ("GenericError", words))
-        self.assertEqual((theirs.error_class, theirs.desc), ("GenericError", words if their_words is None else their_words))
+        self.assertEqual((theirs.error_class, theirs.desc),
+                         ("GenericError", words if their_words is None else their_words))
 
     def each(self):
         """Both agents, one after the other, from the same start."""
@@ -171,7 +172,8 @@ class Disks(Both, unittest.TestCase):
 
     def test_serial_without_udev(self):
         ours, theirs = (by("name", entries) for entries in self.ask("guest-get-disks"))
-        serials = {name: disk["address"]["serial"] for name, disk in ours.items() if "serial" in disk.get("address", {})}
+        serials = {name: disk["address"]["serial"] for name, disk in ours.items()
+                   if "serial" in disk.get("address", {})}
         self.assertEqual(serials, {"/dev/vdd": "of-virtio", "/dev/nvme0n1": "QEMU_NVMe_Ctrl_of-nvme",
                                    "/dev/sda": "of-scsi", "/dev/sdb": "QM00002", "/dev/sdc": "QM00003"})
         for disk in theirs.values():
@@ -558,7 +560,8 @@ class Described(unittest.TestCase):
         block = {"phys-index": 0, "online": True}
         user = {"username": "u"}
         for command, arguments in (
-                ("guest-get-fsinfo", {}), ("guest-get-disks", {}), ("guest-fstrim", {}), ("guest-fstrim", {"minimum": 1}),
+                ("guest-get-fsinfo", {}), ("guest-get-disks", {}),
+                ("guest-fstrim", {}), ("guest-fstrim", {"minimum": 1}),
                 ("guest-get-vcpus", {}), ("guest-set-vcpus", {"vcpus": [{"logical-id": 0, "online": True}]}),
                 ("guest-get-memory-blocks", {}), ("guest-get-memory-block-info", {}),
                 ("guest-set-memory-blocks", {"mem-blks": [block, {**block, "phys-index": 9999}]}),

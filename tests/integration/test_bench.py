@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The benchmarks work: each row of their table comes to a figure, or says which peer is missing. What the figures are is
-not looked at, since nothing is measured long enough here to mean anything."""
+"""The benchmarks work: each row of their table comes to a figure, or says which peer is missing. What the figures are
+is not looked at, since nothing is measured long enough here to mean anything."""
 
 import json
 import math

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One daemon, a file, several machines: each is served as by a daemon of its own, and they end and are upgraded apart."""
+"""One daemon, a file, several machines: each is served as by a daemon of its own, and they end and are upgraded
+apart."""
 
 import http.client
 import os
@@ -11,9 +12,9 @@ import unittest
 from pathlib import Path
 
 from bare import NAME, Bare
-from harness import Closed, Deadline, Qmp, program
+from harness import Deadline, Qmp, Stream, program, wait_until
 from harness.proxy import PROXYD, free_port
-from harness.stream import TimedOut, wait_readable
+from harness.stream import wait_readable
 from service_manager import Manager
 
 AT_ONCE = 10
@@ -33,7 +34,8 @@ class Daemon:
     def write(self, machines, more):
         lines = ["# written by a test"]
         for name, qemu in machines.items():
-            lines += [f"[vm {name}]", f"qmp = unix:{qemu.qmp_path}", f"listen=unix:{self.path(name)}", *more.get(name, [])]
+            lines += [f"[vm {name}]", f"qmp = unix:{qemu.qmp_path}", f"listen=unix:{self.path(name)}",
+                      *more.get(name, [])]
         self.file.write_text("\n".join(lines) + "\n")
 
     def __enter__(self):
@@ -41,10 +43,17 @@ class Daemon:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.command],
                                             stdin=subprocess.DEVNULL, stderr=log)
         self.pidfd = os.pidfd_open(self.process.pid)
-        self.wait(lambda: all(Path(self.path(name)).exists() for name in self.machines), "the daemon to listen")
+        try:
+            for name in self.machines:
+                self.wait_listening(name)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, traceback):
+        if error is not None:
+            error.add_note(self.log.read_text())
         self.process.kill()
         self.process.wait()
         os.close(self.pidfd)
@@ -55,17 +64,11 @@ class Daemon:
     def client(self, name):
         return Qmp.connect(self.path(name), f"a client of {name}").negotiate()
 
+    def wait_listening(self, name):
+        Stream.wait_connect(self.path(name), f"a look whether {name} is served", process=self.process).close()
+
     def wait(self, holds, what):
-        deadline = Deadline(30)
-        while not holds():
-            if self.process.poll() is not None:
-                raise Closed(f"the daemon ended while waiting for {what}: {self.log.read_text()}")
-            if not deadline.left():
-                raise TimedOut(f"timed out waiting for {what}: {self.log.read_text()}")
-            try:
-                wait_readable(self.pidfd, 0.02, "the daemon")
-            except TimedOut:
-                pass
+        wait_until(holds, what, process=self.process)
 
     def wait_exit(self):
         wait_readable(self.pidfd, 30, "the daemon to end")
@@ -120,7 +123,8 @@ class Several(Case):
             self.two.kill()
             second.read_to_end(30)
             self.assertEqual(daemon.wait_exit(), 0)
-            self.assertRegex(daemon.log.read_text(), r"(?s)qga-proxyd one: QEMU has gone\nqga-proxyd two: QEMU has gone")
+            self.assertRegex(daemon.log.read_text(),
+                             r"(?s)qga-proxyd one: QEMU has gone\nqga-proxyd two: QEMU has gone")
 
     def test_persist(self):
         """One that persists keeps the daemon, and its clients, for the QEMU to come."""
@@ -180,8 +184,8 @@ class Upgrade(Case):
             self.assertFalse(Path(daemon.path("one")).exists() or Path(daemon.path("two")).exists())
 
     def test_other_file(self):
-        """What was added to the file is served from the upgrade on, what was taken away is not, and who is not concerned
-        is not told. A machine that cannot be served is named, and no other suffers from it."""
+        """What was added to the file is served from the upgrade on, what was taken away is not, and who is not
+        concerned is not told. A machine that cannot be served is named, and no other suffers from it."""
         three = self.enterContext(Bare())
         with Daemon(self.folder, self.both) as daemon:
             first, second = self.enterContext(daemon.client("one")), self.enterContext(daemon.client("two"))
@@ -189,7 +193,7 @@ class Upgrade(Case):
             daemon.upgrade()
             first.read_to_end(30)
             self.assertEqual(second.command("query-uuid")["UUID"][-1], "2")
-            daemon.wait(lambda: Path(daemon.path("three")).exists(), "the third machine")
+            daemon.wait_listening("three")
             with daemon.client("three") as third:
                 self.assertEqual(third.command("query-name"), {"name": NAME})
             log = daemon.log.read_text()
@@ -281,7 +285,8 @@ class Mistakes(unittest.TestCase):
                             (b"[vm one]\n = a\n", ":2: [vm one] : there is no such key"),
                             (b"[vm one]\nqmp =\n", ":2: [vm one] qmp: has no value"),
                             (b"[vm one]\nstate-dir=a\nstate-dir=b\n", ":3: [vm one] state-dir: is said twice"),
-                            (b"[vm one]\npersist=perhaps\n", ":2: [vm one] persist: 'perhaps' is neither true nor false"),
+                            (b"[vm one]\npersist=perhaps\n",
+                             ":2: [vm one] persist: 'perhaps' is neither true nor false"),
                             (b"[vm one]\nlisten=unix:/a\n", ": [vm one] qmp: is needed"),
                             (b"[vm one]\nqmp=;\nlisten=unix:/a\n", ": [vm one] qmp: is needed"),
                             (b"[vm one]\nqmp=unix:/a\nagent=unix:/b\n", ": [vm one] listen: is needed"),
@@ -292,7 +297,8 @@ class Mistakes(unittest.TestCase):
                             (good + b"limit = cats=9\n", ": [vm one] limit: "),
                             (good + b"metrics = nonsense\n", ": [vm one] metrics: "),
                             (good + b"agent = nonsense\n", ": [vm one]: "),
-                            (good.replace(b"one", b"two") + good.replace(b"one.sock", b"two.sock"), ": [vm one] listen: ")):
+                            (good.replace(b"one", b"two") + good.replace(b"one.sock", b"two.sock"),
+                             ": [vm one] listen: ")):
             with self.subTest(text):
                 self.file.write_bytes(text)
                 self.assertIn(f"{self.file}{words}", self.complain())

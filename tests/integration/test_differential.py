@@ -119,9 +119,9 @@ class Pair:
         self.proxy = self.stack.enter_context(Proxy(self.behind))
 
     def is_qemu_dead(self):
-        """Whether one of the two has aborted. QEMU 7.2 does so by itself, about once in 300 times when out-of-band is on
-        and a script ends in broken input; without the proxy, that is, which passes none of it on. A QEMU that hung up
-        and lives has not."""
+        """Whether one of the two has aborted. QEMU 7.2 does so by itself, about once in 300 times when out-of-band is
+        on and a script ends in broken input; without the proxy, that is, which passes none of it on. A QEMU that hung
+        up and lives has not."""
         for qemu in self.direct, self.behind:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return qemu.process.wait(2) == -signal.SIGABRT

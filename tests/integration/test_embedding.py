@@ -13,8 +13,8 @@ import unittest
 from pathlib import Path
 
 from bare import Bare, NAME
-from harness import Closed, Deadline, Guest, Qmp, QmpError, Stream, TimedOut, check_filesystem
-from harness.proxy import POLL_SECONDS, free_port
+from harness import Guest, Qmp, QmpError, Stream, check_filesystem
+from harness.proxy import free_port
 from staged import EXAMPLES, Staged, blocks
 
 
@@ -32,14 +32,7 @@ class Embedding(unittest.TestCase):
 
     def connect(self, address, process):
         """A client, as soon as the program listens."""
-        deadline = Deadline(30)
-        while True:
-            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-                return self.enterContext(contextlib.closing(Qmp.connect(address, "a client"))).negotiate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                raise Closed(f"the program ended with status {process.wait(POLL_SECONDS)}")
-            if not deadline.left():
-                raise TimedOut(f"timed out waiting for {address}")
+        return self.enterContext(Qmp.wait_connect(address, "a client", process=process)).negotiate()
 
     def addresses(self, qemu):
         return [f"unix:{qemu.qmp_path}", f"unix:{qemu.agent_path}"]
@@ -104,7 +97,8 @@ class Examples(Embedding):
         self.check_serves(self.build("minimal"))
 
     def test_gate(self):
-        """What it does not allow is refused, in its words, and the guest's user who asked is named; the rest is done."""
+        """What it does not allow is refused, in its words, and the guest's user who asked is named; the rest is
+        done."""
         self.assertLess(len((EXAMPLES / "gate.c").read_text().splitlines()), 80)
         qemu = self.enterContext(Bare())
         monitor, agent = self.addresses(qemu)

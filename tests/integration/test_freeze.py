@@ -332,7 +332,8 @@ class Doubts(Case):
         self.signal_agent("KILL")
         self.end_soon()
         self.told(self.other, "lease", "thawing")
-        # On isa-serial nothing tells that the agent is another: what the first was asked is waited for, and then a sync.
+        # On isa-serial nothing tells that the agent is another: what the first was asked is waited for, and then a
+        # sync.
         self.told(self.other, "lease", timeout=60)
         self.check_thawed(touches)
         self.check_honest(self.client, "its lease ended")

@@ -33,7 +33,8 @@ PANIC = ("device=$(grep -l 0x0011 /sys/bus/pci/devices/*/device) && cd ${device%
 
 def monitor_arguments(directory):
     """A monitor for a second proxy, and a machine that stands still when its kernel has crashed."""
-    return ["-qmp", f"unix:{directory}/second.sock,server=on,wait=off", "-device", "pvpanic-pci", "-action", "panic=pause"]
+    return ["-qmp", f"unix:{directory}/second.sock,server=on,wait=off",
+            "-device", "pvpanic-pci", "-action", "panic=pause"]
 
 
 @functools.cache
@@ -85,7 +86,8 @@ class Lane:
         self.behind_goes_on = alone if self.pipelined else waits
         if not self.behind_goes_on:
             reply = self.behind.read_reply(AT_ONCE)
-            self.test.assertRegex(reply["error"]["desc"], f"; guest-info {UNKNOWN if self.pipelined else 'was not sent'}$")
+            self.test.assertRegex(reply["error"]["desc"],
+                                  f"; guest-info {UNKNOWN if self.pipelined else 'was not sent'}$")
 
     def check_behind(self, answered=True):
         """What becomes of it when an agent is there again: one that was under way has an unknown outcome. Not always is
@@ -391,8 +393,8 @@ class Migration:
         touches = self.source.stuck_touches("ext4", "xfs")
         self.target.arrive()
         arrived = time.time()
-        freeze = target.proxy.wait_status("the freeze to be found", lambda status: status["freeze"]["state"] == "frozen",
-                                          AT_ONCE)["freeze"]
+        freeze = target.proxy.wait_status("the freeze to be found",
+                                          lambda status: status["freeze"]["state"] == "frozen", AT_ONCE)["freeze"]
         print(f"     the freeze was found {(time.time() - arrived) * 1000:.0f} ms after the arrival", flush=True)
         self.assertEqual(freeze["by"], "an unknown client")
         self.assertIn("frozen", target.states())

@@ -172,9 +172,9 @@ class OwnAgent(Lists, BehindBare, unittest.TestCase):
             while not call("guest-exec-status", pid=pid)["exited"]:
                 pass
         for question in (
-                "guest-get-cpustats", "guest-get-diskstats", "guest-get-host-name", "guest-get-load", "guest-get-osinfo",
-                "guest-get-time", "guest-get-timezone", "guest-get-users", "guest-network-get-interfaces",
-                "guest-network-get-route"):
+                "guest-get-cpustats", "guest-get-diskstats", "guest-get-host-name", "guest-get-load",
+                "guest-get-osinfo", "guest-get-time", "guest-get-timezone", "guest-get-users",
+                "guest-network-get-interfaces", "guest-network-get-route"):
             call(question)
         # What this host runs on is not to be frozen, so that there is nothing to renew.
         self.assertLessEqual(OWN - {"qga-proxy-freeze-renew"}, called)

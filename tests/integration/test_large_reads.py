@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A large guest-file-read through the proxy goes to the agent in pieces, with our agent and with qemu-ga: its client gets what
-one command would have brought, and others need not wait for all of it."""
+"""A large guest-file-read through the proxy goes to the agent in pieces, with our agent and with qemu-ga: its client
+gets what one command would have brought, and others need not wait for all of it."""
 
 import base64
 import hashlib

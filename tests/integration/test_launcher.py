@@ -16,7 +16,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from harness import Qmp, QmpError
+from harness import Qmp, QmpError, wait_until
 from harness.image import SOURCE, program
 from harness.launcher import CHANNEL, MACHINE, QGA_QEMU, Launched, LaunchedGuest, Place
 from harness.proxy import free_port
@@ -147,10 +147,10 @@ class Life(LauncherCase):
         return machine, client
 
     def wait_idle(self, client):
-        """Until the proxy has asked QEMU all that it asks at first. QEMU 7.2 that gets a signal before it has come to the
-        commands that wait for it may never end: with six of them on a socket of its own, 3 of 60 did not."""
+        """Until the proxy has asked QEMU all that it asks at first. QEMU 7.2 that gets a signal before it has come to
+        the commands that wait for it may never end: with six of them on a socket of its own, 3 of 60 did not."""
         client.command("query-status")
-        self.place.wait(lambda: client.command("qga-proxy-status")["monitors"][0]["in-flight"] == 0, "an idle monitor")
+        wait_until(lambda: client.command("qga-proxy-status")["monitors"][0]["in-flight"] == 0, "an idle monitor")
 
     def test_status(self):
         """QEMU's exit status is the caller's."""
@@ -185,8 +185,8 @@ class Life(LauncherCase):
         """Ctrl-C on a terminal is QEMU's, and the last word is too."""
         pid, terminal = pty.fork()
         if pid == 0:
-            os.execve(program(QGA_QEMU), [*self.place.command(*MACHINE, *CHANNEL, "-qmp",
-                                          f"unix:{self.place.folder}/qmp,server")], self.place.environment)
+            command = self.place.command(*MACHINE, *CHANNEL, "-qmp", f"unix:{self.place.folder}/qmp,server")
+            os.execve(program(QGA_QEMU), command, self.place.environment)
         try:
             output = b""
             while b"QEMU waiting" not in output:
@@ -223,7 +223,7 @@ class Life(LauncherCase):
         for _ in range(3):
             worker = self.place.worker()
             os.kill(worker, signal.SIGKILL)
-            self.place.wait(lambda gone=worker: self.place.processes("qga-proxyd") not in ([], [gone]), "the next proxy")
+            wait_until(lambda gone=worker: self.place.processes("qga-proxyd") not in ([], [gone]), "the next proxy")
             with machine.client() as other:
                 self.check_serves(other, "paused")
                 self.assertEqual(other.command("query-status")["status"], "paused")
@@ -254,7 +254,8 @@ class Killed(LauncherCase):
         for number in itertools.count():
             if ended.is_set():
                 return
-            text = b"".join(b'{"execute": "query-name", "id": "%s-%d-%d"}' % (name.encode(), number, n) for n in range(9))
+            text = b"".join(b'{"execute": "query-name", "id": "%s-%d-%d"}' % (name.encode(), number, n)
+                            for n in range(9))
             at = number % len(text)
             client.send(text[:at])
             client.send(text[at:])
@@ -282,8 +283,8 @@ class Killed(LauncherCase):
                     before = tally.total()
                     worker = self.place.worker(worker)
                     os.kill(worker, signal.SIGKILL)
-                    self.place.wait(lambda before=before: tally.total() > before + len(jobs) or
-                                    any(job.done() for job in running), "answers")
+                    wait_until(lambda before=before: tally.total() > before + len(jobs) or
+                               any(job.done() for job in running), "answers")
             finally:
                 ended.set()
             for job in running:
@@ -329,7 +330,7 @@ class Killed(LauncherCase):
         for _ in range(2):
             former = vector.read_bytes()
             os.kill(self.place.processes("qga-qemu")[0], signal.SIGUSR2)
-            self.place.wait(lambda former=former: vector.read_bytes() not in (former, b""), "the upgrade")
+            wait_until(lambda former=former: vector.read_bytes() not in (former, b""), "the upgrade")
             self.check_serves(client)
         os.kill(worker, signal.SIGKILL)
         self.check_serves(client)
@@ -350,8 +351,8 @@ class Served(unittest.TestCase):
         return self.enterContext(LaunchedGuest(place, **options))
 
     def test_guest(self):
-        """freeze, blockdev-snapshot-sync, thaw on one connection; the harness's own monitor, an inherited descriptor, is
-        served with it."""
+        """freeze, blockdev-snapshot-sync, thaw on one connection; the harness's own monitor, an inherited descriptor,
+        is served with it."""
         guest = self.enter()
         client = self.enterContext(guest.client())
         self.wait_agent(client)
@@ -442,7 +443,8 @@ class Mistakes(LauncherCase):
 
     def test_options(self):
         self.check(r"-chardev qga_proxy,id=qga0: there is no -qmp or -mon", *CHANNEL)
-        self.check(r"-qmp tcp:localhost:1,wait=off: 'wait' is for a server", *CHANNEL, "-qmp", "tcp:localhost:1,wait=off")
+        self.check(r"-qmp tcp:localhost:1,wait=off: 'wait' is for a server", *CHANNEL,
+                   "-qmp", "tcp:localhost:1,wait=off")
         self.check(r"-readconfig /nowhere: .*No such file", "-readconfig", "/nowhere")
         self.check(r"fd=999: there is no such descriptor", *CHANNEL, "-chardev", "socket,id=m,fd=999,server=on", "-mon",
                    "m,mode=control")
@@ -514,8 +516,8 @@ class Print(LauncherCase):
                                                                    options=["--print"]))
         self.assertEqual((status, error), (0, ""))
         self.assertRegex(output, r"(?m)^qemu: qemu-system-x86_64 -chardev socket,id=qga0,fd=\d+,server=on,wait=off ")
-        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ --state-dir \S+ --keep --fd-store "
-                                 r"--listen tcp:localhost:4444,server=on,wait=on$")
+        self.assertRegex(output, r"(?m)^proxy: .*qga-proxyd --qmp unix:\S+ --agent unix:\S+ --state-dir \S+ --keep "
+                                 r"--fd-store --listen tcp:localhost:4444,server=on,wait=on$")
         self.assertEqual(self.place.left(), [])
 
 

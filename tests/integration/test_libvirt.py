@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """libvirt's own code for the guest agent, unmodified, beside QMP clients and others of the agent's protocol, and what
-becomes of the guest where replies are late or lost. QEMU and libvirt connect to one and the same path, as libvirt has them do
-for a channel with <source mode='connect'>."""
+becomes of the guest where replies are late or lost. QEMU and libvirt connect to one and the same path, as libvirt has
+them do for a channel with <source mode='connect'>."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import AgentChannel, Deadline, Proxy, QmpError
 from harness.image import SOURCE, program
 from harness.launcher import QGA_QEMU
-from harness.libvirt import DAEMONS, CommandedGuest, Libvirt, LibvirtGuest, obstacle
+from harness.libvirt import DAEMONS, CommandedGuest, Libvirt, ProxiedGuest, obstacle
 
 AT_ONCE = 10
 LIBVIRTD = DAEMONS[1]
@@ -25,7 +25,7 @@ class LibvirtCase(unittest.TestCase):
         if why := obstacle():
             raise unittest.SkipTest(why)
         cls.libvirt = cls.enterClassContext(Libvirt())
-        cls.guest = cls.enterClassContext(LibvirtGuest(cls.libvirt, agent="qemu-ga"))
+        cls.guest = cls.enterClassContext(ProxiedGuest(cls.libvirt, agent="qemu-ga"))
         cls.proxy = cls.enterClassContext(Proxy(cls.guest, arguments=[
             "--agent-listen", f"unix:{cls.guest.channel}", "--persist"]))
         # Somebody who comes before QEMU is not taken for it.
@@ -117,8 +117,8 @@ class LibvirtCase(unittest.TestCase):
         self.assertIn("its lease ended", output)
 
     def test_late_freeze(self):
-        """libvirt gives up a freeze after 3 s and sends no thaw, so that the guest freezes when its agent comes to it. The
-        freeze is on the proxy's books, and ends with its lease."""
+        """libvirt gives up a freeze after 3 s and sends no thaw, so that the guest freezes when its agent comes to it.
+        The freeze is on the proxy's books, and ends with its lease."""
         self.agent_timeout("3")
         self.synced_agent()
         with self.guest.stopped_agent():
@@ -158,8 +158,8 @@ class LibvirtCase(unittest.TestCase):
         self.guest.wait_agent_open()
 
     def synced_agent(self):
-        """Behind a thaw, a freeze waits for a sync, and would not be sent at all to one that is stopped then. An agent that
-        is new has synced."""
+        """Behind a thaw, a freeze waits for a sync, and would not be sent at all to one that is stopped then. An agent
+        that is new has synced."""
         self.new_agent()
         self.proxy.wait_agent()
         self.libvirt.wait_agent()
@@ -209,16 +209,16 @@ class LibvirtCase(unittest.TestCase):
                 self.check_free()
 
     def test_snapshot_whose_thaw_is_lost(self):
-        """A quiesced snapshot that waits for its thaw keeps the domain locked, for ever where that is lost. Here it ends
-        with an error, the guest is thawed, and the domain can be worked with."""
+        """A quiesced snapshot that waits for its thaw keeps the domain locked, for ever where that is lost. Here it
+        ends with an error, the guest is thawed, and the domain can be worked with."""
         for number in range(5):
             self.libvirt.wait_agent()
             snapshot = self.libvirt.spawn_virsh("snapshot-create-as", "guest", "--disk-only", "--quiesce",
                                                 "--no-metadata", f"lost{number}")
             with snapshot.stdout:
                 self.client.wait_event("GUEST_AGENT_STATE", AT_ONCE, state="frozen")
-                # libvirt makes overlays now, and its thaw has to wait here until nobody in the guest will take it. Where
-                # that is too late, the snapshot is made, and there is another attempt.
+                # libvirt makes overlays now, and its thaw has to wait here until nobody in the guest will take it.
+                # Where that is too late, the snapshot is made, and there is another attempt.
                 self.proxy.process.send_signal(signal.SIGSTOP)
                 self.guest.signal_agent("STOP")
                 self.proxy.process.send_signal(signal.SIGCONT)
@@ -234,8 +234,8 @@ class LibvirtCase(unittest.TestCase):
         self.check_free()
 
     def test_hanging_freeze(self):
-        """A freeze that does not come to an end holds up nobody who does not ask the guest, and who does is answered: by
-        libvirt's monitor, by QMP, by the agent's protocol. Its end is told to libvirt, whose lock it held."""
+        """A freeze that does not come to an end holds up nobody who does not ask the guest, and who does is answered:
+        by libvirt's monitor, by QMP, by the agent's protocol. Its end is told to libvirt, whose lock it held."""
         self.synced_agent()
         self.guest.signal_agent("STOP")
         freeze = self.spawn("domfsfreeze")
@@ -285,7 +285,8 @@ class LibvirtCase(unittest.TestCase):
 
 
 class Monitor(unittest.TestCase):
-    """A second monitor and the agent's channel by <qemu:commandline>, as an example has them: libvirt knows nothing of it."""
+    """A second monitor and the agent's channel by <qemu:commandline>, as an example has them: libvirt knows nothing of
+    it."""
 
     @classmethod
     def setUpClass(cls):

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from harness import wait_until
 from harness.libvirt import DAEMONS, EmulatedGuest, Libvirt, RoamingGuest, obstacle
 
 AT_ONCE = 10
@@ -31,7 +32,7 @@ class Emulator(unittest.TestCase):
         return json.loads(self.virsh("qemu-monitor-command", json.dumps({"execute": command, "arguments": arguments})))
 
     def worker(self):
-        self.libvirt.wait(lambda: len(self.guest.workers()) == 1, "the proxy")
+        wait_until(lambda: len(self.guest.workers()) == 1, "the proxy")
         return self.guest.workers()[0]
 
     def test_commands(self):
@@ -96,7 +97,7 @@ class Emulator(unittest.TestCase):
         vector = Path(f"/proc/{worker}/auxv")
         former = vector.read_bytes()
         os.kill(worker, signal.SIGUSR2)
-        self.libvirt.wait(lambda: vector.read_bytes() not in (former, b""), "the upgrade")
+        wait_until(lambda: vector.read_bytes() not in (former, b""), "the upgrade")
         self.assertEqual(self.virsh("domstate"), "running")
         self.assertEqual(self.monitor("guest-ping")["return"], {})
         self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))
@@ -117,10 +118,10 @@ class Life(unittest.TestCase):
 
     def test_managed_save(self):
         self.libvirt.virsh("managedsave", "guest", timeout=90)
-        self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
-        self.guest.left()
+        wait_until(lambda: not self.guest.workers(), "the proxy to end")
+        self.guest.detach()
         self.libvirt.virsh("start", "guest", timeout=90)
-        self.guest.again()
+        self.guest.attach()
         self.libvirt.wait_agent(60)
         with self.guest.client() as client:
             self.assertEqual(client.command("guest-ping"), {})
@@ -130,8 +131,8 @@ class Life(unittest.TestCase):
         self.guest.wait_reboot()
         self.libvirt.wait_agent(60)
         self.libvirt.virsh("shutdown", "guest", "--mode", "agent")
-        self.libvirt.wait(lambda: self.state() == "shut off", "the domain to shut down", 60)
-        self.libvirt.wait(lambda: not self.guest.workers(), "the proxy to end")
+        wait_until(lambda: self.state() == "shut off", "the domain to shut down", 60)
+        wait_until(lambda: not self.guest.workers(), "the proxy to end")
 
 
 class Migration(unittest.TestCase):
@@ -146,7 +147,7 @@ class Migration(unittest.TestCase):
             self.assertEqual(client.command("guest-ping"), {})
             guest.migrate(self.libvirt)
             client.read_to_end(AT_ONCE)
-        self.libvirt.wait(lambda: len(guest.workers()) == 1, "the proxy that was left to end")
+        wait_until(lambda: len(guest.workers()) == 1, "the proxy that was left to end")
         self.assertEqual(source.try_virsh("domstate", "guest")[0], 1)
         self.assertEqual(self.libvirt.virsh("domstate", "guest"), "running")
         self.libvirt.wait_agent(60)

@@ -30,7 +30,8 @@ SETTINGS = dict((
     ("commands-ahead", 33), ("commands-per-monitor", 3), ("commands-for-agent", 22), ("request-bytes", 11111),
     ("qemu-request-bytes", 12345), ("client-bytes", 111111), ("total-bytes", 222222), ("output-pause-bytes", 44444),
     ("output-drop-bytes", 55555), ("linger-milliseconds", 1234),
-    ("quick-seconds", 11), ("slow-seconds", 22), ("freeze-seconds", 33), ("thaw-seconds", 44), ("shutdown-seconds", 55)))
+    ("quick-seconds", 11), ("slow-seconds", 22), ("freeze-seconds", 33), ("thaw-seconds", 44),
+    ("shutdown-seconds", 55)))
 
 
 @contextlib.contextmanager
@@ -53,8 +54,8 @@ class Case(BehindBare, unittest.TestCase):
         self.life = self.enterContext(contextlib.ExitStack())
 
     def start(self, *options, **limits):
-        """A proxy with these limits, in place of the last one. The looks whether it listens yet count as clients too, so
-        this waits until they have gone."""
+        """A proxy with these limits, in place of the last one. The looks whether it listens yet count as clients too,
+        so this waits until they have gone."""
         for name, number in limits.items():
             options += "--limit", f"{name.replace('_', '-')}={number}"
         self.life.close()
@@ -274,8 +275,9 @@ class Commands(Case):
             for length in 4097, 100_000:
                 reply = self.ask(client, b'{"execute":"qom-list","id":3,"arguments":%s}'
                                  % self.arguments_of(length).encode())
-                self.assertEqual(reply, {"id": 3, "error": {"class": "GenericError", "desc":
-                    f"Arguments of qom-list have {length} bytes, at most 4096 go to QEMU"}})
+                self.assertEqual(reply, {"id": 3, "error": {
+                    "class": "GenericError",
+                    "desc": f"Arguments of qom-list have {length} bytes, at most 4096 go to QEMU"}})
                 self.check_served(client)
             reply = self.ask(client, b'{"execute":"guest-x","arguments":%s}' % self.arguments_of(5000).encode())
             self.assertIn("guest-x was not sent", reply["error"]["desc"])

@@ -13,7 +13,7 @@ import time
 import unittest
 
 from bare import Bare, BehindBare
-from harness import Closed, Deadline, Guest, Proxy, Stream, program
+from harness import Closed, Deadline, Guest, Proxy, Stream, program, wait_until
 from harness.image import BUILD
 from harness.proxy import PROXYD, free_port
 
@@ -226,10 +226,7 @@ class Metrics(Case, BehindBare):
     def served_until_closed(self, stream, timeout=30):
         """What it is sent until the proxy closes the connection, while a QMP client is served all the time."""
         deadline = Deadline(timeout)
-        while not stream.readable():
-            self.assertTrue(deadline.left(), "it was not closed")
-            self.check_served(self.client)
-            time.sleep(0.02)
+        wait_until(lambda: stream.readable() or self.check_served(self.client), "it to be closed", deadline)
         return stream.read_to_end(deadline)
 
     def test_agrees(self):
@@ -372,10 +369,7 @@ class Metrics(Case, BehindBare):
             stream.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertTrue(self.served_until_closed(stream).startswith(b"HTTP/1.1 200 "))
         self.scrape()
-        deadline = Deadline(30)
-        while self.descriptors() > before:
-            self.assertTrue(deadline.left(), "descriptors are left")
-            time.sleep(0.02)
+        wait_until(lambda: self.descriptors() <= before, "no descriptor to be left")
 
     def test_many_scrapes(self):
         """Hundreds of them cost no memory that stays."""
@@ -422,11 +416,7 @@ class Metrics(Case, BehindBare):
                 [daemon, "--qmp", f"unix:{self.qemu.qmp_path}", "--listen", f"unix:{self.qemu.directory}/front.sock",
                  "--metrics", f"unix:{self.path}"], stdin=subprocess.DEVNULL) as process:
             try:
-                deadline = Deadline(30)
-                while not os.path.exists(self.path):
-                    self.assertIsNone(process.poll())
-                    self.assertTrue(deadline.left(), "it does not listen")
-                    time.sleep(0.02)
+                Stream.wait_connect(self.path, "a look whether it listens", process=process).close()
                 self.scrape(UnixConnection(self.path))
                 with open(f"/proc/{process.pid}/maps", encoding="utf-8") as file:
                     self.assertEqual({line.split()[-1] for line in file if "qga-proxy-metrics" in line},

@@ -138,7 +138,8 @@ class Pipelined(Case, unittest.TestCase):
             client.execute("guest-capabilities", {"enable": ["pipeline"]})
         with AgentChannel.connect(self.raw, "a raw client") as raw:
             raw.sync()
-            with self.assertRaisesRegex(AgentError, "CommandNotFound: The command guest-capabilities has not been found"):
+            with self.assertRaisesRegex(AgentError,
+                                        "CommandNotFound: The command guest-capabilities has not been found"):
                 raw.execute("guest-capabilities")
         self.assertNotIn("guest-capabilities", {command["name"] for command in client.execute("query-commands")})
 

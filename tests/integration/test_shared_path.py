@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU and clients of the agent's protocol connect to one path. Whose connection is whose is shown by what the proxy says of
-the agent's channel: it is offline until QEMU has come."""
+"""QEMU and clients of the agent's protocol connect to one path. Whose connection is whose is shown by what the proxy
+says of the agent's channel: it is offline until QEMU has come."""
 
 import unittest
 
@@ -30,8 +30,8 @@ class SharedPath(unittest.TestCase):
         return self.enterContext(AgentChannel.connect(self.path, "a raw client"))
 
     def test_qemu_is_found(self):
-        """However many clients were there before QEMU, and come later, QEMU is QEMU: also when it comes again. The clients
-        stay, and are all the proxy's clients."""
+        """However many clients were there before QEMU, and come later, QEMU is QEMU: also when it comes again. The
+        clients stay, and are all the proxy's clients."""
         proxy = self.serve()
         clients = [self.connect() for _ in range(3)]
         self.start()

@@ -44,7 +44,8 @@ class Installed(unittest.TestCase):
             "-drive", f"if=none,id=packages,file={folder}/packages.tar,format=raw,readonly=on",
             "-device", "virtio-blk-pci,drive=packages"]))
         cls.guest.wait_until("[ -b /dev/vdd ]", PATIENCE)
-        cls.guest.shell("tar xf /dev/vdd -C /; cp -n /libraries/* /usr/lib/x86_64-linux-gnu/; rm -r /libraries", PATIENCE)
+        cls.guest.shell("tar xf /dev/vdd -C /; cp -n /libraries/* /usr/lib/x86_64-linux-gnu/; rm -r /libraries",
+                        PATIENCE)
 
     def shell(self, command):
         return self.guest.shell(command, PATIENCE)

@@ -22,10 +22,8 @@ CLIENTS = 1000
 def upgrade(proxy):
     """Returns when it has become its successor, which is told by the program's start: its memory is another."""
     before = started(proxy)
-    deadline = Deadline(30)
     os.kill(proxy.process.pid, signal.SIGUSR2)
-    while started(proxy) == before:
-        proxy._pause(deadline, "the upgrade")
+    proxy.wait_until(lambda: started(proxy) != before, "the upgrade")
 
 
 def started(proxy):
@@ -41,8 +39,8 @@ class Commands(unittest.TestCase, BehindBare):
         self.proxy = self.enterContext(Proxy(self.qemu))
 
     def test_many_in_flight(self):
-        """A thousand clients with a command each that waits in the proxy or in QEMU: none is lost, none is doubled, none
-        is answered to another."""
+        """A thousand clients with a command each that waits in the proxy or in QEMU: none is lost, none is doubled,
+        none is answered to another."""
         slow = self.slow()
         blocker = self.enterContext(self.proxy.client())
         clients = [self.enterContext(self.proxy.client()) for _ in range(CLIENTS - 1)]
@@ -146,9 +144,7 @@ class Broken(unittest.TestCase, BehindBare):
                 copy.write_text("#!/bin/sh\nexit 127\n")
                 copy.chmod(mode)
                 os.kill(proxy.process.pid, signal.SIGUSR2)
-                deadline = Deadline(30)
-                while log.read_text().count("no upgrade") < count:
-                    proxy._pause(deadline, "the failure to be logged")
+                proxy.wait_until(lambda: log.read_text().count("no upgrade") >= count, "the failure to be logged")
                 self.check_served(client)
             copy.unlink()
             copy.symlink_to(real)
@@ -166,7 +162,8 @@ class Addresses(unittest.TestCase):
             return sorted(int(line[1].partition(":")[2], 16) for line in lines
                           if line[3] == "0A" and f"socket:[{line[9]}]" in sockets)
 
-        with Proxy(self.enterContext(Bare()), arguments=["--listen", "tcp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0"]) as proxy:
+        any_port = ["--listen", "tcp:127.0.0.1:0"]
+        with Proxy(self.enterContext(Bare()), arguments=any_port * 2) as proxy:
             before = ports()
             upgrade(proxy)
             with proxy.client() as client:
@@ -248,10 +245,10 @@ class FewDescriptors(unittest.TestCase):
         clients, refused = [], 0
         while refused < 5:
             clients.append(self.enterContext(proxy.client()))
-            before, deadline = started(proxy), Deadline(30)
+            before = started(proxy)
             os.kill(proxy.process.pid, signal.SIGUSR2)
-            while started(proxy) == before and log.read_text().count("no upgrade") == refused:
-                proxy._pause(deadline, "the upgrade or its failure")
+            proxy.wait_until(lambda: started(proxy) != before or log.read_text().count("no upgrade") != refused,
+                             "the upgrade or its failure")
             refused = log.read_text().count("no upgrade")
             for client in clients:
                 self.assertEqual(client.command("query-name"), {"name": NAME})
@@ -303,9 +300,7 @@ class InGuest(unittest.TestCase):
 
     def wait_erased(self):
         """Else the next proxy finds a freeze on record, and thaws."""
-        deadline = Deadline(30)
-        while list(self.records.iterdir()):
-            self.proxy._pause(deadline, "the record to be erased")
+        self.proxy.wait_until(lambda: not list(self.records.iterdir()), "the record to be erased")
 
     def test_frozen_on_record(self):
         """What is on record is a freeze that goes on, and not one that a killed proxy has left: it is not thawed."""

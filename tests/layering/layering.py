@@ -68,7 +68,8 @@ PURE_AREAS = {"common", "common test", "proxy pure part"}
 # cpuid.h, emmintrin.h and immintrin.h are the compiler's own: a processor's instructions, on whichever system.
 PURE_SYSTEM_HEADER = re.compile(
     r"glib\.h|glib/.*\.h|"
-    r"(assert|cpuid|ctype|emmintrin|errno|float|immintrin|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdlib|string)\.h")
+    r"(assert|cpuid|ctype|emmintrin|errno|float|immintrin|inttypes|limits|math|stdarg|stdbool|stddef|stdint|"
+    r"stdlib|string)\.h")
 
 
 def proxy_area(path, stem):

@@ -50,8 +50,8 @@ class World:
         (self.prefix / "dosdevices/z:").unlink()
         (self.drive / "tmp").mkdir()
         self.program = shutil.copy(program, self.drive)
-        # As long as this waits for words, the world is up; it takes 3 s to be so each time. It is the first, so that the
-        # services have its output, and nobody's who waits for the end of that; they are there when it speaks.
+        # As long as this waits for words, the world is up; it takes 3 s to be so each time. It is the first, so that
+        # the services have its output, and nobody's who waits for the end of that; they are there when it speaks.
         self.keeper = subprocess.Popen(["wine", "cmd.exe"], env=self.env, cwd=self.drive, stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.keeper.stdout.readline()

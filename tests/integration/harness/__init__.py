@@ -8,9 +8,9 @@ from .guest import Guest
 from .image import Image, check_filesystem, program
 from .proxy import Proxy, port_is_free
 from .qmp import Qmp, QmpError
-from .stream import Closed, Deadline, Stream, TimedOut
+from .stream import Closed, Deadline, Stream, TimedOut, wait_until
 
 __all__ = [
     "AgentChannel", "AgentError", "Closed", "Deadline", "Guest", "GuestError", "Image", "Proxy", "Qmp", "QmpError",
-    "Stream", "TimedOut", "check_filesystem", "port_is_free", "program",
+    "Stream", "TimedOut", "check_filesystem", "port_is_free", "program", "wait_until",
 ]

@@ -81,21 +81,28 @@ class Guest:
         self.image = Image.built(self.systemd)
         self.directory = Path(tempfile.mkdtemp(prefix="qga-"))
         try:
-            self.qmp_path = str(self.directory / "qmp.sock")
-            self.agent_path = str(self.directory / "agent.sock")
-            self.isa_path = str(self.directory / "isa.sock")
-            self.control = Control()
-            if self.source is None:
-                self.disks = {name: self._disk(name) for name in Image.DISKS}
-                self.boot(4 * BOOT_TIMEOUT if self.systemd else BOOT_TIMEOUT)
-            else:
-                self.disks = self.source.disks
-                self.qemu_arguments += ["-incoming", f"unix:{self.directory}/migration.sock"]
-                self.start()
+            self._prepare()
+            self._begin()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
         return self
+
+    def _prepare(self):
+        """What is there before QEMU is."""
+        self.qmp_path = str(self.directory / "qmp.sock")
+        self.agent_path = str(self.directory / "agent.sock")
+        self.isa_path = str(self.directory / "isa.sock")
+        self.control = Control()
+        self.disks = self.source.disks if self.source else {name: self._disk(name) for name in Image.DISKS}
+
+    def _begin(self):
+        """How far it comes when it is entered."""
+        if self.source is None:
+            self.boot(4 * BOOT_TIMEOUT if self.systemd else BOOT_TIMEOUT)
+        else:
+            self.qemu_arguments += ["-incoming", f"unix:{self.directory}/migration.sock"]
+            self.start()
 
     def __exit__(self, kind, error, traceback):
         if error is not None and self.process is not None:
@@ -221,12 +228,16 @@ class Guest:
 
     def _ended(self):
         self.exit_status = self.process.wait()
+        self.detach()
+        self.stderr.close()
+
+    def detach(self):
+        """From a QEMU that has ended, or is about to."""
         self.process = None
         Guest.alive.remove(self)
         self.console.close()
         self.control.close()
         self.qmp.close()
-        self.stderr.close()
 
     def report(self):
         """What a person wants to see when a test failed."""
@@ -316,8 +327,8 @@ class Guest:
 
     @contextlib.contextmanager
     def arrival(self, proxy, method):
-        """What is sent to the agent within has come as far as the guest's kernel, from where it goes with the agent that
-        was to have it. What is still on its way on a serial line then, the next agent is given, and answers."""
+        """What is sent to the agent within has come as far as the guest's kernel, from where it goes with the agent
+        that was to have it. What is still on its way on a serial line then, the next agent is given, and answers."""
         if method == "isa-serial":
             received, sent = int(self.shell(RECEIVED)), proxy.status()["agent"]["bytes-out"]
         yield

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import uuid
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from .guest import Guest
 from .image import program
 from .proxy import PROXYD, free_port
 from .qmp import Qmp
-from .stream import Deadline, TimedOut, wait_readable
+from .stream import wait_readable, wait_until
 
 QGA_QEMU = "proxy/launcher/qga-qemu"
 
@@ -44,7 +43,7 @@ class Place:
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.wait(lambda: not self.processes(), "everything to end")
+        wait_until(lambda: not self.processes(), "everything to end")
         shutil.rmtree(self.folder)
 
     def processes(self, name=None):
@@ -62,9 +61,7 @@ class Place:
 
     def worker(self, former=None):
         """The process that runs the proxy, once it is not the former one any more."""
-        found = []
-        self.wait(lambda: found.extend(set(self.processes("qga-proxyd")) - {former}) or found, "the proxy")
-        return found[0]
+        return wait_until(lambda: set(self.processes("qga-proxyd")) - {former}, "the proxy").pop()
 
     def left(self):
         """What is left: processes and sockets."""
@@ -72,15 +69,7 @@ class Place:
                                          for name in folders + files)
 
     def wait_nothing_left(self):
-        self.wait(lambda: not self.left(), lambda: f"nothing to be left, but {self.left()} is")
-
-    @staticmethod
-    def wait(holds, what, timeout=30):
-        deadline = Deadline(timeout)
-        while not holds():
-            if not deadline.left():
-                raise TimedOut(f"timed out waiting for {what() if callable(what) else what}")
-            time.sleep(0.02)
+        wait_until(lambda: not self.left(), lambda: f"nothing to be left, but {self.left()} is")
 
     def command(self, *arguments, options=()):
         return [program(QGA_QEMU), *options, "qemu-system-x86_64", *arguments]
@@ -122,18 +111,11 @@ class Launched:
         return Path(self.stderr.name).read_text(errors="replace")
 
     def wait_said(self, text):
-        self.place.wait(lambda: text in self.said(), lambda: f"{text!r}, not {self.said()!r}")
+        wait_until(lambda: text in self.said(), lambda: f"{text!r}, not {self.said()!r}", process=self.process)
 
     def connect(self, address=None):
         """A client that has not negotiated, once it can connect."""
-        deadline = Deadline(30)
-        while True:
-            try:
-                return Qmp.connect(address or self.tcp, "a client")
-            except (ConnectionRefusedError, FileNotFoundError):
-                if self.process.poll() is not None or not deadline.left():
-                    raise
-            time.sleep(0.02)
+        return Qmp.wait_connect(address or self.tcp, "a client", process=self.process)
 
     def client(self, address=None):
         return self.connect(address).negotiate()

@@ -6,7 +6,6 @@ import os
 import signal
 import string
 import subprocess
-import time
 import types
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from .image import program as image_program
 from .launcher import QGA_QEMU
 from .proxy import PROXYD
 from .qmp import Qmp
-from .stream import Deadline, Stream, TimedOut
+from .stream import Stream, wait_until
 
 # Everything that libvirt writes to is empty here, and goes away with the namespace. QEMU runs as the user that runs the
 # tests, in no cage: what a host offers of those differs, and none of it is under test.
@@ -88,22 +87,14 @@ class Libvirt:
             # What libvirt starts finds the programs under test.
             path = f"{Path(image_program(PROXYD)).parent}:{os.environ['PATH']}"
             self.daemons[program] = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *self.inside(program)],
-                                                     env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                                     stderr=subprocess.DEVNULL)
-        self.wait(lambda: self.try_virsh("version")[0] == 0, "libvirt to answer")
+                                                     env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL,
+                                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: self.try_virsh("version")[0] == 0, "libvirt to answer")
 
     def kill(self, program):
         process = self.daemons.pop(program)
         process.kill()
         process.wait()
-
-    @staticmethod
-    def wait(holds, what, timeout=30):
-        deadline = Deadline(timeout)
-        while not holds():
-            if not deadline.left():
-                raise TimedOut(f"timed out waiting for {what}")
-            time.sleep(0.02)
 
     def try_virsh(self, *arguments, timeout=30):
         """Its exit status and what it said, of either kind."""
@@ -124,8 +115,8 @@ class Libvirt:
 
     def wait_agent(self, timeout=30):
         """Until libvirt has found the agent of the guest that it runs."""
-        self.wait(lambda: self.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
-                  "libvirt's agent channel", timeout)
+        wait_until(lambda: self.try_virsh("qemu-agent-command", "guest", '{"execute":"guest-ping"}')[0] == 0,
+                   "libvirt's agent channel", timeout)
 
 
 DOMAIN = """
@@ -170,28 +161,16 @@ DISK = """<disk type='file' device='disk'>
 
 
 class LibvirtGuest(Guest):
-    """A Guest that libvirt starts and ends. Its agent's channel connects to agent_path, where a proxy has to listen
-    before: enter the guest, start the proxy, boot(). Or it is direct: libvirt has the agent for itself. Further ports of
-    the guest are in channels, paths by their names."""
+    """A Guest that libvirt starts and ends, and whose agent libvirt has for itself. Further ports of the guest are in
+    channels, paths by their names."""
 
     name = "guest"
     port = "channel0"
 
-    def __init__(self, libvirt, direct=False, **options):
+    def __init__(self, libvirt, **options):
         super().__init__(**options)
         self.libvirt = libvirt
-        self.direct = direct
         self.channels = {}
-
-    def __enter__(self):
-        boot, self.boot = self.boot, lambda timeout: None
-        try:
-            super().__enter__()
-        finally:
-            self.boot = boot
-        self.channel = f"{self.directory}/channel.sock"
-        self.agent_path = f"{self.channel},server=on"
-        return self
 
     def sockets(self):
         """The folder of those that QEMU makes, as libvirt is told it."""
@@ -203,11 +182,13 @@ class LibvirtGuest(Guest):
 
     def describe(self):
         """What differs from domain to domain: the emulator, where the agent's channel is, more of the command line."""
-        source = (f"<source mode='bind' path='{self.channel}'/>" if self.direct else
-                  f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>")
         more = ["-qmp", f"unix:{self.qmp_path},server=on,wait=off", *self.qemu_arguments]
-        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": AGENT.format(source=source),
+        return {"emulator": "/usr/bin/qemu-system-x86_64", "agent": AGENT.format(source=self.agent_source()),
                 "more": "".join(f"<qemu:arg value='{argument}'/>" for argument in more)}
+
+    def agent_source(self):
+        """The host's end of the agent's channel."""
+        return f"<source mode='bind' path='{self.agent_path}'/>"
 
     def start(self):
         arguments = f"{KERNEL_ARGUMENTS} qga.agent={self.agent} qga.method={self.method}"
@@ -223,9 +204,10 @@ class LibvirtGuest(Guest):
         self.attach()
 
     def attach(self):
-        """To what libvirt has started."""
+        """To what libvirt has started. A guest that it has restored had other channels than there are now: its shell is
+        not there."""
         pid = int(subprocess.run(self.libvirt.inside("cat", f"/run/libvirt/qemu/{self.name}.pid"),
-                                      stdout=subprocess.PIPE, check=True).stdout)
+                                 stdout=subprocess.PIPE, check=True).stdout)
         self.process = types.SimpleNamespace(pid=pid)
         self.console = Console(Stream.connect(self.reach("console.sock"), "console").sock)
         self.control = Control()
@@ -243,11 +225,23 @@ class LibvirtGuest(Guest):
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGKILL)
-        self.process = None
-        Guest.alive.remove(self)
-        self.console.close()
-        self.control.close()
-        self.qmp.close()
+        self.detach()
+
+
+class ProxiedGuest(LibvirtGuest):
+    """A Guest whose agent's channel connects to .channel, where a proxy has to listen before: enter the guest, start
+    the proxy, boot()."""
+
+    def _prepare(self):
+        super()._prepare()
+        self.channel = f"{self.directory}/channel.sock"
+        self.agent_path = f"{self.channel},server=on"
+
+    def _begin(self):
+        """Not at all: that is for boot()."""
+
+    def agent_source(self):
+        return f"<source mode='connect' path='{self.channel}'><reconnect enabled='yes' timeout='1'/></source>"
 
 
 class CommandedGuest(LibvirtGuest):
@@ -255,11 +249,6 @@ class CommandedGuest(LibvirtGuest):
 
     port = "agent0"
     example = SOURCE / "examples/domain-monitor.xml"
-
-    def __enter__(self):
-        # That of a libvirt guest waits for a proxy.
-        Guest.__enter__(self)
-        return self
 
     def describe(self):
         text = self.example.read_text().replace("/run/example.", f"{self.directory}/example.")
@@ -270,11 +259,6 @@ class CommandedGuest(LibvirtGuest):
 
 class EmulatedGuest(LibvirtGuest):
     """A Guest that libvirt starts and ends, by the launcher as its emulator."""
-
-    def __enter__(self):
-        # That of a libvirt guest waits for a proxy.
-        Guest.__enter__(self)
-        return self
 
     def describe(self):
         options = f"--listen unix:{self.sockets()}/proxy.sock --agent-listen unix:{self.sockets()}/raw.sock"
@@ -302,22 +286,10 @@ class EmulatedGuest(LibvirtGuest):
     def raw_client(self):
         return AgentChannel.connect(self.reach("raw.sock"), "a raw client")
 
-    def left(self):
-        """libvirt has ended QEMU, and starts another."""
-        Guest.alive.remove(self)
-        self.process = None
-        self.console.close()
-        self.control.close()
-        self.qmp.close()
-
-    def again(self):
-        """It has. What the guest is restored with had other channels than there are now: its shell is not there."""
-        self.attach()
-
 
 class RoamingGuest(EmulatedGuest):
-    """A Guest that goes from one libvirt to another. Its sockets are in a folder that each of them has for itself, by the
-    same name; its disks are in one that they share."""
+    """A Guest that goes from one libvirt to another. Its sockets are in a folder that each of them has for itself, by
+    the same name; its disks are in one that they share."""
 
     def sockets(self):
         return "/run/guest"
@@ -336,8 +308,8 @@ class RoamingGuest(EmulatedGuest):
         """To another libvirt, which QEMU and libvirt reach by paths."""
         self.make_place(target)
         there = f"qemu+unix:///system?socket=/proc/{target.holder.pid}/root/run/libvirt/libvirt-sock"
-        self.libvirt.virsh("migrate", "--live", "--unsafe", "--persistent", "--undefinesource", self.name, "--desturi", there,
-                           "--migrateuri", f"unix://{self.directory}/migration.sock", timeout=120)
-        self.left()
+        self.libvirt.virsh("migrate", "--live", "--unsafe", "--persistent", "--undefinesource", self.name,
+                           "--desturi", there, "--migrateuri", f"unix://{self.directory}/migration.sock", timeout=120)
+        self.detach()
         self.libvirt = target
-        self.again()
+        self.attach()

@@ -4,18 +4,14 @@
 import contextlib
 import errno
 import os
-import select
 import socket
 import subprocess
 
 from .image import program
 from .qmp import Qmp, QmpError
-from .stream import Closed, Deadline, Stream, TimedOut, wait_readable
+from .stream import Deadline, Stream, wait_readable, wait_until
 
 PROXYD = "proxy/daemon/qga-proxyd"
-
-# Pace of looking again where nothing tells that it is time to.
-POLL_SECONDS = 0.02
 
 
 def free_port(host="localhost"):
@@ -78,7 +74,7 @@ class Proxy:
         try:
             deadline = Deadline(30)
             for address in self.tcp, self.unix:
-                self._wait_listening(address, deadline)
+                Stream.wait_connect(address, "a look whether it listens", deadline, self.process).close()
         except BaseException as error:
             error.add_note(log.read_text(errors="replace"))
             self.__exit__()
@@ -91,21 +87,9 @@ class Proxy:
         self.process.stdout.close()
         os.close(self.pidfd)
 
-    def _pause(self, deadline, what):
-        """Lets a moment pass, and goes on at once if the proxy has ended."""
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        if poll.poll(POLL_SECONDS * 1000):
-            raise Closed(f"qga-proxyd ended with status {self.process.wait()} while waiting for {what}")
-        if not deadline.left():
-            raise TimedOut(f"timed out waiting for {what}")
-
-    def _wait_listening(self, address, deadline):
-        while True:
-            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-                Stream.connect(address, "probe").close()
-                return
-            self._pause(deadline, f"qga-proxyd to listen on {address}")
+    def wait_until(self, holds, what, timeout=30):
+        """As of the module stream, as long as it has not ended."""
+        return wait_until(holds, what, timeout, self.process)
 
     def connect(self, transport="unix", name=None):
         """A client that has not negotiated; transport is tcp or unix."""
@@ -120,13 +104,19 @@ class Proxy:
             return client.execute("qga-proxy-status")
 
     def wait_status(self, what, holds, timeout=30, client=None):
-        """Waits until a condition holds for the proxy's status, and returns that. Where no client is given, this waiting
-        counts as one too."""
+        """Waits until a condition holds for the proxy's status, and returns that. Where no client is given, this
+        waiting counts as one too."""
         deadline = Deadline(timeout)
+        status = None
+
+        def look():
+            nonlocal status
+            status = asking.execute("qga-proxy-status", timeout=deadline)
+            return holds(status)
+
         with contextlib.nullcontext(client) if client else self.client(name="the harness's client") as asking:
-            while not holds(status := asking.execute("qga-proxy-status", timeout=deadline)):
-                self._pause(deadline, f"{what}, not {status}")
-            return status
+            self.wait_until(look, lambda: f"{what}, not {status}", deadline)
+        return status
 
     def wait_agent_state(self, state, timeout=30):
         """Waits until the way to the agent is ready, busy, closed..."""
@@ -139,12 +129,19 @@ class Proxy:
     def wait_agent(self, timeout=60):
         """Waits until the agent answers through the proxy."""
         deadline = Deadline(timeout)
+        refusal = None
+
+        def answers():
+            nonlocal refusal
+            try:
+                client.execute("guest-ping", timeout=deadline)
+            except QmpError as error:
+                refusal = error
+                return False
+            return True
+
         with self.client(name="the harness's client") as client:
-            while True:
-                try:
-                    return client.execute("guest-ping", timeout=deadline)
-                except QmpError as error:
-                    self._pause(deadline, f"the agent to answer, whose last error was: {error}")
+            self.wait_until(answers, lambda: f"the agent to answer, whose last error was: {refusal}", deadline)
 
     def wait_commands(self, client=None):
         """Waits until the proxy has learnt which commands the agent has."""

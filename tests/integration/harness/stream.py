@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A socket that is read by line or by count, always with a deadline."""
+"""A socket that is read by line or by count, and other waiting, always with a deadline."""
 
 import array
+import contextlib
+import os
 import select
 import socket
 import time
 
 READ_SIZE = 65536
+
+# Pace of looking again where nothing tells that it is time to.
+POLL_SECONDS = 0.02
 
 
 class TimedOut(Exception):
@@ -45,6 +50,29 @@ def wait_readable(descriptor, timeout, what, alarm=None):
         raise TimedOut(f"timed out waiting for {what}")
 
 
+def wait_until(holds, what, timeout=30, process=None):
+    """For what tells nobody: asks again and again whether it holds, and returns the answer that is true. what may be a
+    function, for words that have to say how far it came. process: a Popen, whose end ends the waiting, too."""
+    deadline = Deadline(timeout)
+    poll = select.poll()
+
+    def words():
+        return what() if callable(what) else what
+
+    with contextlib.ExitStack() as stack:
+        if process is not None and process.poll() is None:
+            pidfd = os.pidfd_open(process.pid)
+            stack.callback(os.close, pidfd)
+            poll.register(pidfd, select.POLLIN)
+        while not (answer := holds()):
+            if not deadline.left():
+                raise TimedOut(f"timed out waiting for {words()}")
+            poll.poll(POLL_SECONDS * 1000)
+            if process is not None and process.poll() is not None:
+                raise Closed(f"process {process.pid} ended with status {process.returncode}; waited for {words()}")
+        return answer
+
+
 class Stream:
     # See wait_readable().
     alarm = None
@@ -66,6 +94,16 @@ class Stream:
             sock.close()
             raise
         return cls(sock, name)
+
+    @classmethod
+    def wait_connect(cls, address, name, timeout=30, process=None):
+        """The same, as soon as somebody listens there; a path may be there before, or a former one yet be replaced.
+        process: as of wait_until()."""
+        def attempt():
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                return cls.connect(address, name)
+            return None
+        return wait_until(attempt, f"{name} to find anybody who listens on {address}", timeout, process)
 
     def close(self):
         self.sock.close()
