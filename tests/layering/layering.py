@@ -28,8 +28,8 @@ ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-l
 PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "large-pages", "link", "record", "rights",
             "socket", "socket-path"}
 # What knows several endpoints.
-CORE = {"channels", "core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze",
-        "freeze-handover", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}
+CORE = {"channels", "core", "core-agent", "core-handover", "core-private", "core-program", "core-setup", "core-survey",
+        "crowd", "freeze", "freeze-handover", "freeze-words", "local", "monitor", "raw-client", "watch"}
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {
