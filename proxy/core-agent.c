@@ -82,7 +82,7 @@ static void on_changed_over(gpointer owner, Channel *former)
     core->agent_known = FALSE;
     introspect_forget_agent(&core->introspect);
     core_use_channel(core);
-    former->owes = core->freeze.owes;
+    former->may_act_late = core->freeze.may_act_late;
     former->frozen = core->freeze.state != FREEZE_THAWED;
     freeze_agent_changed(&core->freeze, core->channels.used->frozen);
 }
@@ -94,11 +94,11 @@ static void on_all_offline(gpointer owner)
     freeze_agents_gone(&core->freeze);
 }
 
-static void on_has_paid(gpointer owner)
+static void on_late_synced(gpointer owner)
 {
     Core *core = owner;
 
-    freeze_has_paid(&core->freeze);
+    freeze_late_agent_synced(&core->freeze);
 }
 
 static void wake_raw_client(Client *client, gpointer unused)
@@ -138,5 +138,5 @@ static void on_thawed(gpointer owner)
 /* ---- Who tells the core ---------------------------------------------------------------------- */
 
 const ChannelsOps core_channels_ops = {on_agent_synced, on_agent_lost,  on_agent_changed,
-                                       on_changed_over, on_all_offline, on_has_paid};
+                                       on_changed_over, on_all_offline, on_late_synced};
 const FreezeOps core_freeze_ops = {on_freeze_changed, on_thawed};

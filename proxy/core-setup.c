@@ -216,7 +216,7 @@ gboolean core_set_limit(Core *core, const char *text, GError **error)
 void core_start(Core *core)
 {
     if (core->channels.all->len > 1)
-        freeze_was_elsewhere(&core->freeze);
+        freeze_distrust_status(&core->freeze);
     core_restore(core);
     core->held = TRUE;
     core_connect_unless_held(core);

@@ -12,8 +12,13 @@
  * would never answer a thaw that its forerunner was sent. Then it sends a thaw and asks for the
  * status, with a pause after each round that did not end in "thawed"; a round begins at once when
  * the agent was brought into step.
+ *
+ * With several agents the one that is asked need not be the one that has frozen, and one that was
+ * left may still do what it was sent: freeze-agents.c has what is then not believed, and until
+ * when.
  */
 
+#include "freeze-private.h"
 #include "freeze-words.h"
 
 #include "common/limits.h"
@@ -39,7 +44,7 @@ static void set_timer(Freeze *freeze, gint64 at_us)
     io_timer_set(freeze->timer, at_us);
 }
 
-static void own(Freeze *freeze, gpointer client, const char *by)
+void freeze_set_owner(Freeze *freeze, gpointer client, const char *by)
 {
     holds_drop(&freeze->holds);
     holds_add(&freeze->holds, client);
@@ -111,7 +116,7 @@ static void answer_joining(Freeze *freeze)
 static void become_frozen(Freeze *freeze, gint64 count, gboolean renew)
 {
     freeze->state = FREEZE_FROZEN;
-    freeze->elsewhere = FALSE;
+    freeze->status_untrusted = FALSE;
     freeze->count = count;
     g_clear_pointer(&freeze->ended, g_free);
     begin_lease(freeze, freeze->lease_seconds, renew);
@@ -120,9 +125,9 @@ static void become_frozen(Freeze *freeze, gint64 count, gboolean renew)
 }
 
 /* Nobody holds it any more; so many do not know. */
-static void let_go(Freeze *freeze)
+static void drop_holders(Freeze *freeze)
 {
-    freeze->unaware = MAX(holds_count(&freeze->holds), 1);
+    freeze->untold_holders = MAX(holds_count(&freeze->holds), 1);
     holds_drop(&freeze->holds);
 }
 
@@ -135,13 +140,13 @@ static void become_thawed(Freeze *freeze, ThawReason reason)
     ThawReason told = freeze->told;
 
     freeze->state = FREEZE_THAWED;
-    freeze->elsewhere = FALSE;
+    freeze->status_untrusted = FALSE;
     freeze->told = THAW_ASKED;
     set_timer(freeze, -1);
     if (freeze->record)
         record_erase(freeze->record);
     if (holds_count(&freeze->holds) > 0)
-        let_go(freeze);
+        drop_holders(freeze);
     freeze->ops->thawed(freeze->owner);
     agent_lane_set_frozen(freeze->lane, FALSE);
     agent_lane_set_lease(freeze->lane, guest_lease(freeze->lease_seconds), FALSE);
@@ -174,7 +179,7 @@ static void ask(Freeze *freeze, const char *command, PendingDone done)
 /* @reply: (nullable): to guest-fsfreeze-status. Returns: whether nothing is frozen */
 static gboolean says_thawed(const Freeze *freeze, const EnvelopeReply *reply)
 {
-    return reply && !freeze->elsewhere && json_read_is(reply->value, "thawed");
+    return reply && !freeze->status_untrusted && json_read_is(reply->value, "thawed");
 }
 
 /* Whatever the thaw's answer was, only the status counts. */
@@ -191,20 +196,15 @@ static void on_status(Pending *pending, const EnvelopeReply *reply, const GError
         ask_again_later(freeze);
 }
 
-static void note_sent(Freeze *freeze, const Pending *pending)
-{
-    freeze->owes |= pending->sent_us > 0 && !pending->answered;
-}
-
 static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError *error)
 {
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
-    note_sent(freeze, pending);
+    freeze_note_unanswered(freeze, pending);
     freeze->needs_sync |= pending->sent_us > 0;
-    freeze->elsewhere &= !reply || freeze->spoilt;
-    freeze->spoilt = FALSE;
+    freeze->status_untrusted &= !reply || freeze->overtaken;
+    freeze->overtaken = FALSE;
     if (freeze->state != FREEZE_THAWING)
         return;
     if (pending->answered)
@@ -213,7 +213,7 @@ static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError
         ask_again_later(freeze);
 }
 
-static void try_thaw(Freeze *freeze)
+void freeze_try_thaw(Freeze *freeze)
 {
     if (freeze->asking)
         return;
@@ -221,22 +221,22 @@ static void try_thaw(Freeze *freeze)
     ask(freeze, "guest-fsfreeze-thaw", on_thawed);
 }
 
-static void become_thawing(Freeze *freeze, ThawReason reason)
+void freeze_become_thawing(Freeze *freeze, ThawReason reason)
 {
     freeze->state = FREEZE_THAWING;
     freeze->reason = reason;
     freeze->told = reason;
-    let_go(freeze);
+    drop_holders(freeze);
     answer_joining(freeze);
     freeze->thaws += reason != THAW_ASKED;
     tell(freeze, reason);
 }
 
-static void begin_thawing(Freeze *freeze, ThawReason reason)
+void freeze_begin_thawing(Freeze *freeze, ThawReason reason)
 {
-    become_thawing(freeze, reason);
+    freeze_become_thawing(freeze, reason);
     agent_lane_probe(freeze->lane);
-    try_thaw(freeze);
+    freeze_try_thaw(freeze);
 }
 
 static void on_timer(gpointer owner, gint64 unused_now)
@@ -244,9 +244,9 @@ static void on_timer(gpointer owner, gint64 unused_now)
     Freeze *freeze = owner;
 
     if (freeze->state == FREEZE_FROZEN)
-        begin_thawing(freeze, THAW_LEASE);
+        freeze_begin_thawing(freeze, THAW_LEASE);
     else if (freeze->state == FREEZE_THAWING)
-        try_thaw(freeze);
+        freeze_try_thaw(freeze);
 }
 
 /* ---- Commands on their way ------------------------------------------------------------------- */
@@ -272,7 +272,7 @@ static void send_freeze(Freeze *freeze, Pending *pending)
 static void on_recorded(gpointer owner, const GError *error)
 {
     Freeze *freeze = owner;
-    Pending *pending = g_steal_pointer(&freeze->held);
+    Pending *pending = g_steal_pointer(&freeze->unrecorded);
 
     if (!pending)
         return;
@@ -288,7 +288,7 @@ static void put_on_record(Freeze *freeze)
 {
     g_autofree char *since = freeze_time_text(freeze->since_us);
     g_autofree char *text =
-        g_strdup_printf("%s by %s since %s\n", freeze->held->name, freeze->by, since);
+        g_strdup_printf("%s by %s since %s\n", freeze->unrecorded->name, freeze->by, since);
 
     record_write(freeze->record, text, on_recorded, freeze);
 }
@@ -310,15 +310,15 @@ static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
         return;
     }
     freeze->state = FREEZE_FREEZING;
-    freeze->spoilt = FALSE;
-    freeze->let_in = pending;
+    freeze->overtaken = FALSE;
+    freeze->admitted = pending;
     freeze->all = freezes_all(pending);
-    own(freeze, pending->asker, by);
+    freeze_set_owner(freeze, pending->asker, by);
     if (!freeze->record) {
         send_freeze(freeze, pending);
         return;
     }
-    freeze->held = pending;
+    freeze->unrecorded = pending;
     put_on_record(freeze);
 }
 
@@ -332,7 +332,7 @@ static char *take_ended(Freeze *freeze)
         text = g_strdup(freeze->ended);
     else if (freeze->state == FREEZE_THAWING && freeze->reason != THAW_ASKED)
         text = freeze_words_ended(freeze, freeze->reason);
-    if (text && --freeze->unaware == 0) {
+    if (text && --freeze->untold_holders == 0) {
         g_clear_pointer(&freeze->ended, g_free);
         if (freeze->state == FREEZE_THAWING)
             freeze->reason = THAW_ASKED; /* it is told, and nobody is told again */
@@ -367,7 +367,7 @@ static gboolean is_refused_while_frozen(const Freeze *freeze, const Pending *pen
 /* An agent that has not frozen it itself would say that it is thawed. */
 static gboolean is_known_better(const Freeze *freeze, const Pending *pending)
 {
-    return freeze->elsewhere &&
+    return freeze->status_untrusted &&
            (freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING) &&
            g_str_equal(pending->name, "guest-fsfreeze-status");
 }
@@ -395,15 +395,15 @@ void freeze_submit(Freeze *freeze, Pending *pending, const char *by)
 static void find_frozen(Freeze *freeze)
 {
     freeze->all = FALSE;
-    own(freeze, NULL, FREEZE_STRANGER);
+    freeze_set_owner(freeze, NULL, FREEZE_STRANGER);
     become_frozen(freeze, 0, TRUE);
 }
 
 /* The freeze was none, by the agent that was asked; another may have frozen it meanwhile. */
 static void end_freezing(Freeze *freeze)
 {
-    if (freeze->spoilt)
-        begin_thawing(freeze, THAW_DOUBT);
+    if (freeze->overtaken)
+        freeze_begin_thawing(freeze, THAW_DOUBT);
     else
         become_thawed(freeze, THAW_ASKED);
 }
@@ -419,11 +419,21 @@ static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, cons
         return;
     if (reply && json_read_is(reply->value, "frozen")) {
         find_frozen(freeze);
-    } else if (reply && !freeze->elsewhere) {
+    } else if (reply && !freeze->status_untrusted) {
         end_freezing(freeze);
     } else {
-        begin_thawing(freeze, THAW_DOUBT);
+        freeze_begin_thawing(freeze, THAW_DOUBT);
     }
+}
+
+/* @count: of filesystems, as the agent said */
+static void freeze_has_succeeded(Freeze *freeze, gint64 count)
+{
+    become_frozen(freeze, count, FALSE);
+    if (freeze->overtaken)
+        freeze_begin_thawing(freeze, THAW_DOUBT);
+    else if (holds_count(&freeze->holds) == 0)
+        freeze_begin_thawing(freeze, THAW_OWNER_LEFT);
 }
 
 /* One that was refused here was none: it says nothing of the one that is under way. */
@@ -431,24 +441,20 @@ static void freeze_was_answered(Freeze *freeze, const Pending *pending, const En
 {
     gint64 count = 0;
 
-    if (pending != freeze->let_in)
+    if (pending != freeze->admitted)
         return;
-    freeze->let_in = NULL;
-    note_sent(freeze, pending);
+    freeze->admitted = NULL;
+    freeze_note_unanswered(freeze, pending);
     if (pending->sent_us == 0) {
         end_freezing(freeze);
     } else if (!pending->answered) {
-        begin_thawing(freeze, THAW_DOUBT);
+        freeze_begin_thawing(freeze, THAW_DOUBT);
     } else if (!reply) {
         ask(freeze, "guest-fsfreeze-status", on_refusal_status);
     } else if (json_read_int64(reply->value, &count) && count == 0) {
         end_freezing(freeze); /* there is nothing that could be frozen */
     } else {
-        become_frozen(freeze, count, FALSE);
-        if (freeze->spoilt)
-            begin_thawing(freeze, THAW_DOUBT);
-        else if (holds_count(&freeze->holds) == 0)
-            begin_thawing(freeze, THAW_OWNER_LEFT);
+        freeze_has_succeeded(freeze, count);
     }
 }
 
@@ -470,7 +476,7 @@ static gboolean has_no_effect(const Freeze *freeze, const Pending *pending,
 
 static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
 {
-    note_sent(freeze, pending);
+    freeze_note_unanswered(freeze, pending);
     if (has_no_effect(freeze, pending, reply))
         return;
     if (pending->sent_us > 0)
@@ -480,12 +486,12 @@ static void thaw_was_answered(Freeze *freeze, const Pending *pending, const Enve
             freeze->ops->thawed(freeze->owner);
         return;
     }
-    if (reply && freeze->state == FREEZE_THAWING && freeze->spoilt)
-        freeze->spoilt = FALSE; /* it is thawed from here once more */
+    if (reply && freeze->state == FREEZE_THAWING && freeze->overtaken)
+        freeze->overtaken = FALSE; /* it is thawed from here once more */
     else if (reply)
         become_thawed(freeze, THAW_ASKED);
     else if (freeze->state == FREEZE_FROZEN)
-        begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
+        freeze_begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
 }
 
 /* It may be frozen by somebody who has another way, or thawed by itself. */
@@ -519,13 +525,13 @@ void freeze_client_left(Freeze *freeze, gpointer client, gboolean thaw)
     gboolean held = holds_leave(&freeze->holds, client, thaw);
 
     if (held && freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) == 0)
-        begin_thawing(freeze, THAW_OWNER_LEFT);
+        freeze_begin_thawing(freeze, THAW_OWNER_LEFT);
 }
 
 void freeze_foreach(Freeze *freeze, void (*func)(Pending *pending, gpointer data), gpointer data)
 {
-    if (freeze->held)
-        func(freeze->held, data);
+    if (freeze->unrecorded)
+        func(freeze->unrecorded, data);
     g_queue_foreach(&freeze->joining, (GFunc)(void (*)(void))func, data);
 }
 
@@ -541,20 +547,20 @@ static void on_status_seen(Pending *pending, const EnvelopeReply *reply, const G
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
-    freeze->unseen &= !pending->answered;
+    freeze->status_due &= !pending->answered;
     status_was_answered(freeze, reply);
     if (freeze->state == FREEZE_THAWING)
-        try_thaw(freeze);
+        freeze_try_thaw(freeze);
 }
 
 void freeze_agent_synced(Freeze *freeze)
 {
     freeze->needs_sync = FALSE;
-    freeze->owes = FALSE;
+    freeze->may_act_late = FALSE;
     if (freeze->state == FREEZE_THAWING)
-        try_thaw(freeze);
-    else if (!freeze->asking &&
-             (freeze->state == FREEZE_FROZEN || (freeze->state == FREEZE_THAWED && freeze->unseen)))
+        freeze_try_thaw(freeze);
+    else if (!freeze->asking && (freeze->state == FREEZE_FROZEN ||
+                                 (freeze->state == FREEZE_THAWED && freeze->status_due)))
         ask(freeze, "guest-fsfreeze-status", on_status_seen);
 }
 
@@ -562,65 +568,7 @@ void freeze_agent_synced(Freeze *freeze)
  * here, or is served by this proxy from now on. Where nobody asked, nobody would end that. */
 void freeze_agent_lost(Freeze *freeze)
 {
-    freeze->unseen = TRUE;
-}
-
-/* ---- Several agents of one guest ------------------------------------------------------------- */
-
-void freeze_set_lane(Freeze *freeze, AgentLane *lane)
-{
-    freeze->lane = lane;
-}
-
-/* Nothing is known to be frozen, so nobody is told. */
-static void become_thawing_unasked(Freeze *freeze)
-{
-    guint unaware = freeze->unaware;
-
-    own(freeze, NULL, FREEZE_STRANGER);
-    become_thawing(freeze, THAW_ASKED);
-    freeze->unaware = unaware;
-}
-
-/* What one agent has frozen any other thaws: the filesystems are the guest's. But each knows only
- * of its own freezes: one that others have thawed for refuses its commands until it is told. */
-void freeze_agent_changed(Freeze *freeze, gboolean frozen)
-{
-    freeze->elsewhere = freeze->state != FREEZE_THAWED;
-    freeze->owes = FALSE;
-    freeze_agent_lost(freeze);
-    if (frozen && freeze->state == FREEZE_THAWED)
-        become_thawing_unasked(freeze);
-}
-
-void freeze_agents_gone(Freeze *freeze)
-{
-    freeze->elsewhere = FALSE;
-    freeze->owes = FALSE;
-}
-
-void freeze_was_elsewhere(Freeze *freeze)
-{
-    freeze->elsewhere = freeze->state != FREEZE_THAWED;
-}
-
-/* A freeze that came late is one that nobody has asked for any more, and a thaw may have ended
- * what another agent has frozen since. */
-void freeze_has_paid(Freeze *freeze)
-{
-    switch (freeze->state) {
-    case FREEZE_THAWED:
-        become_thawing_unasked(freeze);
-        agent_lane_probe(freeze->lane);
-        try_thaw(freeze);
-        break;
-    case FREEZE_FREEZING: freeze->spoilt = TRUE; break;
-    case FREEZE_FROZEN: begin_thawing(freeze, THAW_DOUBT); break;
-    case FREEZE_THAWING: /* a thaw that is under way may be over for what was frozen now */
-        freeze->elsewhere = TRUE;
-        freeze->spoilt = TRUE;
-        break;
-    }
+    freeze->status_due = TRUE;
 }
 
 gboolean freeze_renew(Freeze *freeze, guint seconds)
@@ -637,7 +585,7 @@ void freeze_init(Freeze *freeze, IoLoop *loop, const FreezeOps *ops, gpointer ow
 {
     *freeze = (Freeze){.ops = ops, .owner = owner, .loop = io_loop_ref(loop)};
     freeze->lease_seconds = LIMIT_FREEZE_LEASE_SECONDS;
-    freeze->unseen = TRUE;
+    freeze->status_due = TRUE;
     g_queue_init(&freeze->joining);
     holds_init(&freeze->holds);
     freeze->timer = io_timer_new(loop, on_timer, freeze);
@@ -645,8 +593,8 @@ void freeze_init(Freeze *freeze, IoLoop *loop, const FreezeOps *ops, gpointer ow
 
 void freeze_abandon(Freeze *freeze, const char *why)
 {
-    if (freeze->held)
-        pending_fail(g_steal_pointer(&freeze->held), "%s; the freeze was not sent", why);
+    if (freeze->unrecorded)
+        pending_fail(g_steal_pointer(&freeze->unrecorded), "%s; the freeze was not sent", why);
     answer_joining(freeze);
 }
 
@@ -686,7 +634,7 @@ void freeze_set_record(Freeze *freeze, Record *record)
     freeze->reason = THAW_RESTART;
     freeze->told = THAW_RESTART;
     freeze->thaws++;
-    own(freeze, NULL, "a client of a former proxy");
+    freeze_set_owner(freeze, NULL, "a client of a former proxy");
 }
 
 /* ---- To a successor -------------------------------------------------------------------------- */
@@ -700,11 +648,11 @@ void freeze_resume(Freeze *freeze)
             record_erase(freeze->record); /* may have been under way */
         break;
     case FREEZE_FREEZING:
-        if (freeze->held && freeze->record)
+        if (freeze->unrecorded && freeze->record)
             put_on_record(freeze);
-        else if (freeze->held)
-            send_freeze(freeze, g_steal_pointer(&freeze->held));
-        else if (!freeze->let_in) /* refused, and its status was being asked for */
+        else if (freeze->unrecorded)
+            send_freeze(freeze, g_steal_pointer(&freeze->unrecorded));
+        else if (!freeze->admitted) /* refused, and its status was being asked for */
             ask(freeze, "guest-fsfreeze-status", on_refusal_status);
         break;
     case FREEZE_FROZEN: set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1); break;
