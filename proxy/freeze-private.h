@@ -22,6 +22,29 @@ void freeze_begin_thawing(Freeze *freeze, ThawReason reason);
 /* Sends a thaw, unless a command of our own is under way. */
 void freeze_try_thaw(Freeze *freeze);
 
+/* @pending: (transfer full): one that joins the freeze that is on */
+void freeze_join(Freeze *freeze, Pending *pending);
+
+/* @count: of filesystems, as the agent said. @renew: the guest has begun its own lease otherwise,
+ * or earlier */
+void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew);
+
+void freeze_become_thawed(Freeze *freeze, ThawReason reason);
+
+/* A command of our own. @done: sets `asking` back */
+void freeze_ask(Freeze *freeze, const char *command, PendingDone done);
+
+/* @reply: (nullable): to guest-fsfreeze-status. Returns: whether nothing is frozen */
+gboolean freeze_says_thawed(const Freeze *freeze, const EnvelopeReply *reply);
+
+/* ---- freeze-commands.c ----------------------------------------------------------------------- */
+
+/* @reply: (nullable): to guest-fsfreeze-status, whoever has asked */
+void freeze_status_was_answered(Freeze *freeze, const EnvelopeReply *reply);
+
+/* Where it was FREEZING when it was saved, goes on from the last thing that is sure. */
+void freeze_resume_freezing(Freeze *freeze);
+
 /* ---- freeze-agents.c ------------------------------------------------------------------------- */
 
 /* @pending: a freeze or a thaw that has come to its end, answered or not */

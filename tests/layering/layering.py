@@ -29,8 +29,8 @@ PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "large
             "socket", "socket-path"}
 # What knows several endpoints.
 CORE = {"channels", "core", "core-agent", "core-handover", "core-private", "core-program", "core-setup", "core-survey",
-        "crowd", "freeze", "freeze-agents", "freeze-handover", "freeze-private", "freeze-words", "local", "monitor",
-        "raw-client", "watch"}
+        "crowd", "freeze", "freeze-agents", "freeze-commands", "freeze-handover", "freeze-private", "freeze-words",
+        "local", "monitor", "raw-client", "watch"}
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {
