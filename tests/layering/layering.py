@@ -25,8 +25,8 @@ ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-l
              "agent-lane-handover", "agent-lane-private", "agent-lane-receive", "agent-lane-send", "agent-lane-terms",
              "listener"}
 # Descriptors below the endpoints.
-PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "large-pages", "link", "record", "rights",
-            "socket", "socket-path"}
+PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "journal-private", "journal-recover",
+            "large-pages", "link", "record", "rights", "socket", "socket-path"}
 # What knows several endpoints.
 CORE = {"channels", "core", "core-agent", "core-handover", "core-private", "core-program", "core-setup", "core-survey",
         "crowd", "freeze", "freeze-agents", "freeze-commands", "freeze-handover", "freeze-private", "freeze-words",
