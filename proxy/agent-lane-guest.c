@@ -97,32 +97,44 @@ void agent_lane_abandon(AgentLane *lane, const char *why)
     agent_queue_refuse_all(&lane->waiting, why);
 }
 
+/* What was not written yet must not lie there until the next boot. */
+static void on_port_closed(AgentLane *lane)
+{
+    if (lane->io)
+        stream_discard_output(&lane->stream);
+    sync_stop(&lane->sync);
+    lane->ops->lost(lane->owner);
+    agent_lane_land_silent(lane);
+    agent_lane_land_failed(lane, "The guest agent closed its port");
+    agent_queue_refuse_all(
+        &lane->waiting,
+        "The guest agent is not connected: nothing in the guest has opened its port");
+}
+
+/* Where each command is preceded by a look at the port, one that finds it open is good for the
+ * command that is next. One that finds it closed is good for none: all that wait are refused, and
+ * whatever comes later has a look of its own. */
+static void note_look(AgentLane *lane)
+{
+    lane->way.asked = lane->way.asking && lane->way.port != PORT_CLOSED;
+    lane->way.asking = FALSE;
+}
+
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
 {
     PortState before = lane->way.port;
 
     lane->way.port = port;
+    lane->way.must_ask = must_ask;
+    note_look(lane);
     if (port != before)
         agent_lane_forget(lane);
     if (port == PORT_OPEN && before == PORT_CLOSED)
         lane->way.stopped = 0;
-    lane->way.must_ask = must_ask;
-    lane->way.asked =
-        lane->way.asking && port != PORT_CLOSED; /* that look is used up by the refusals */
-    lane->way.asking = FALSE;
-    if (port == PORT_CLOSED) {
-        if (lane->io)
-            stream_discard_output(&lane->stream);
-        sync_stop(&lane->sync);
-        lane->ops->lost(lane->owner);
-        agent_lane_land_silent(lane);
-        agent_lane_land_failed(lane, "The guest agent closed its port");
-        agent_queue_refuse_all(
-            &lane->waiting,
-            "The guest agent is not connected: nothing in the guest has opened its port");
-    } else if (lane->io && (before == PORT_CLOSED || lane->sync.state == SYNC_OFF)) {
+    if (port == PORT_CLOSED)
+        on_port_closed(lane);
+    else if (lane->io && (before == PORT_CLOSED || lane->sync.state == SYNC_OFF))
         agent_lane_doubt(lane);
-    }
     agent_lane_pump(lane);
 }
 

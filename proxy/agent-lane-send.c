@@ -95,6 +95,12 @@ static void probe(AgentLane *lane)
         sync_wait(&lane->sync, agent_lane_now(lane));
 }
 
+static gboolean is_freeze_or_thaw_under_way(const AgentFlights *flights)
+{
+    return agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
+           agent_flights_have_class(flights, GUEST_CLASS_THAW);
+}
+
 /* Between two pieces of a large read others have their turn, but not who would find, or leave, the
  * file at another place than before and behind all of it; nor another large read, as the two would
  * be held here together. The next piece itself waits for the end of a freeze, since an agent reads
@@ -108,39 +114,45 @@ static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *quest
     if (!begun)
         return FALSE;
     if (question == begun)
-        return lane->way.frozen || agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
-               agent_flights_have_class(flights, GUEST_CLASS_THAW);
+        return lane->way.frozen || is_freeze_or_thaw_under_way(flights);
     return question->read || (question->on_file && question->handle == begun->handle);
 }
 
-/* What goes beside what is under way. A freeze and a thaw are one after the other in any case; what
- * may be large is so alone, as its size is allowed for everything that comes; and of an agent that
- * was not heard of since something was late nothing more is asked. */
+/* A freeze and a thaw are one after the other in any case; what may be large is so alone, as its
+ * size is allowed for everything that comes. */
+static gboolean excludes(const AgentFlights *flights, const Pending *command)
+{
+    if (pending_is_class(command, GUEST_CLASS_FREEZE) ||
+        pending_is_class(command, GUEST_CLASS_THAW))
+        return is_freeze_or_thaw_under_way(flights);
+    return pending_has_flag(command, GUEST_FLAG_BULK) &&
+           agent_flights_have_flag(flights, GUEST_FLAG_BULK);
+}
+
+/* Whether one more may be under way: what is urgent may be one too many, and is sent even to an
+ * agent that was not heard of since something was late. */
+static gboolean has_room(const AgentLane *lane, const Pending *command)
+{
+    guint count = agent_flights_count(&lane->flights);
+
+    if (pending_is_urgent(command))
+        return count < lane->terms.depth + 1;
+    return count < lane->terms.depth && !agent_flights_are_unheard(&lane->flights);
+}
+
+/* What goes beside what is under way. */
 static AgentQueueTurn turn_of(const AgentQuestion *question, gconstpointer data)
 {
     const AgentLane *lane = data;
     const Pending *command = agent_question_command(question);
-    const AgentFlights *flights = &lane->flights;
-    guint count = agent_flights_count(flights);
-    gboolean urgent = command->urgent || pending_is_class(command, GUEST_CLASS_THAW);
 
     if (waits_for_read(lane, question))
         return AGENT_QUEUE_WAIT;
-    if (count == 0)
+    if (agent_flights_count(&lane->flights) == 0)
         return AGENT_QUEUE_GO;
-    if (lane->terms.depth == 1 || is_plain(command) ||
-        count >= lane->terms.depth + (urgent ? 1 : 0) ||
-        (!urgent && agent_flights_are_unheard(flights)))
+    if (lane->terms.depth == 1 || is_plain(command) || !has_room(lane, command))
         return AGENT_QUEUE_STOP;
-    if ((pending_is_class(command, GUEST_CLASS_FREEZE) ||
-         pending_is_class(command, GUEST_CLASS_THAW)) &&
-        (agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
-         agent_flights_have_class(flights, GUEST_CLASS_THAW)))
-        return AGENT_QUEUE_WAIT;
-    if (pending_has_flag(command, GUEST_FLAG_BULK) &&
-        agent_flights_have_flag(flights, GUEST_FLAG_BULK))
-        return AGENT_QUEUE_WAIT;
-    return AGENT_QUEUE_GO;
+    return excludes(&lane->flights, command) ? AGENT_QUEUE_WAIT : AGENT_QUEUE_GO;
 }
 
 static gboolean may_take_off(const AgentLane *lane)
@@ -184,16 +196,11 @@ void agent_lane_pump(AgentLane *lane)
     agent_lane_announce(lane);
 }
 
-static gboolean is_urgent(const Pending *pending)
-{
-    return pending->urgent || pending_is_class(pending, GUEST_CLASS_THAW);
-}
-
 /* Returns: (nullable): why a command cannot be sent now, nor soon. A thaw is refused only where it
  * could do nothing: others' commands and a silent agent's past do not stand in its way. */
 static const char *obstacle(const AgentLane *lane, const Pending *pending)
 {
-    gboolean urgent = is_urgent(pending);
+    gboolean urgent = pending_is_urgent(pending);
     const char *why =
         agent_way_obstacle(&lane->way, lane->io != NULL, pending->asker != NULL, urgent);
 
@@ -227,8 +234,7 @@ void agent_lane_submit(AgentLane *lane, Pending *pending)
     }
     if (answer_from_cache(lane, pending))
         return;
-    if (agent_queue_push(&lane->waiting, pending, is_urgent(pending),
-                         agent_lane_sync_wait_ends(lane)))
+    if (agent_queue_push(&lane->waiting, pending, agent_lane_sync_wait_ends(lane)))
         lane->stats.coalesced++;
     if (lane->way.blind && agent_flights_count(&lane->flights) == 0)
         agent_lane_begin_sync(lane);

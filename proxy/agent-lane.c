@@ -195,8 +195,7 @@ static void lose_channel(AgentLane *lane, const char *why)
     agent_lane_announce(lane);
 }
 
-/* ---- The channel -------------------------------------------------------------------------------
- */
+/* ---- The channel ----------------------------------------------------------------------------- */
 
 static void on_io(gpointer owner, IoReady ready)
 {

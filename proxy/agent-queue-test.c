@@ -35,7 +35,8 @@ static Pending *push(Fixture *fixture, const char *name, gboolean urgent, gint64
 {
     Pending *pending = pending_new_own(name, NULL, on_done, fixture);
 
-    agent_queue_push(&fixture->queue, pending, urgent, deadline_us);
+    pending->urgent = urgent;
+    agent_queue_push(&fixture->queue, pending, deadline_us);
     return pending;
 }
 
@@ -83,7 +84,7 @@ static void push_ahead(Fixture *fixture, const char *name)
     Pending *pending = pending_new_own(name, NULL, on_done, fixture);
 
     pending->ahead = TRUE;
-    agent_queue_push(&fixture->queue, pending, FALSE, 1);
+    agent_queue_push(&fixture->queue, pending, 1);
 }
 
 /* In front of all but thaws, and in their order among themselves. */
@@ -156,11 +157,12 @@ static void test_joins(Fixture *fixture, gconstpointer unused)
 
     push(fixture, "guest-ping", FALSE, 20);
     pending = pending_new_own("guest-info", "{}", on_done, fixture);
-    g_assert_true(agent_queue_push(&fixture->queue, pending, FALSE, 30));
+    g_assert_true(agent_queue_push(&fixture->queue, pending, 30));
     pending = pending_new_own("guest-ping", NULL, on_done, fixture);
-    g_assert_false(agent_queue_push(&fixture->queue, pending, FALSE, 30));
+    g_assert_false(agent_queue_push(&fixture->queue, pending, 30));
     pending = pending_new_own("guest-info", NULL, on_done, fixture);
-    g_assert_false(agent_queue_push(&fixture->queue, pending, TRUE, 5));
+    pending->urgent = TRUE;
+    g_assert_false(agent_queue_push(&fixture->queue, pending, 5));
     g_assert_cmpuint(agent_queue_length(&fixture->queue), ==, 5);
 
     assert_next(fixture, "guest-info");
@@ -188,7 +190,7 @@ static void test_asks_again(Fixture *fixture, gconstpointer unused)
 {
     Pending *pending = pending_new_own("guest-info", NULL, on_done_ask_again, fixture);
 
-    agent_queue_push(&fixture->queue, pending, FALSE, 10);
+    agent_queue_push(&fixture->queue, pending, 10);
     push(fixture, "guest-info", FALSE, 10);
     agent_queue_refuse_late(&fixture->queue, 10, "late");
     assert_log(fixture, "guest-info: late; guest-info was not sent\n");

@@ -30,14 +30,15 @@ static void put_ahead(AgentQueue *queue, Waiting *waiting)
     for (; at; at = at->next) {
         const Pending *first = agent_question_command(((Waiting *)at->data)->question);
 
-        if (!first->ahead && !first->urgent && !pending_is_class(first, GUEST_CLASS_THAW))
+        if (!first->ahead && !pending_is_urgent(first))
             break;
     }
     g_queue_insert_before(&queue->waiting, at, waiting);
 }
 
-gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us)
+gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gint64 deadline_us)
 {
+    gboolean urgent = pending_is_urgent(pending);
     Waiting *waiting;
 
     queue->length++;

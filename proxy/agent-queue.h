@@ -24,14 +24,13 @@ void agent_queue_init(AgentQueue *queue);
 
 /**
  * agent_queue_push:
- * @pending: (transfer full)
- * @urgent: it goes before all others, alone
+ * @pending: (transfer full): where it is urgent it goes before all others, alone
  * @deadline_us: when it is refused if the agent has not synced by then; who joins others is refused
  *   with them
  *
  * Returns: whether it has joined others that ask the same
  */
-gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gboolean urgent, gint64 deadline_us);
+gboolean agent_queue_push(AgentQueue *queue, Pending *pending, gint64 deadline_us);
 
 typedef enum {
     AGENT_QUEUE_GO,

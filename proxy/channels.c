@@ -47,11 +47,11 @@ static Channel *find_answering(const Channels *channels)
     return NULL;
 }
 
-/* Whoever is connected next is of another guest, and owes nothing. */
+/* Whoever is connected next is of another guest, and was sent nothing. */
 static void forget_guest(Channels *channels)
 {
     for (guint i = 0; i < channels->all->len; i++) {
-        channel_at(channels, i)->owes = FALSE;
+        channel_at(channels, i)->may_act_late = FALSE;
         channel_at(channels, i)->frozen = FALSE;
     }
     channels->ops->all_offline(channels->owner);
@@ -68,7 +68,7 @@ static void change_over(Channels *channels, Channel *to)
     if (channels->gone)
         forget_guest(channels);
     channels->gone = FALSE;
-    to->owes = FALSE;
+    to->may_act_late = FALSE;
     to->frozen = FALSE;
     agent_lane_take_over(to->lane, former->lane);
 }
@@ -106,9 +106,9 @@ static void on_synced(gpointer owner)
         channels->met = TRUE;
         channels->gone = FALSE;
         channels->ops->synced(channels->owner);
-    } else if (channel->owes) {
-        channel->owes = FALSE;
-        channels->ops->has_paid(channels->owner);
+    } else if (channel->may_act_late) {
+        channel->may_act_late = FALSE;
+        channels->ops->late_synced(channels->owner);
     }
 }
 
@@ -301,7 +301,7 @@ static void save_channel(const Channels *channels, guint number, Handover *hando
     Saved watch = G_VARIANT_DICT_INIT(NULL);
 
     agent_lane_save(channel->lane, handover, &lane);
-    saved_put_int(&lane, "owes", channel->owes);
+    saved_put_int(&lane, "owes", channel->may_act_late);
     saved_put_int(&lane, "left-frozen", channel->frozen);
     saved_put_part(to, lane_name, &lane);
     watch_save(&channel->watch, &watch);
@@ -322,7 +322,7 @@ static void restore_channel(Channel *channel, const char *name, const HandoverPa
     Saved lane;
 
     if (saved_get_part(from->from, name, &lane)) {
-        channel->owes = saved_get_int(&lane, "owes") != 0;
+        channel->may_act_late = saved_get_int(&lane, "owes") != 0;
         channel->frozen = saved_get_int(&lane, "left-frozen") != 0;
         agent_lane_restore(channel->lane, &(HandoverPart){from->handover, &lane});
     }

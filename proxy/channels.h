@@ -23,21 +23,22 @@ typedef struct {
     AgentLane *lane;
     Watch watch;
     Address *address;
-    gboolean owes;   /* when it was left it had not answered a freeze or a thaw */
-    gboolean frozen; /* the same, and filesystems were frozen, or may have been */
+    gboolean may_act_late; /* when it was left it had not answered a freeze or a thaw */
+    gboolean frozen;       /* when it was left filesystems were frozen, or may have been */
 } Channel;
 
 typedef struct {
     void (*synced)(gpointer owner);
     void (*lost)(gpointer owner);
     void (*changed)(gpointer owner, const char *state);
-    /* Another is in use from now on, and is about to be brought into step. @former: to be told what
-     * it owes */
+    /* Another is in use from now on, and is about to be brought into step. @former: whose
+     * may_act_late and frozen are to be set */
     void (*changed_over)(gpointer owner, Channel *former);
     /* None is connected: QEMU has gone, and the guest with it. */
     void (*all_offline)(gpointer owner);
-    /* One that owes has been brought into step: what it was sent it has done by now. */
-    void (*has_paid)(gpointer owner);
+    /* One that was left and may act late was brought into step: what it was sent it has done by
+     * now. */
+    void (*late_synced)(gpointer owner);
 } ChannelsOps;
 
 struct Channels {

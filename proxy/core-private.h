@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * core-private: what the core is made of, for core.c, which is its story, core-setup.c, which puts
- * it together, core-program.c, by which the program itself asks, and core-handover.c, which leaves
- * it to a successor. Nobody else includes this.
+ * core-private: what the core is made of, and what its files share. For none but core*.c: core.c,
+ * which is its story, core-agent.c, which is the agent's part in it, core-setup.c, which puts it
+ * together, core-program.c, by which the program itself asks, core-survey.c, which tells how it
+ * fares, and core-handover.c, which leaves it to a successor.
  */
 
 #pragma once
@@ -56,20 +57,12 @@ struct Core {
     Handover handover;   /* of that */
 };
 
-/* What the story is told of. */
+/* ---- core.c ---------------------------------------------------------------------------------- */
+
 extern const CrowdOps core_crowd_ops;
 extern const MonitorOps core_monitor_ops;
-extern const ChannelsOps core_channels_ops;
-extern const FreezeOps core_freeze_ops;
 void core_on_parted(gpointer owner, gint64 now_us);
 gboolean core_is_qemu(gpointer owner, int fd, const char *peer);
-char *core_dup_status(gpointer owner, gboolean connections);
-
-/* The channel that is in use may be another one. */
-void core_use_channel(Core *core);
-
-/* QEMU and the agent are turned to, unless a client is waited for. */
-void core_connect_unless_held(Core *core);
 
 /* Who asks for a command: a client, or the program itself. */
 typedef struct {
@@ -93,20 +86,55 @@ const EnvelopeReply *core_note_answer(Core *core, const Pending *pending,
 /* Whether QEMU's answer is to tell of the agent's commands and ours too. */
 gboolean core_is_merged(const EnvelopeCommand *command);
 
-/* The monitor that the fewest use. Returns: (nullable) */
-Monitor *core_least_used(const Core *core);
-
 /* Answers of commands that nobody waits for. */
 void core_reply_to_nobody(Pending *pending, const EnvelopeReply *reply, const GError *error);
-
-/* To a GUnixFDList. */
-extern const HandoverFds core_handover_fds;
 
 /* A client's command, made anew. */
 Pending *core_renew(gpointer owner, const EnvelopeCommand *command, gpointer asker);
 
+/* An event of our own making, to all who are there: nothing in it comes from the guest. @data: an
+ * object */
+void core_tell_own(Core *core, const char *name, const char *data);
+
+/* The agent's channel was closed: where the end waited for that, it comes. */
+void core_channel_is_offline(Core *core);
+
+/* The monitor that the fewest use. Returns: (nullable) */
+Monitor *core_least_used(const Core *core);
+
+/* QEMU and the agent are turned to, unless a client is waited for. */
+void core_connect_unless_held(Core *core);
+
 /* As if @monitor had just become ready, which it is. */
 void core_monitor_is_ready(Core *core, Monitor *monitor);
+
+/* ---- core-agent.c ---------------------------------------------------------------------------- */
+
+extern const ChannelsOps core_channels_ops;
+extern const FreezeOps core_freeze_ops;
+
+/* The channel that is in use may be another one. */
+void core_use_channel(Core *core);
+
+/* Whether an agent answers. */
+gboolean core_agent_is_up(const Core *core);
+
+/* ---- core-program.c -------------------------------------------------------------------------- */
+
+/* The program looks at what has changed. */
+void core_tell_changed(Core *core);
+
+/* An event of QEMU's, whole in @message. */
+void core_tell_event(Core *core, JsonSpan message, const EnvelopeReply *event);
+
+/* A command was answered, which is told where it is audited. */
+void core_audit(Core *core, const Pending *pending, const EnvelopeReply *reply,
+                const GError *error);
+
+/* ---- core-handover.c ------------------------------------------------------------------------- */
+
+/* To a GUnixFDList. */
+extern const HandoverFds core_handover_fds;
 
 /* A part of what a former core left, while it is looked at. */
 typedef struct {

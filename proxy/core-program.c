@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * core-program: the program that embeds the proxy, as one who asks, and what it has a say in.
+ * core-program: the program that embeds the proxy, as one who asks, what it has a say in, and
+ * what it is told.
  *
  * Its commands take the way that a client's take, and what a client's leaving does to them, their
  * withdrawal does: what was not sent is not sent any more, what was sent runs to its end. It is one
@@ -10,6 +11,7 @@
 
 #include "core-private.h"
 
+#include "common/limits.h"
 #include "common/qmp-error.h"
 
 #include <unistd.h>
@@ -54,6 +56,45 @@ const char *core_agent_state(const Core *core)
 gboolean core_is_connected(const Core *core)
 {
     return core->version != NULL;
+}
+
+void core_tell_changed(Core *core)
+{
+    if (core->ops->changed)
+        core->ops->changed(core->owner);
+}
+
+static gint64 time_of(JsonSpan event)
+{
+    JsonSpan timestamp = json_read_get(event, "timestamp");
+    gint64 seconds = 0;
+    gint64 us = 0;
+
+    if (!json_read_int64(json_read_get(timestamp, "seconds"), &seconds) ||
+        !json_read_int64(json_read_get(timestamp, "microseconds"), &us) || seconds < 0 ||
+        seconds > G_MAXINT32 * (gint64)G_MAXINT16 || us < 0 || us >= G_USEC_PER_SEC)
+        return g_get_real_time();
+    return seconds * G_USEC_PER_SEC + us;
+}
+
+void core_tell_event(Core *core, JsonSpan message, const EnvelopeReply *event)
+{
+    g_autofree char *name = core->ops->event ? json_read_string(event->value) : NULL;
+
+    if (name)
+        core->ops->event(core->owner, name, event->data, time_of(message));
+}
+
+void core_audit(Core *core, const Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    g_autoptr(GError) refusal = NULL;
+
+    if (!pending->by || !core->ops->answered)
+        return;
+    if (reply && reply->kind == ENVELOPE_ERROR)
+        refusal = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
+    core->ops->answered(core->owner, pending->by, pending->name, refusal ? refusal : error,
+                        io_loop_now(core->loop) - pending->taken_us);
 }
 
 /* ---- Its commands ---------------------------------------------------------------------------- */

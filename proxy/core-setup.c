@@ -40,6 +40,11 @@ static void inherit(Core *core, const CoreState *inherited)
     }
 }
 
+static char *dup_status(gpointer core, gboolean connections)
+{
+    return core_status(core, connections);
+}
+
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
                const CoreState *inherited, const CoreOps *ops, gpointer owner, GError **error)
 {
@@ -58,7 +63,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
 
     channels_init(&core->channels, core->loop, &core_channels_ops, core);
     freeze_init(&core->freeze, core->loop, &core_freeze_ops, core);
-    local_init(&core->local, core->loop, &core->freeze, core_dup_status, core);
+    local_init(&core->local, core->loop, &core->freeze, dup_status, core);
     if ((agent && !core_add_agent(core, agent, error)) || !core_check_inherited(core, error) ||
         !core_add_monitor(core, monitor, error))
         g_clear_pointer(&core, core_free);
@@ -211,7 +216,7 @@ gboolean core_set_limit(Core *core, const char *text, GError **error)
 void core_start(Core *core)
 {
     if (core->channels.all->len > 1)
-        freeze_was_elsewhere(&core->freeze);
+        freeze_distrust_status(&core->freeze);
     core_restore(core);
     core->held = TRUE;
     core_connect_unless_held(core);

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The story in four verbs:
+ * The story in five verbs:
  *
- *   request   a client's command: which way, who pays, off it goes
  *   reply     an answer: back to who asked, or to nobody
+ *   request   a client's command: which way, who pays, off it goes
  *   event     from QEMU: to every client that negotiated, then our own notes
  *   gone      a client, or QEMU with everything behind it
+ *   come      a client, or QEMU: who is greeted, and which monitor it uses
+ *
+ * Leaves what becomes of the agent to core-agent.c, what the embedding program asks and is told to
+ * core-program.c, how all of it fares to core-survey.c, and how it begins and is freed to
+ * core-setup.c.
  */
 
 #include "core-private.h"
 #include "raw-client.h"
 #include "router.h"
 #include "socket.h"
-#include "survey.h"
 
 #include "common/limits.h"
 #include "common/message.h"
@@ -22,44 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- The agent's commands -------------------------------------------------------------------- */
-
-static void on_guest_info(Pending *pending, const EnvelopeReply *reply, const GError *error)
-{
-    Core *core = pending->owner;
-
-    if (!reply || reply->kind != ENVELOPE_RETURN) {
-        introspect_forget_agent(&core->introspect);
-        return;
-    }
-    introspect_read_guest_info(&core->introspect, reply->value);
-    if (core->introspect.capable)
-        agent_lane_offer(core->lane, freeze_guest_lease(&core->freeze));
-}
-
-/* With one that was capable all is agreed anew, before anything slow keeps the others waiting. */
-static void ask_guest_info(Core *core)
-{
-    Pending *pending = pending_new_own("guest-info", NULL, on_guest_info, core);
-
-    pending->ahead = core->introspect.capable;
-    agent_lane_submit(core->lane, pending);
-}
-
 /* ---- Reply ----------------------------------------------------------------------------------- */
-
-static void audit(Core *core, const Pending *pending, const EnvelopeReply *reply,
-                  const GError *error)
-{
-    g_autoptr(GError) refusal = NULL;
-
-    if (!pending->by || !core->ops->answered)
-        return;
-    if (reply && reply->kind == ENVELOPE_ERROR)
-        refusal = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
-    core->ops->answered(core->owner, pending->by, pending->name, refusal ? refusal : error,
-                        io_loop_now(core->loop) - pending->taken_us);
-}
 
 /* Without a text, where QEMU was not asked yet. */
 static EnvelopeReply known_answer(Core *core, const char *question)
@@ -89,7 +56,7 @@ const EnvelopeReply *core_note_answer(Core *core, const Pending *pending,
         reply = merged;
     }
     /* 3 the program, where it wants to know */
-    audit(core, pending, reply, error);
+    core_audit(core, pending, reply, error);
     return reply;
 }
 
@@ -129,46 +96,6 @@ static void core_reply_merged(Pending *pending, const EnvelopeReply *reply, cons
 }
 
 /* ---- Request --------------------------------------------------------------------------------- */
-
-static Survey survey_of(const Core *core)
-{
-    return (Survey){
-        .bounds = &core->bounds,
-        .crowd = &core->crowd,
-        .monitors = core->monitors,
-        .lane = core->lane,
-        .channels = &core->channels,
-        .freeze = &core->freeze,
-        .agent_version = core->introspect.agent_version,
-        .qemu_connected = core->version != NULL,
-    };
-}
-
-const char *core_trouble(const Core *core)
-{
-    const Survey survey = survey_of(core);
-
-    return survey_trouble(&survey);
-}
-
-char *core_status(const Core *core, gboolean connections)
-{
-    const Survey survey = survey_of(core);
-
-    return survey_status(&survey, connections);
-}
-
-char *core_metrics(const Core *core, const char *vm)
-{
-    const Survey survey = survey_of(core);
-
-    return survey_metrics(&survey, vm);
-}
-
-char *core_dup_status(gpointer core, gboolean connections)
-{
-    return core_status(core, connections);
-}
 
 static void ask_once(Core *core, const CoreParty *party, Pending *pending)
 {
@@ -228,15 +155,6 @@ static void ask_agent(Core *core, const CoreParty *party, Pending *pending)
         freeze_submit(&core->freeze, pending, party->name);
     else
         pending_fail(pending, "There is no guest agent's channel; %s was not sent", pending->name);
-}
-
-/* Brought into step again, it is still the same. */
-static gboolean agent_is_up(const Core *core)
-{
-    AgentState state = core->lane ? agent_lane_state(core->lane) : AGENT_OFFLINE;
-
-    return state == AGENT_READY || state == AGENT_BUSY || state == AGENT_FROZEN ||
-           (state == AGENT_SYNCING && core->agent_known);
 }
 
 gboolean core_is_merged(const EnvelopeCommand *command)
@@ -299,7 +217,7 @@ static void core_request(gpointer owner, Client *client, const EnvelopeCommand *
 
     /* 0 what a client that takes us for the agent is answered here */
     if (client_form(client) == ANSWERS_AGENT &&
-        raw_client_request(client, command, agent_is_up(core))) {
+        raw_client_request(client, command, core_agent_is_up(core))) {
         client_drop_fd(&core->crowd.common, fd);
         return;
     }
@@ -366,8 +284,7 @@ static void tell(Core *core, const Monitor *monitor, const char *line, gsize len
     crowd_foreach(&core->crowd, hear, &(Heard){monitor, text});
 }
 
-/* An event of our own making, to all who are there: nothing in it comes from the guest. */
-static void tell_own(Core *core, const char *name, const char *data)
+void core_tell_own(Core *core, const char *name, const char *data)
 {
     g_autoptr(GString) line = g_string_new(NULL);
     const JsonSpan span = {data, strlen(data)};
@@ -377,33 +294,6 @@ static void tell_own(Core *core, const char *name, const char *data)
     tell(core, NULL, line->str, line->len);
     if (core->ops->event)
         core->ops->event(core->owner, name, span, now_us);
-}
-
-static void tell_changed(Core *core)
-{
-    if (core->ops->changed)
-        core->ops->changed(core->owner);
-}
-
-static gint64 time_of(JsonSpan event)
-{
-    JsonSpan timestamp = json_read_get(event, "timestamp");
-    gint64 seconds = 0;
-    gint64 us = 0;
-
-    if (!json_read_int64(json_read_get(timestamp, "seconds"), &seconds) ||
-        !json_read_int64(json_read_get(timestamp, "microseconds"), &us) || seconds < 0 ||
-        seconds > G_MAXINT32 * (gint64)G_MAXINT16 || us < 0 || us >= G_USEC_PER_SEC)
-        return g_get_real_time();
-    return seconds * G_USEC_PER_SEC + us;
-}
-
-static void tell_program(Core *core, JsonSpan message, const EnvelopeReply *event)
-{
-    g_autofree char *name = json_read_string(event->value);
-
-    if (name)
-        core->ops->event(core->owner, name, event->data, time_of(message));
 }
 
 static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
@@ -419,8 +309,7 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
     /* 2 to the program, once */
     if (monitor != core->leader)
         return;
-    if (core->ops->event)
-        tell_program(core, message, event);
+    core_tell_event(core, message, event);
     /* 3 what it means for the guest, and so for who waits */
     channels_event(&core->channels, event);
     if (core->lane && json_read_is(event->value, "RESET"))
@@ -488,7 +377,7 @@ static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
     if (!other) {
         g_clear_pointer(&core->version, g_free);
         introspect_forget_qemu(&core->introspect);
-        tell_changed(core);
+        core_tell_changed(core);
     }
     /* 2 it is over, as for any client of QEMU; or */
     if (!other && !core->persist) {
@@ -523,6 +412,13 @@ static void end(Core *core)
 void core_on_parted(gpointer owner, gint64 unused_now)
 {
     end(owner);
+}
+
+void core_channel_is_offline(Core *core)
+{
+    core->offline_us = io_loop_now(core->loop);
+    if (core->parting)
+        end(core);
 }
 
 /* With a freeze on record the end of the channel is waited for, which comes a moment after the
@@ -615,100 +511,7 @@ static void on_qemu_ready(gpointer owner, Monitor *monitor, JsonSpan version, gb
     core->version = g_strndup(version.text, version.len);
     core->oob = oob;
     core_monitor_is_ready(core, monitor);
-    tell_changed(core);
-}
-
-/* ---- The agent ------------------------------------------------------------------------------- */
-
-/* Until it says otherwise it is taken for the one that it was: a sync comes after each command that
- * took too long, too. */
-static void on_agent_synced(gpointer owner)
-{
-    Core *core = owner;
-
-    core->agent_known = TRUE;
-    freeze_agent_synced(&core->freeze);
-    ask_guest_info(core);
-}
-
-static void on_agent_lost(gpointer owner)
-{
-    Core *core = owner;
-
-    core->agent_known = FALSE;
-    introspect_forget_agent(&core->introspect);
-    freeze_agent_lost(&core->freeze);
-    if (agent_lane_state(core->lane) != AGENT_OFFLINE)
-        return;
-    core->offline_us = io_loop_now(core->loop);
-    if (core->parting)
-        end(core);
-}
-
-void core_use_channel(Core *core)
-{
-    core->lane = core->channels.used->lane;
-    freeze_set_lane(&core->freeze, core->lane);
-    local_set_lane(&core->local, core->lane);
-}
-
-/* Nothing is under way there, and whoever is the agent here has everything still to tell. */
-static void on_changed_over(gpointer owner, Channel *former)
-{
-    Core *core = owner;
-
-    core->agent_known = FALSE;
-    introspect_forget_agent(&core->introspect);
-    core_use_channel(core);
-    former->owes = core->freeze.owes;
-    former->frozen = core->freeze.state != FREEZE_THAWED;
-    freeze_agent_changed(&core->freeze, core->channels.used->frozen);
-}
-
-static void on_all_offline(gpointer owner)
-{
-    Core *core = owner;
-
-    freeze_agents_gone(&core->freeze);
-}
-
-static void on_has_paid(gpointer owner)
-{
-    Core *core = owner;
-
-    freeze_has_paid(&core->freeze);
-}
-
-static void wake_raw_client(Client *client, gpointer unused)
-{
-    if (client_form(client) == ANSWERS_AGENT)
-        raw_client_agent_is_up(client);
-}
-
-static void on_agent_changed(gpointer owner, const char *state)
-{
-    Core *core = owner;
-    g_autofree char *data = g_strdup_printf("{\"state\": \"%s\"}", state);
-
-    tell_own(core, "GUEST_AGENT_STATE", data);
-    tell_changed(core);
-    local_agent_changed(&core->local);
-    if (agent_is_up(core))
-        crowd_foreach(&core->crowd, wake_raw_client, NULL);
-}
-
-static void on_freeze_changed(gpointer owner, const char *data)
-{
-    tell_own(owner, "GUEST_FSFREEZE", data);
-}
-
-/* A frozen agent calls most of its commands disabled: met frozen, it is asked again. */
-static void on_thawed(gpointer owner)
-{
-    Core *core = owner;
-
-    if (core->introspect.restricted)
-        ask_guest_info(core);
+    core_tell_changed(core);
 }
 
 /* On an address that QEMU and the agent's clients share, QEMU is the process that serves its
@@ -734,6 +537,3 @@ gboolean core_is_qemu(gpointer owner, int fd, const char *peer)
 
 const CrowdOps core_crowd_ops = {{core_request, core_client_gone}, on_came, on_empty};
 const MonitorOps core_monitor_ops = {on_qemu_ready, core_event, core_qemu_gone};
-const ChannelsOps core_channels_ops = {on_agent_synced, on_agent_lost,  on_agent_changed,
-                                       on_changed_over, on_all_offline, on_has_paid};
-const FreezeOps core_freeze_ops = {on_freeze_changed, on_thawed};

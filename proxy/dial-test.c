@@ -19,8 +19,7 @@
 
 #include "support/sockets.h"
 
-/* ---- A resolver that knows what is needed here ------------------------------------------------
- */
+/* ---- A resolver that knows what is needed here ----------------------------------------------- */
 
 #define TEST_TYPE_RESOLVER (test_resolver_get_type())
 G_DECLARE_FINAL_TYPE(TestResolver, test_resolver, TEST, RESOLVER, GResolver)

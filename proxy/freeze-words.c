@@ -4,14 +4,14 @@
 
 #include "common/json-write.h"
 
+/* What was asked for is told to nobody. */
 static const char *const reasons[] = {
-    [THAW_ASKED] = "asked", [THAW_LEASE] = "lease",     [THAW_OWNER_LEFT] = "owner-left",
-    [THAW_DOUBT] = "doubt", [THAW_RESTART] = "restart", [THAW_GUEST] = "guest",
+    [THAW_LEASE] = "lease",     [THAW_OWNER_LEFT] = "owner-left", [THAW_DOUBT] = "doubt",
+    [THAW_RESTART] = "restart", [THAW_GUEST] = "guest",
 };
 
 /* For the sentence "the freeze had ended before: …" */
 static const char *const reason_texts[] = {
-    [THAW_ASKED] = "somebody else thawed it",
     [THAW_LEASE] = "its lease ended",
     [THAW_OWNER_LEFT] = "its owner left",
     [THAW_DOUBT] = "the guest agent had not answered, so that it was thawed",

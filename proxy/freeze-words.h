@@ -18,7 +18,7 @@ G_BEGIN_DECLS
 /* In UTC, as since when. */
 char *freeze_time_text(gint64 at_us);
 
-/* The data of the event GUEST_FSFREEZE, an object. */
+/* The data of the event GUEST_FSFREEZE, an object. @reason: not THAW_ASKED, here and below */
 char *freeze_words_event(const Freeze *freeze, ThawReason reason);
 
 /* What a thaw is told that comes too late. */

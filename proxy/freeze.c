@@ -12,12 +12,16 @@
  * would never answer a thaw that its forerunner was sent. Then it sends a thaw and asks for the
  * status, with a pause after each round that did not end in "thawed"; a round begins at once when
  * the agent was brought into step.
+ *
+ * Leaves to freeze-commands.c which commands are sent, and what their answers say. With several
+ * agents the one that is asked need not be the one that has frozen, and one that was left may still
+ * do what it was sent: freeze-agents.c has what is then not believed, and until when.
  */
 
+#include "freeze-private.h"
 #include "freeze-words.h"
 
 #include "common/limits.h"
-#include "common/qmp-error.h"
 
 #include <string.h>
 
@@ -39,7 +43,7 @@ static void set_timer(Freeze *freeze, gint64 at_us)
     io_timer_set(freeze->timer, at_us);
 }
 
-static void own(Freeze *freeze, gpointer client, const char *by)
+void freeze_set_owner(Freeze *freeze, gpointer client, const char *by)
 {
     holds_drop(&freeze->holds);
     holds_add(&freeze->holds, client);
@@ -73,16 +77,8 @@ guint freeze_guest_lease(const Freeze *freeze)
     return guest_lease(freeze->lease_seconds);
 }
 
-static gboolean freezes_all(const Pending *pending)
-{
-    JsonWalk walk = json_read_walk(pending_arguments(pending));
-    JsonSpan key, value;
-
-    return !json_read_member(&walk, &key, &value);
-}
-
 /* It ends with the last of them, and no earlier than if this one had been the first. */
-static void join(Freeze *freeze, Pending *pending)
+void freeze_join(Freeze *freeze, Pending *pending)
 {
     g_autofree char *count = g_strdup_printf("%" G_GINT64_FORMAT, freeze->count);
     const EnvelopeReply reply = {.kind = ENVELOPE_RETURN, .value = {count, strlen(count)}};
@@ -101,17 +97,16 @@ static void answer_joining(Freeze *freeze)
     g_queue_init(&freeze->joining);
     while ((pending = g_queue_pop_head(&joining)))
         if (freeze->state == FREEZE_FROZEN && !pending->orphan)
-            join(freeze, pending);
+            freeze_join(freeze, pending);
         else
             pending_fail(pending, "The freeze by %s that this one joined was not done",
                          freeze->by ? freeze->by : FREEZE_STRANGER);
 }
 
-/* @count: of filesystems, as the agent said; @renew: as above */
-static void become_frozen(Freeze *freeze, gint64 count, gboolean renew)
+void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew)
 {
     freeze->state = FREEZE_FROZEN;
-    freeze->elsewhere = FALSE;
+    freeze->status_untrusted = FALSE;
     freeze->count = count;
     g_clear_pointer(&freeze->ended, g_free);
     begin_lease(freeze, freeze->lease_seconds, renew);
@@ -120,28 +115,28 @@ static void become_frozen(Freeze *freeze, gint64 count, gboolean renew)
 }
 
 /* Nobody holds it any more; so many do not know. */
-static void let_go(Freeze *freeze)
+static void drop_holders(Freeze *freeze)
 {
-    freeze->unaware = MAX(holds_count(&freeze->holds), 1);
+    freeze->untold_holders = MAX(holds_count(&freeze->holds), 1);
     holds_drop(&freeze->holds);
 }
 
 /* What the owner does not know of is told to whoever thaws next: it is the owner, or acts for it.
  * Whoever was told that it is being thawed is told that it is, by whom ever: a client's thaw may
  * have been under way when the lease ended. */
-static void become_thawed(Freeze *freeze, ThawReason reason)
+void freeze_become_thawed(Freeze *freeze, ThawReason reason)
 {
     gboolean was_known = freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING;
     ThawReason told = freeze->told;
 
     freeze->state = FREEZE_THAWED;
-    freeze->elsewhere = FALSE;
+    freeze->status_untrusted = FALSE;
     freeze->told = THAW_ASKED;
     set_timer(freeze, -1);
     if (freeze->record)
         record_erase(freeze->record);
     if (holds_count(&freeze->holds) > 0)
-        let_go(freeze);
+        drop_holders(freeze);
     freeze->ops->thawed(freeze->owner);
     agent_lane_set_frozen(freeze->lane, FALSE);
     agent_lane_set_lease(freeze->lane, guest_lease(freeze->lease_seconds), FALSE);
@@ -162,7 +157,7 @@ static void ask_again_later(Freeze *freeze)
     set_timer(freeze, io_loop_now(freeze->loop) + LIMIT_THAW_PAUSE_MS * 1000);
 }
 
-static void ask(Freeze *freeze, const char *command, PendingDone done)
+void freeze_ask(Freeze *freeze, const char *command, PendingDone done)
 {
     Pending *pending = pending_new_own(command, NULL, done, freeze);
 
@@ -171,10 +166,9 @@ static void ask(Freeze *freeze, const char *command, PendingDone done)
     agent_lane_submit(freeze->lane, pending);
 }
 
-/* @reply: (nullable): to guest-fsfreeze-status. Returns: whether nothing is frozen */
-static gboolean says_thawed(const Freeze *freeze, const EnvelopeReply *reply)
+gboolean freeze_says_thawed(const Freeze *freeze, const EnvelopeReply *reply)
 {
-    return reply && !freeze->elsewhere && json_read_is(reply->value, "thawed");
+    return reply && !freeze->status_untrusted && json_read_is(reply->value, "thawed");
 }
 
 /* Whatever the thaw's answer was, only the status counts. */
@@ -185,15 +179,10 @@ static void on_status(Pending *pending, const EnvelopeReply *reply, const GError
     freeze->asking = FALSE;
     if (freeze->state != FREEZE_THAWING)
         return;
-    if (says_thawed(freeze, reply))
-        become_thawed(freeze, freeze->reason);
+    if (freeze_says_thawed(freeze, reply))
+        freeze_become_thawed(freeze, freeze->reason);
     else
         ask_again_later(freeze);
-}
-
-static void note_sent(Freeze *freeze, const Pending *pending)
-{
-    freeze->owes |= pending->sent_us > 0 && !pending->answered;
 }
 
 static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError *error)
@@ -201,42 +190,42 @@ static void on_thawed(Pending *pending, const EnvelopeReply *reply, const GError
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
-    note_sent(freeze, pending);
+    freeze_note_unanswered(freeze, pending);
     freeze->needs_sync |= pending->sent_us > 0;
-    freeze->elsewhere &= !reply || freeze->spoilt;
-    freeze->spoilt = FALSE;
+    freeze->status_untrusted &= !reply || freeze->overtaken;
+    freeze->overtaken = FALSE;
     if (freeze->state != FREEZE_THAWING)
         return;
     if (pending->answered)
-        ask(freeze, "guest-fsfreeze-status", on_status);
+        freeze_ask(freeze, "guest-fsfreeze-status", on_status);
     else
         ask_again_later(freeze);
 }
 
-static void try_thaw(Freeze *freeze)
+void freeze_try_thaw(Freeze *freeze)
 {
     if (freeze->asking)
         return;
     freeze->needs_sync = TRUE;
-    ask(freeze, "guest-fsfreeze-thaw", on_thawed);
+    freeze_ask(freeze, "guest-fsfreeze-thaw", on_thawed);
 }
 
-static void become_thawing(Freeze *freeze, ThawReason reason)
+void freeze_become_thawing(Freeze *freeze, ThawReason reason)
 {
     freeze->state = FREEZE_THAWING;
     freeze->reason = reason;
     freeze->told = reason;
-    let_go(freeze);
+    drop_holders(freeze);
     answer_joining(freeze);
     freeze->thaws += reason != THAW_ASKED;
     tell(freeze, reason);
 }
 
-static void begin_thawing(Freeze *freeze, ThawReason reason)
+void freeze_begin_thawing(Freeze *freeze, ThawReason reason)
 {
-    become_thawing(freeze, reason);
+    freeze_become_thawing(freeze, reason);
     agent_lane_probe(freeze->lane);
-    try_thaw(freeze);
+    freeze_try_thaw(freeze);
 }
 
 static void on_timer(gpointer owner, gint64 unused_now)
@@ -244,272 +233,9 @@ static void on_timer(gpointer owner, gint64 unused_now)
     Freeze *freeze = owner;
 
     if (freeze->state == FREEZE_FROZEN)
-        begin_thawing(freeze, THAW_LEASE);
+        freeze_begin_thawing(freeze, THAW_LEASE);
     else if (freeze->state == FREEZE_THAWING)
-        try_thaw(freeze);
-}
-
-/* ---- Commands on their way ------------------------------------------------------------------- */
-
-static void refuse(Freeze *freeze, Pending *pending)
-{
-    g_autofree char *text = freeze_words_refusal(freeze, pending->name);
-    g_autoptr(GError) error = g_error_new_literal(QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND, text);
-
-    pending_finish(pending, NULL, error);
-}
-
-/* No freeze is sent before a sync that was sent after the last thaw: what a guest makes of a thaw
- * that was late could otherwise end it. */
-static void send_freeze(Freeze *freeze, Pending *pending)
-{
-    if (freeze->needs_sync)
-        agent_lane_probe(freeze->lane);
-    freeze->needs_sync = FALSE;
-    agent_lane_submit(freeze->lane, pending);
-}
-
-static void on_recorded(gpointer owner, const GError *error)
-{
-    Freeze *freeze = owner;
-    Pending *pending = g_steal_pointer(&freeze->held);
-
-    if (!pending)
-        return;
-    if (error)
-        pending_fail(pending, "The freeze cannot be put on record, and was not sent: %s",
-                     error->message);
-    else
-        send_freeze(freeze, pending);
-}
-
-/* The one that is held. */
-static void put_on_record(Freeze *freeze)
-{
-    g_autofree char *since = freeze_time_text(freeze->since_us);
-    g_autofree char *text =
-        g_strdup_printf("%s by %s since %s\n", freeze->held->name, freeze->by, since);
-
-    record_write(freeze->record, text, on_recorded, freeze);
-}
-
-static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
-{
-    gboolean joins = freeze->joins && freeze->all && freezes_all(pending);
-
-    if (joins && freeze->state == FREEZE_FROZEN) {
-        join(freeze, pending);
-        return;
-    }
-    if (joins && freeze->state == FREEZE_FREEZING) {
-        g_queue_push_tail(&freeze->joining, pending);
-        return;
-    }
-    if (freeze->state != FREEZE_THAWED) {
-        refuse(freeze, pending);
-        return;
-    }
-    freeze->state = FREEZE_FREEZING;
-    freeze->spoilt = FALSE;
-    freeze->let_in = pending;
-    freeze->all = freezes_all(pending);
-    own(freeze, pending->asker, by);
-    if (!freeze->record) {
-        send_freeze(freeze, pending);
-        return;
-    }
-    freeze->held = pending;
-    put_on_record(freeze);
-}
-
-/* Who thaws what is being thawed from here would take it for frozen until now.
- * Returns: (transfer full) (nullable): what a thaw is told, once for each who held the freeze */
-static char *take_ended(Freeze *freeze)
-{
-    char *text = NULL;
-
-    if (freeze->ended)
-        text = g_strdup(freeze->ended);
-    else if (freeze->state == FREEZE_THAWING && freeze->reason != THAW_ASKED)
-        text = freeze_words_ended(freeze, freeze->reason);
-    if (text && --freeze->unaware == 0) {
-        g_clear_pointer(&freeze->ended, g_free);
-        if (freeze->state == FREEZE_THAWING)
-            freeze->reason = THAW_ASKED; /* it is told, and nobody is told again */
-    }
-    return text;
-}
-
-static void submit_thaw(Freeze *freeze, Pending *pending)
-{
-    static const EnvelopeReply none = {.kind = ENVELOPE_RETURN, .value = JSON_SPAN_LITERAL("0")};
-    g_autofree char *ended = take_ended(freeze);
-
-    if (ended) {
-        pending->decided = TRUE;
-        pending_fail(pending, "%s", ended);
-    } else if (freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) > 1) {
-        holds_release(&freeze->holds, pending->asker);
-        pending_finish(pending, &none, NULL); /* so many were thawed */
-    } else {
-        freeze->needs_sync = TRUE;
-        agent_lane_submit(freeze->lane, pending);
-    }
-}
-
-/* While frozen an agent refuses most of its commands; it is spared being asked. */
-static gboolean is_refused_while_frozen(const Freeze *freeze, const Pending *pending)
-{
-    return (freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING) && pending->guest &&
-           !(pending->guest->flags & GUEST_FLAG_FROZEN);
-}
-
-/* An agent that has not frozen it itself would say that it is thawed. */
-static gboolean is_known_better(const Freeze *freeze, const Pending *pending)
-{
-    return freeze->elsewhere &&
-           (freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING) &&
-           g_str_equal(pending->name, "guest-fsfreeze-status");
-}
-
-void freeze_submit(Freeze *freeze, Pending *pending, const char *by)
-{
-    static const EnvelopeReply frozen = {.kind = ENVELOPE_RETURN,
-                                         .value = JSON_SPAN_LITERAL("\"frozen\"")};
-
-    if (pending_is_class(pending, GUEST_CLASS_FREEZE))
-        submit_freeze(freeze, pending, by);
-    else if (pending_is_class(pending, GUEST_CLASS_THAW))
-        submit_thaw(freeze, pending);
-    else if (is_refused_while_frozen(freeze, pending))
-        refuse(freeze, pending);
-    else if (is_known_better(freeze, pending))
-        pending_finish(pending, &frozen, NULL);
-    else
-        agent_lane_submit(freeze->lane, pending);
-}
-
-/* ---- Their answers --------------------------------------------------------------------------- */
-
-/* What exactly was frozen nobody here knows; nobody joins that. */
-static void find_frozen(Freeze *freeze)
-{
-    freeze->all = FALSE;
-    own(freeze, NULL, FREEZE_STRANGER);
-    become_frozen(freeze, 0, TRUE);
-}
-
-/* The freeze was none, by the agent that was asked; another may have frozen it meanwhile. */
-static void end_freezing(Freeze *freeze)
-{
-    if (freeze->spoilt)
-        begin_thawing(freeze, THAW_DOUBT);
-    else
-        become_thawed(freeze, THAW_ASKED);
-}
-
-/* An agent that refuses, which comes as an error and no reply, may be frozen by somebody whom
- * nobody here knows; its status tells. */
-static void on_refusal_status(Pending *pending, const EnvelopeReply *reply, const GError *error)
-{
-    Freeze *freeze = pending->owner;
-
-    freeze->asking = FALSE;
-    if (freeze->state != FREEZE_FREEZING)
-        return;
-    if (reply && json_read_is(reply->value, "frozen")) {
-        find_frozen(freeze);
-    } else if (reply && !freeze->elsewhere) {
-        end_freezing(freeze);
-    } else {
-        begin_thawing(freeze, THAW_DOUBT);
-    }
-}
-
-/* One that was refused here was none: it says nothing of the one that is under way. */
-static void freeze_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
-{
-    gint64 count = 0;
-
-    if (pending != freeze->let_in)
-        return;
-    freeze->let_in = NULL;
-    note_sent(freeze, pending);
-    if (pending->sent_us == 0) {
-        end_freezing(freeze);
-    } else if (!pending->answered) {
-        begin_thawing(freeze, THAW_DOUBT);
-    } else if (!reply) {
-        ask(freeze, "guest-fsfreeze-status", on_refusal_status);
-    } else if (json_read_int64(reply->value, &count) && count == 0) {
-        end_freezing(freeze); /* there is nothing that could be frozen */
-    } else {
-        become_frozen(freeze, count, FALSE);
-        if (freeze->spoilt)
-            begin_thawing(freeze, THAW_DOUBT);
-        else if (holds_count(&freeze->holds) == 0)
-            begin_thawing(freeze, THAW_OWNER_LEFT);
-    }
-}
-
-static gboolean stands_still(const AgentLane *lane)
-{
-    AgentState state = agent_lane_state(lane);
-
-    return state == AGENT_PAUSED || state == AGENT_ASLEEP || state == AGENT_GONE;
-}
-
-/* Of a thaw that the guest does not know of: it was answered from here, its asker has left, or the
- * guest stands still, so that it is to be asked for again. */
-static gboolean has_no_effect(const Freeze *freeze, const Pending *pending,
-                              const EnvelopeReply *reply)
-{
-    return pending->sent_us == 0 &&
-           (reply || pending->orphan || !freeze->lane || stands_still(freeze->lane));
-}
-
-static void thaw_was_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
-{
-    note_sent(freeze, pending);
-    if (has_no_effect(freeze, pending, reply))
-        return;
-    if (pending->sent_us > 0)
-        freeze->needs_sync = TRUE; /* a sync may have been answered while it waited */
-    if (freeze->state == FREEZE_THAWED || freeze->state == FREEZE_FREEZING) {
-        if (reply) /* an agent that does not tell its status may have been frozen all the same */
-            freeze->ops->thawed(freeze->owner);
-        return;
-    }
-    if (reply && freeze->state == FREEZE_THAWING && freeze->spoilt)
-        freeze->spoilt = FALSE; /* it is thawed from here once more */
-    else if (reply)
-        become_thawed(freeze, THAW_ASKED);
-    else if (freeze->state == FREEZE_FROZEN)
-        begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
-}
-
-/* It may be frozen by somebody who has another way, or thawed by itself. */
-static void status_was_answered(Freeze *freeze, const EnvelopeReply *reply)
-{
-    if (!reply)
-        return;
-    if (freeze->state == FREEZE_FROZEN && says_thawed(freeze, reply)) {
-        become_thawed(freeze, THAW_GUEST);
-    } else if (freeze->state == FREEZE_THAWED && json_read_is(reply->value, "frozen")) {
-        find_frozen(freeze);
-    }
-}
-
-void freeze_answered(Freeze *freeze, const Pending *pending, const EnvelopeReply *reply)
-{
-    if (freeze->stopped)
-        return;
-    if (pending_is_class(pending, GUEST_CLASS_FREEZE))
-        freeze_was_answered(freeze, pending, reply);
-    else if (pending_is_class(pending, GUEST_CLASS_THAW))
-        thaw_was_answered(freeze, pending, reply);
-    else if (g_str_equal(pending->name, "guest-fsfreeze-status"))
-        status_was_answered(freeze, reply);
+        freeze_try_thaw(freeze);
 }
 
 /* ---- What happens meanwhile ------------------------------------------------------------------ */
@@ -519,20 +245,20 @@ void freeze_client_left(Freeze *freeze, gpointer client, gboolean thaw)
     gboolean held = holds_leave(&freeze->holds, client, thaw);
 
     if (held && freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) == 0)
-        begin_thawing(freeze, THAW_OWNER_LEFT);
+        freeze_begin_thawing(freeze, THAW_OWNER_LEFT);
 }
 
 void freeze_foreach(Freeze *freeze, void (*func)(Pending *pending, gpointer data), gpointer data)
 {
-    if (freeze->held)
-        func(freeze->held, data);
+    if (freeze->unrecorded)
+        func(freeze->unrecorded, data);
     g_queue_foreach(&freeze->joining, (GFunc)(void (*)(void))func, data);
 }
 
 void freeze_guest_started(Freeze *freeze)
 {
     if (freeze->state == FREEZE_FROZEN || freeze->state == FREEZE_THAWING)
-        become_thawed(freeze, THAW_GUEST);
+        freeze_become_thawed(freeze, THAW_GUEST);
 }
 
 /* Another agent, or another boot of the guest, need not know of the freeze. */
@@ -541,86 +267,28 @@ static void on_status_seen(Pending *pending, const EnvelopeReply *reply, const G
     Freeze *freeze = pending->owner;
 
     freeze->asking = FALSE;
-    freeze->unseen &= !pending->answered;
-    status_was_answered(freeze, reply);
+    freeze->status_due &= !pending->answered;
+    freeze_status_was_answered(freeze, reply);
     if (freeze->state == FREEZE_THAWING)
-        try_thaw(freeze);
+        freeze_try_thaw(freeze);
 }
 
 void freeze_agent_synced(Freeze *freeze)
 {
     freeze->needs_sync = FALSE;
-    freeze->owes = FALSE;
+    freeze->may_act_late = FALSE;
     if (freeze->state == FREEZE_THAWING)
-        try_thaw(freeze);
-    else if (!freeze->asking &&
-             (freeze->state == FREEZE_FROZEN || (freeze->state == FREEZE_THAWED && freeze->unseen)))
-        ask(freeze, "guest-fsfreeze-status", on_status_seen);
+        freeze_try_thaw(freeze);
+    else if (!freeze->asking && (freeze->state == FREEZE_FROZEN ||
+                                 (freeze->state == FREEZE_THAWED && freeze->status_due)))
+        freeze_ask(freeze, "guest-fsfreeze-status", on_status_seen);
 }
 
 /* Whoever answers next may be an agent, or a guest, that somebody else has frozen: it was migrated
  * here, or is served by this proxy from now on. Where nobody asked, nobody would end that. */
 void freeze_agent_lost(Freeze *freeze)
 {
-    freeze->unseen = TRUE;
-}
-
-/* ---- Several agents of one guest ------------------------------------------------------------- */
-
-void freeze_set_lane(Freeze *freeze, AgentLane *lane)
-{
-    freeze->lane = lane;
-}
-
-/* Nothing is known to be frozen, so nobody is told. */
-static void become_thawing_unasked(Freeze *freeze)
-{
-    guint unaware = freeze->unaware;
-
-    own(freeze, NULL, FREEZE_STRANGER);
-    become_thawing(freeze, THAW_ASKED);
-    freeze->unaware = unaware;
-}
-
-/* What one agent has frozen any other thaws: the filesystems are the guest's. But each knows only
- * of its own freezes: one that others have thawed for refuses its commands until it is told. */
-void freeze_agent_changed(Freeze *freeze, gboolean frozen)
-{
-    freeze->elsewhere = freeze->state != FREEZE_THAWED;
-    freeze->owes = FALSE;
-    freeze_agent_lost(freeze);
-    if (frozen && freeze->state == FREEZE_THAWED)
-        become_thawing_unasked(freeze);
-}
-
-void freeze_agents_gone(Freeze *freeze)
-{
-    freeze->elsewhere = FALSE;
-    freeze->owes = FALSE;
-}
-
-void freeze_was_elsewhere(Freeze *freeze)
-{
-    freeze->elsewhere = freeze->state != FREEZE_THAWED;
-}
-
-/* A freeze that came late is one that nobody has asked for any more, and a thaw may have ended
- * what another agent has frozen since. */
-void freeze_has_paid(Freeze *freeze)
-{
-    switch (freeze->state) {
-    case FREEZE_THAWED:
-        become_thawing_unasked(freeze);
-        agent_lane_probe(freeze->lane);
-        try_thaw(freeze);
-        break;
-    case FREEZE_FREEZING: freeze->spoilt = TRUE; break;
-    case FREEZE_FROZEN: begin_thawing(freeze, THAW_DOUBT); break;
-    case FREEZE_THAWING: /* a thaw that is under way may be over for what was frozen now */
-        freeze->elsewhere = TRUE;
-        freeze->spoilt = TRUE;
-        break;
-    }
+    freeze->status_due = TRUE;
 }
 
 gboolean freeze_renew(Freeze *freeze, guint seconds)
@@ -637,7 +305,7 @@ void freeze_init(Freeze *freeze, IoLoop *loop, const FreezeOps *ops, gpointer ow
 {
     *freeze = (Freeze){.ops = ops, .owner = owner, .loop = io_loop_ref(loop)};
     freeze->lease_seconds = LIMIT_FREEZE_LEASE_SECONDS;
-    freeze->unseen = TRUE;
+    freeze->status_due = TRUE;
     g_queue_init(&freeze->joining);
     holds_init(&freeze->holds);
     freeze->timer = io_timer_new(loop, on_timer, freeze);
@@ -645,8 +313,8 @@ void freeze_init(Freeze *freeze, IoLoop *loop, const FreezeOps *ops, gpointer ow
 
 void freeze_abandon(Freeze *freeze, const char *why)
 {
-    if (freeze->held)
-        pending_fail(g_steal_pointer(&freeze->held), "%s; the freeze was not sent", why);
+    if (freeze->unrecorded)
+        pending_fail(g_steal_pointer(&freeze->unrecorded), "%s; the freeze was not sent", why);
     answer_joining(freeze);
 }
 
@@ -686,7 +354,7 @@ void freeze_set_record(Freeze *freeze, Record *record)
     freeze->reason = THAW_RESTART;
     freeze->told = THAW_RESTART;
     freeze->thaws++;
-    own(freeze, NULL, "a client of a former proxy");
+    freeze_set_owner(freeze, NULL, "a client of a former proxy");
 }
 
 /* ---- To a successor -------------------------------------------------------------------------- */
@@ -699,14 +367,7 @@ void freeze_resume(Freeze *freeze)
         if (freeze->record)
             record_erase(freeze->record); /* may have been under way */
         break;
-    case FREEZE_FREEZING:
-        if (freeze->held && freeze->record)
-            put_on_record(freeze);
-        else if (freeze->held)
-            send_freeze(freeze, g_steal_pointer(&freeze->held));
-        else if (!freeze->let_in) /* refused, and its status was being asked for */
-            ask(freeze, "guest-fsfreeze-status", on_refusal_status);
-        break;
+    case FREEZE_FREEZING: freeze_resume_freezing(freeze); break;
     case FREEZE_FROZEN: set_timer(freeze, freeze->until_us > 0 ? freeze->until_us : -1); break;
     case FREEZE_THAWING: set_timer(freeze, io_loop_now(freeze->loop)); break;
     }

@@ -28,10 +28,10 @@ typedef enum {
 } FreezeState;
 
 typedef enum {
-    THAW_ASKED,      /* somebody sent guest-fsfreeze-thaw */
+    THAW_ASKED,      /* somebody sent guest-fsfreeze-thaw: never told */
     THAW_LEASE,      /* the lease ended */
     THAW_OWNER_LEFT, /* and had asked for that */
-    THAW_DOUBT,      /* a freeze or a thaw was not answered */
+    THAW_DOUBT,      /* a freeze was not answered, or an agent that was left may have ended one */
     THAW_RESTART,    /* a former proxy left it frozen */
     THAW_GUEST,      /* the guest was reset, or thawed itself */
 } ThawReason;
@@ -55,30 +55,32 @@ typedef struct {
     guint lease_seconds; /* 0: for ever */
 
     FreezeState state;
-    Pending *held;         /* (nullable): the freeze that waits for its record */
-    const Pending *let_in; /* (nullable): the freeze that is FREEZING, not one that was refused */
-    gboolean joins;        /* others may join it who ask for the same */
-    GQueue joining;        /* of Pending: they do, once it is answered */
-    gboolean all;        /* it is of all filesystems, so that what the others ask for is the same */
-    gint64 count;        /* of filesystems that were frozen */
-    Holds holds;         /* the owner's, and of those who joined */
-    guint unaware;       /* of them, whom it ended for and who were not told */
-    gboolean stopped;    /* the proxy ends: what fails now says nothing of the guest */
-    char *by;            /* (nullable): who the owner is, or was */
-    gint64 since_us;     /* of the real time */
-    gint64 until_us;     /* of the loop's time: when the lease ends; 0 for never */
-    gboolean needs_sync; /* a thaw was sent since the last sync */
-    gboolean asking;     /* a command of our own is under way */
-    gboolean unseen;     /* the agent that answers now was not asked for its status */
-    gboolean elsewhere;  /* another agent has frozen it: the one that is asked need not know of it,
-                          * so that only a thaw of its own says that it is thawed */
-    gboolean owes;     /* since it was last brought into step the agent was sent a freeze or a thaw
-                        * that it has not answered, and may still carry out */
-    gboolean spoilt;   /* while what is under way was, such a thing may have happened by another */
-    ThawReason reason; /* why it is being thawed */
-    ThawReason told;   /* why, as it was told; THAW_ASKED where nothing was */
-    char *ended;       /* (nullable): what those are told: that the freeze was no more */
-    guint64 thaws;     /* that nobody had asked for */
+    Pending *unrecorded;     /* (nullable): the freeze that waits until it is on record */
+    const Pending *admitted; /* (nullable): the freeze that is FREEZING, not one that was refused */
+    gboolean joins;          /* others may join it who ask for the same */
+    GQueue joining;          /* of Pending: they do, once it is answered */
+    gboolean all; /* it is of all filesystems, so that what the others ask for is the same */
+    gint64 count; /* of filesystems that were frozen */
+    Holds holds;  /* the owner's, and of those who joined */
+    guint untold_holders; /* of them, whom it ended for and who were not told */
+    gboolean stopped;     /* the proxy ends: what fails now says nothing of the guest */
+    char *by;             /* (nullable): who the owner is, or was */
+    gint64 since_us;      /* of the real time */
+    gint64 until_us;      /* of the loop's time: when the lease ends; 0 for never */
+    gboolean needs_sync;  /* a thaw was sent since the last sync */
+    gboolean asking;      /* a command of our own is under way */
+    ThawReason reason;    /* why it is being thawed */
+    ThawReason told;      /* why, as it was told; THAW_ASKED where nothing was */
+    char *ended;          /* (nullable): what those are told: that the freeze was no more */
+    guint64 thaws;        /* that nobody had asked for */
+
+    /* Where there are, or were, several agents: freeze-agents.c has when these are set. */
+    gboolean status_untrusted; /* another agent has frozen it: the one that is asked need not know
+                                * of it, so that only a thaw of its own says that it is thawed */
+    gboolean may_act_late;     /* since it was last brought into step the agent was sent a freeze or
+                                * a thaw that it has not answered, and may still carry out */
+    gboolean overtaken;  /* while what is under way was, another agent may have done such a thing */
+    gboolean status_due; /* the agent that answers now was not asked for its status */
 } Freeze;
 
 /* Without a lane nothing here is ever called. */
@@ -128,21 +130,28 @@ void freeze_agent_synced(Freeze *freeze);
 /* The next one that answers may be another. */
 void freeze_agent_lost(Freeze *freeze);
 
-/* The way to the agent that is to be asked, of several of one guest. */
+/* ---- freeze-agents.c: several agents of one guest -------------------------------------------- */
+
+/* The way to the one of them that is to be asked. */
 void freeze_set_lane(Freeze *freeze, AgentLane *lane);
 
 /* It is another one than before, and is about to be brought into step: what is frozen stays so.
  * @frozen: that agent may believe that filesystems are frozen, as they were when it was left */
 void freeze_agent_changed(Freeze *freeze, gboolean frozen);
 
-/* What is on record may have been frozen by any of several agents. For before anything happens. */
-void freeze_was_elsewhere(Freeze *freeze);
+/* What is on record may have been frozen by any of several agents, so that the status of the one
+ * that is asked says nothing yet. For before anything happens. */
+void freeze_distrust_status(Freeze *freeze);
 
 /* None of them is there any more, nor the guest: what the next one says is believed. */
 void freeze_agents_gone(Freeze *freeze);
 
-/* An agent that is asked no more was left owing, and has now done what it owed. */
-void freeze_has_paid(Freeze *freeze);
+/* An agent that is asked no more was left while it could still act on a freeze or a thaw. It was
+ * brought into step now, and has done what it ever will. */
+void freeze_late_agent_synced(Freeze *freeze);
+
+/* ---- Its lease, and how it is told ------------------------------------------------------------
+ */
 
 /**
  * freeze_renew:

@@ -1,72 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "journal.h"
+#include "journal-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-/* Of one proxy, at most; each that was never used costs nothing. */
-enum { SLOTS = 65536 };
-
-/* Bytes that are read at once: a command takes some hundred. As much goes into a pipe. */
-enum { LANDING = 64 * 1024 };
-
-/* Regions have sizes of powers of two. */
-enum { CLASS_MIN = 8, CLASSES = 32, RECORD_HEAD = 16 };
 
 /* Of the mapping, which is as good as free where it is not used; no client can hold so much. */
 #define SPACE ((gsize)(sizeof(void *) == 8 ? 2048u : 256u) << 20)
 #define GROW  ((gsize)1 << 20)
-#define MAGIC G_GUINT64_CONSTANT(0x316a2d6167712d31)
-
-/* How the file begins. Only this process writes it, and nothing is read of it but by another that
- * comes when this one is gone: the order in which it is written is all that matters. */
-typedef struct {
-    guint64 record; /* where it begins in the file; 0 for none */
-    guint64 class;  /* the size of its region, as a power of two */
-    guint64 written;
-} Slot;
-
-typedef struct {
-    guint64 magic;
-    guint64 landing_slot; /* 0, or whose bytes are there; its record was made at: */
-    guint64 landing_base; /* bytes of the connection in front of them */
-    guint64 sending_slot; /* 0, or whose bytes go through the pipe */
-    guint64 sending_base; /* bytes of the connection that were written before */
-    guint64 sending_len;  /* bytes that went into the pipe */
-    Slot slots[SLOTS];
-    char landing[LANDING];
-} Head;
-
-#define HEAD_SIZE (((gsize)sizeof(Head) + 4095) & ~(gsize)4095)
-
-struct Journal {
-    int fd;
-    Head *head; /* of the mapping */
-    gsize size; /* of the file */
-    gsize end;  /* of what was ever a region */
-    int outbox[2];
-    gsize landed; /* bytes in head->landing */
-
-    GArray *free[CLASSES]; /* of guint64: regions */
-    guint8 used[SLOTS];
-    int kept[SLOTS];         /* 0, or one more than the descriptor that is kept with it */
-    guint8 unclaimed[SLOTS]; /* of a former process, and nobody's yet */
-    guint next;              /* slots from here on were never used */
-    GArray *free_slots;
-
-    int *fds; /* (nullable): of a former process, by slot: -1 for none */
-    JournalKeep keep;
-    gpointer owner;
-};
 
 static gboolean fail(GError **error, const char *what)
 {
@@ -77,8 +24,7 @@ static gboolean fail(GError **error, const char *what)
     return FALSE;
 }
 
-/* What comes before is in memory before: the compiler is kept from putting it off. */
-static void commit(guint64 *place, guint64 value)
+void journal_commit(guint64 *place, guint64 value)
 {
     __atomic_store_n(place, value, __ATOMIC_RELEASE);
 }
@@ -156,12 +102,12 @@ guint journal_add(Journal *journal, int fd)
     return slot;
 }
 
-static void empty(Journal *journal, guint slot)
+void journal_empty(Journal *journal, guint slot)
 {
     Slot *place = &journal->head->slots[slot];
     guint64 old = place->record;
 
-    commit(&place->record, 0);
+    journal_commit(&place->record, 0);
     give_region(journal, old, (guint)place->class);
 }
 
@@ -169,7 +115,7 @@ void journal_remove(Journal *journal, guint slot)
 {
     if (slot == 0)
         return;
-    empty(journal, slot);
+    journal_empty(journal, slot);
     if (journal->kept[slot])
         tell_keep(journal, slot, -1);
     journal->used[slot] = FALSE;
@@ -178,7 +124,7 @@ void journal_remove(Journal *journal, guint slot)
 
 static void leave_landing(Journal *journal)
 {
-    commit(&journal->head->landing_slot, 0);
+    journal_commit(&journal->head->landing_slot, 0);
     memset(journal->head->landing, 0, journal->landed);
     journal->landed = 0;
 }
@@ -204,7 +150,7 @@ void journal_note(Journal *journal, guint slot, GVariant *record)
         head[1] = class;
         g_variant_store(sunk, head + 2);
     }
-    commit(&place->record, at);
+    journal_commit(&place->record, at);
     place->class = class;
     give_region(journal, old, old_class);
     if (journal->head->landing_slot == slot)
@@ -224,7 +170,7 @@ static gssize read_landing(gpointer io, gpointer buffer, gsize size, GError **er
         return io_stream.read(own->io, buffer, size, error);
     leave_landing(journal);
     head->landing_base = own->read;
-    commit(&head->landing_slot, own->slot);
+    journal_commit(&head->landing_slot, own->slot);
     got = io_read_apart(own->io, buffer, head->landing, MIN(size, LANDING), error);
     journal->landed = (gsize)MAX(got, 0);
     if (got <= 0) {
@@ -278,12 +224,12 @@ static gssize write_outbox(gpointer io, const QueuePiece *pieces, guint n_pieces
         return io_stream.write(own->io, pieces, n_pieces, error);
     head->sending_base = own->written;
     head->sending_len = len;
-    commit(&head->sending_slot, own->slot);
+    journal_commit(&head->sending_slot, own->slot);
     sent = splice(journal->outbox[0], NULL, io_fd(own->io), NULL, len, SPLICE_F_NONBLOCK);
     number = errno;
     own->written += (guint64)MAX(sent, 0);
     head->slots[own->slot].written = own->written;
-    commit(&head->sending_slot, 0);
+    journal_commit(&head->sending_slot, 0);
     drain_outbox(journal, len - (gsize)MAX(sent, 0));
     if (sent > 0)
         return sent;
@@ -311,125 +257,9 @@ static void close_io(gpointer io)
 
 const StreamIo journal_stream = {read_landing, write_outbox, want, close_io};
 
-/* ---- Of a process that was killed ------------------------------------------------------------ */
-
-static GVariant *read_record(const Journal *journal, guint slot)
-{
-    const guint64 at = journal->head->slots[slot].record;
-    const guint64 *head = (const guint64 *)((const char *)journal->head + at);
-    GBytes *bytes;
-    GVariant *record;
-
-    if (at < HEAD_SIZE || at > journal->size - RECORD_HEAD ||
-        head[0] > journal->size - RECORD_HEAD - at || head[1] >= CLASSES)
-        return NULL;
-    bytes = g_bytes_new(head + 2, head[0]);
-    record = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE_VARDICT, bytes, FALSE));
-    g_bytes_unref(bytes);
-    return record;
-}
-
-void journal_foreach(Journal *journal, void (*func)(guint slot, GVariant *record, gpointer data),
-                     gpointer data)
-{
-    for (guint slot = 1; slot < journal->next; slot++) {
-        g_autoptr(GVariant) record = journal->used[slot] ? read_record(journal, slot) : NULL;
-
-        if (record)
-            func(slot, record, data);
-    }
-}
-
-int journal_take_fd(Journal *journal, guint slot)
-{
-    int fd = slot < SLOTS && journal->fds ? journal->fds[slot] : -1;
-
-    if (fd >= 0)
-        journal->fds[slot] = -1;
-    return fd;
-}
-
-guint64 journal_take_rest(Journal *journal, guint slot, guint64 read, guint64 written,
-                          GBytes **ret_input)
-{
-    Head *head = journal->head;
-    gsize len = LANDING;
-
-    *ret_input = NULL;
-    if (head->landing_slot == slot && head->landing_base == read) {
-        while (len > 0 && head->landing[len - 1] == '\0')
-            len--;
-        if (len > 0)
-            *ret_input = g_bytes_new(head->landing, len);
-    }
-    journal->landed = LANDING;
-    return head->slots[slot].written > written ? head->slots[slot].written - written : 0;
-}
-
-void journal_claim(Journal *journal, guint slot)
-{
-    journal->unclaimed[slot] = FALSE;
-}
-
-/* Records first: killed in between, there must be none whose descriptors are gone. */
-void journal_tidy(Journal *journal)
-{
-    for (guint slot = 1; slot < journal->next; slot++)
-        if (journal->unclaimed[slot])
-            empty(journal, slot);
-    for (guint slot = 1; slot < journal->next; slot++) {
-        int fd = journal_take_fd(journal, slot);
-
-        if (fd >= 0)
-            close(fd);
-        if (journal->unclaimed[slot])
-            journal_remove(journal, slot);
-        journal->unclaimed[slot] = FALSE;
-    }
-    g_clear_pointer(&journal->fds, g_free);
-}
-
-/* Where the last write was cut short, the rest is in the pipe still. */
-static void settle_sending(Journal *journal, int outbox)
-{
-    Head *head = journal->head;
-    int left = 0;
-
-    if (head->sending_slot > 0 && head->sending_slot < SLOTS && outbox >= 0 &&
-        ioctl(outbox, FIONREAD, &left) == 0 && (guint64)left <= head->sending_len)
-        head->slots[head->sending_slot].written =
-            head->sending_base + head->sending_len - (guint64)left;
-    commit(&head->sending_slot, 0);
-}
-
-static void find_used(Journal *journal)
-{
-    journal->end = HEAD_SIZE;
-    for (guint slot = 1; slot < SLOTS; slot++) {
-        Slot *place = &journal->head->slots[slot];
-        g_autoptr(GVariant) record = place->record ? read_record(journal, slot) : NULL;
-
-        if (record) {
-            place->class = ((guint64 *)((char *)journal->head + place->record))[1];
-            journal->end = MAX(journal->end, place->record + ((gsize)1 << place->class));
-        } else {
-            place->record = 0;
-        }
-        journal->kept[slot] = journal->fds[slot] + 1;
-        journal->used[slot] = record || journal->kept[slot];
-        journal->unclaimed[slot] = journal->used[slot];
-        if (journal->used[slot])
-            journal->next = slot + 1;
-    }
-    for (guint slot = 1; slot < journal->next; slot++)
-        if (!journal->used[slot])
-            g_array_append_val(journal->free_slots, slot);
-}
-
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-/* @fd: (transfer full) */
-static Journal *make(int fd, GError **error)
+Journal *journal_make(int fd, GError **error)
 {
     Journal *journal = g_new0(Journal, 1);
 
@@ -464,85 +294,11 @@ Journal *journal_new(GError **error)
             close(fd);
         return NULL;
     }
-    journal = make(fd, error);
+    journal = journal_make(fd, error);
     if (!journal)
         return NULL;
     journal->size = HEAD_SIZE;
     journal->head->magic = MAGIC;
-    return journal;
-}
-
-/* Returns: -1 where there is none of that name */
-static int find(const char *const *names, int *fds, const char *name)
-{
-    for (guint i = 0; names[i]; i++)
-        if (g_str_equal(names[i], name)) {
-            int fd = fds[i];
-
-            fds[i] = -1;
-            return fd;
-        }
-    return -1;
-}
-
-static void take_kept(Journal *journal, const char *const *names, int *fds)
-{
-    journal->fds = g_new(int, SLOTS);
-    for (guint slot = 0; slot < SLOTS; slot++)
-        journal->fds[slot] = -1;
-    for (guint i = 0; names[i]; i++) {
-        guint64 slot;
-
-        if (!g_str_has_prefix(names[i], "kept-") ||
-            !g_ascii_string_to_unsigned(names[i] + strlen("kept-"), 10, 1, SLOTS - 1, &slot,
-                                        NULL) ||
-            journal->fds[slot] >= 0)
-            continue;
-        journal->fds[slot] = fds[i];
-        fds[i] = -1;
-    }
-}
-
-static Journal *reopen(int fd, GError **error)
-{
-    Journal *journal;
-    struct stat file;
-
-    if (fd < 0 || fstat(fd, &file) < 0 || file.st_size < (off_t)HEAD_SIZE) {
-        g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "there is no journal");
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    journal = make(fd, error);
-    if (!journal)
-        return NULL;
-    journal->size = (gsize)file.st_size;
-    if (journal->head->magic == MAGIC)
-        return journal;
-    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                        "it is a journal of another make");
-    journal_free(journal);
-    return NULL;
-}
-
-Journal *journal_reopen(const char *const *names, const int *fds, GError **error)
-{
-    const guint n = g_strv_length((char **)names);
-    g_autofree int *left = g_memdup2(fds, n * sizeof *fds);
-    Journal *journal = reopen(find(names, left, "journal"), error);
-    int outbox = find(names, left, "outbox");
-
-    if (journal) {
-        settle_sending(journal, outbox);
-        take_kept(journal, names, left);
-        find_used(journal);
-    }
-    if (outbox >= 0)
-        close(outbox);
-    for (guint i = 0; i < n; i++)
-        if (left[i] >= 0)
-            close(left[i]);
     return journal;
 }
 

@@ -95,6 +95,11 @@ gboolean pending_has_flag(const Pending *pending, GuestFlags flag)
     return pending->guest && (pending->guest->flags & flag);
 }
 
+gboolean pending_is_urgent(const Pending *pending)
+{
+    return pending->urgent || pending_is_class(pending, GUEST_CLASS_THAW);
+}
+
 void pending_orphan(Pending *pending)
 {
     pending->asker = NULL;

@@ -41,7 +41,7 @@ struct Pending {
     gpointer owner;  /* for @done */
     gpointer asker;  /* (nullable): a client; NULL for our own commands, and for orphans */
     Asker *by;       /* (nullable): the same for the audit, where there is one */
-    gboolean urgent; /* goes before all that waits for the agent, whatever its name */
+    gboolean urgent; /* as pending_is_urgent() has it, whatever its name */
     gboolean ahead;  /* goes before all that is not urgent, but is refused as any other */
     gint64 taken_us; /* when it was taken from its client; 0 for our own */
     gint64 sent_us;  /* when it was written, at least in part, so that it may have been carried out;
@@ -85,6 +85,10 @@ GuestClass pending_class(const Pending *pending);
 /* What the guest schema says of it; FALSE for a command that it does not know. */
 gboolean pending_is_class(const Pending *pending, GuestClass time_class);
 gboolean pending_has_flag(const Pending *pending, GuestFlags flag);
+
+/* Whether it goes before all that waits for the agent, and is refused only where it could do
+ * nothing: a thaw, and what of our own is to be as fast. */
+gboolean pending_is_urgent(const Pending *pending);
 
 /* The asker has left: its charge is given back, nobody will hear of the answer. */
 void pending_orphan(Pending *pending);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * status: what qga-proxy-status returns, from values that were gathered elsewhere (survey.h).
+ * status: what qga-proxy-status returns, from values that were gathered elsewhere (core-survey.c).
  *
  * Owns what there is to be told, and its form in JSON; metrics.h tells the same to Prometheus.
  */

@@ -193,8 +193,7 @@ static void test_too_many(Bench *bench, gconstpointer data)
     bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
 }
 
-/* ---- Questions for a status that comes soon ---------------------------------------------------
- */
+/* ---- Questions for a status that comes soon -------------------------------------------------- */
 
 enum { LONG_MS = 600 * 1000 };
 

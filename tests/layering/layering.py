@@ -25,11 +25,12 @@ ENDPOINTS = {"client", "client-handover", "client-private", "upstream", "agent-l
              "agent-lane-handover", "agent-lane-private", "agent-lane-receive", "agent-lane-send", "agent-lane-terms",
              "listener"}
 # Descriptors below the endpoints.
-PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "large-pages", "link", "record", "rights",
-            "socket", "socket-path"}
+PLUMBING = {"io", "io-poll", "io-private", "dial", "entrance", "journal", "journal-private", "journal-recover",
+            "large-pages", "link", "record", "rights", "socket", "socket-path"}
 # What knows several endpoints.
-CORE = {"channels", "core", "core-handover", "core-private", "core-program", "core-setup", "crowd", "freeze",
-        "freeze-handover", "freeze-words", "local", "monitor", "raw-client", "survey", "watch"}
+CORE = {"channels", "core", "core-agent", "core-handover", "core-private", "core-program", "core-setup", "core-survey",
+        "crowd", "freeze", "freeze-agents", "freeze-commands", "freeze-handover", "freeze-private", "freeze-words",
+        "local", "monitor", "raw-client", "watch"}
 PROXY_AREAS = {"proxy pure part", "proxy plumbing", "proxy endpoint", "proxy core"}
 
 MAY_INCLUDE = {

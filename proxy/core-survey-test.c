@@ -382,7 +382,7 @@ static GLogWriterOutput keep_log(GLogLevelFlags level, const GLogField *fields, 
 }
 
 #define ADD(path, set_up, test) \
-    g_test_add("/survey/" path, CoreFixture, NULL, set_up, test, core_tear_down)
+    g_test_add("/core-survey/" path, CoreFixture, NULL, set_up, test, core_tear_down)
 
 int main(int argc, char **argv)
 {
