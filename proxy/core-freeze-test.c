@@ -202,6 +202,29 @@ static void test_lease(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&owner);
 }
 
+/* The owner is told while it is still being thawed, and then the guest is reset, which ends it: it
+ * is not told again. */
+static void test_told_once(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *sent = NULL;
+    Peer owner;
+
+    freeze_by(fixture, &owner);
+    world_pass_ms(&fixture->world, 1000 * LIMIT_FREEZE_LEASE_SECONDS + 100);
+    core_send(fixture, &owner, THAW);
+    core_assert_heard(&owner, "had ended before");
+    sent = peer_take(&fixture->agent);
+    core_send(fixture, &fixture->qemu, EVENT("RESET"));
+    core_assert_freeze(fixture, "thawed");
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    agent_does(fixture, THAW, "0"); /* the one that waited for the sync */
+    core_agent_answer(fixture, "guest-info", "{}");
+    core_send(fixture, &owner, THAW);
+    agent_does(fixture, THAW, "0");
+    core_assert_heard(&owner, "{\"return\": 0}");
+    peer_clear(&owner);
+}
+
 /* The agent went away meanwhile and nothing told so, as on isa-serial: a thaw that it was sent
  * would be waited for in vain. So it is found first, and then thaws. */
 static void test_lease_unseen(CoreFixture *fixture, gconstpointer unused)
@@ -599,6 +622,7 @@ int main(int argc, char **argv)
     ADD("/core-freeze/thaw-on-disconnect", set_up, test_thaw_on_disconnect);
     ADD("/core-freeze/left-freezing", set_up, test_left_freezing);
     ADD("/core-freeze/lease", set_up, test_lease);
+    ADD("/core-freeze/told-once", set_up, test_told_once);
     ADD("/core-freeze/lease-unseen", set_up, test_lease_unseen);
     ADD("/core-freeze/renewed", set_up, test_renewed);
     ADD("/core-freeze/no-lease", set_up, test_no_lease);

@@ -157,6 +157,78 @@ static void test_lease(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&third);
 }
 
+/* A thaw may be under way when another joins: that one is told that the freeze did not last. */
+static void test_joined_while_thawing(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second;
+
+    core_connect_negotiated(fixture, &first, FALSE);
+    core_connect_negotiated(fixture, &second, FALSE);
+    core_send(fixture, &first, FREEZE);
+    agent_does(fixture, FREEZE, "2");
+    core_send(fixture, &first, THAW);
+    core_send(fixture, &second, FREEZE);
+    core_expect(&second, TWO);
+    agent_does(fixture, THAW, "2");
+    core_expect(&first, TWO TWO);
+    core_assert_freeze(fixture, "thawed");
+    core_send(fixture, &second, THAW);
+    core_assert_heard(&second, "had ended before");
+    core_send(fixture, &second, THAW);
+    agent_does(fixture, THAW, "0");
+    core_expect(&second, NONE);
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
+/* A stranger's thaw waits for the freeze, and ends it for all who hold it then. */
+static void test_thawed_by_stranger(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second, stranger;
+
+    core_connect_negotiated(fixture, &first, FALSE);
+    core_connect_negotiated(fixture, &second, FALSE);
+    core_connect_negotiated(fixture, &stranger, FALSE);
+    core_send(fixture, &first, FREEZE);
+    core_send(fixture, &second, FREEZE);
+    core_send(fixture, &stranger, THAW);
+    agent_does(fixture, FREEZE, "2");
+    core_expect(&second, TWO);
+    agent_does(fixture, THAW, "2");
+    core_expect(&stranger, TWO);
+    core_send(fixture, &second, THAW);
+    core_assert_heard(&second, "had ended before");
+    core_send(fixture, &first, THAW);
+    core_assert_heard(&first, "somebody else thawed it");
+    peer_clear(&first);
+    peer_clear(&second);
+    peer_clear(&stranger);
+}
+
+/* The agent refuses, as the guest is frozen by another way: nobody knows how much of it, and who
+ * waited to join holds nothing. */
+static void test_refused(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *id = NULL, *refusal = NULL;
+    Peer first, second;
+
+    core_connect_negotiated(fixture, &first, FALSE);
+    core_connect_negotiated(fixture, &second, FALSE);
+    core_send(fixture, &first, FREEZE);
+    core_send(fixture, &second, FREEZE);
+    id = fake_agent_take(&fixture->agent, FREEZE);
+    refusal = g_strdup_printf("{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Command "
+                              "guest-fsfreeze-freeze has been disabled\"}, \"id\": %s}\n",
+                              id);
+    core_send(fixture, &fixture->agent, refusal);
+    agent_does(fixture, "{\"execute\":\"guest-fsfreeze-status\"}", "\"frozen\"");
+    core_assert_heard(&first, "has been disabled");
+    core_assert_heard(&second, "that this one joined was not done");
+    core_assert_freeze(fixture, "frozen");
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
 /* Who leaves and has asked for that gives up its own hold, and the last one thaws. */
 static void test_leavers(CoreFixture *fixture, gconstpointer unused)
 {
@@ -206,6 +278,9 @@ int main(int argc, char **argv)
     ADD("/core-join/not-done", test_not_done);
     ADD("/core-join/other-extent", test_other_extent);
     ADD("/core-join/lease", test_lease);
+    ADD("/core-join/joined-while-thawing", test_joined_while_thawing);
+    ADD("/core-join/thawed-by-stranger", test_thawed_by_stranger);
+    ADD("/core-join/refused", test_refused);
     ADD("/core-join/leavers", test_leavers);
     ADD("/core-join/owner-left-while-freezing", test_owner_left_while_freezing);
 #undef ADD

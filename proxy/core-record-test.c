@@ -84,6 +84,33 @@ static void test_found(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
+/* Who thaws before the agent has answered is told that, once; the next thaw goes to the agent. */
+static void test_found_is_told_once(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *file = g_build_filename(fixture->folder, "vm-vm.frozen", NULL);
+    g_autoptr(GError) error = NULL;
+    Peer client;
+
+    g_assert_true(g_file_set_contents(file, "by somebody\n", -1, &error));
+    use_record(fixture);
+    core_start_qemu(fixture);
+    fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
+    core_answer_start(fixture, TRUE);
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, THAW);
+    core_assert_heard(&client, "the proxy was started anew");
+    core_send(fixture, &client, THAW);
+    core_expect(&client, "");
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    core_agent_answer(fixture, "guest-fsfreeze-thaw", "2");
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
+    core_agent_answer(fixture, "guest-fsfreeze-thaw", "0");
+    core_assert_heard(&client, "{\"return\": 0}");
+    while (g_file_test(file, G_FILE_TEST_EXISTS))
+        g_usleep(100);
+    peer_clear(&client);
+}
+
 /* A former proxy knew the way to the agent, this one does not: the record stays for one that does.
  */
 static void test_found_without_agent(CoreFixture *fixture, gconstpointer unused)
@@ -220,6 +247,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("/core-record/recorded", set_up, test_recorded);
     ADD("/core-record/found", core_set_up_alone, test_found);
+    ADD("/core-record/found-is-told-once", core_set_up_alone, test_found_is_told_once);
     ADD("/core-record/found-without-agent", core_set_up_new, test_found_without_agent);
     ADD("/core-record/qemu-goes-meanwhile", set_up, test_qemu_goes_meanwhile);
     ADD("/core-record/qemu-ends", set_up, test_qemu_ends);

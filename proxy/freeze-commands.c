@@ -99,15 +99,14 @@ static char *take_ended(Freeze *freeze)
 {
     char *text = NULL;
 
+    if (freeze->untold_holders == 0)
+        return NULL;
     if (freeze->ended)
         text = g_strdup(freeze->ended);
-    else if (freeze->state == FREEZE_THAWING && freeze->reason != THAW_ASKED)
+    else if (freeze->state == FREEZE_THAWING)
         text = freeze_words_ended(freeze, freeze->reason);
-    if (text && --freeze->untold_holders == 0) {
+    if (text && --freeze->untold_holders == 0)
         g_clear_pointer(&freeze->ended, g_free);
-        if (freeze->state == FREEZE_THAWING)
-            freeze->reason = THAW_ASKED; /* it is told, and nobody is told again */
-    }
     return text;
 }
 
@@ -120,7 +119,7 @@ static void submit_thaw(Freeze *freeze, Pending *pending)
         pending->decided = TRUE;
         pending_fail(pending, "%s", ended);
     } else if (freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) > 1) {
-        holds_release(&freeze->holds, pending->asker);
+        holds_release(&freeze->holds, pending->asker, TRUE);
         pending_finish(pending, &none, NULL); /* so many were thawed */
     } else {
         freeze->needs_sync = TRUE;
@@ -257,12 +256,15 @@ static void thaw_was_answered(Freeze *freeze, const Pending *pending, const Enve
             freeze->ops->thawed(freeze->owner);
         return;
     }
-    if (reply && freeze->state == FREEZE_THAWING && freeze->overtaken)
+    if (reply && freeze->state == FREEZE_THAWING && freeze->overtaken) {
         freeze->overtaken = FALSE; /* it is thawed from here once more */
-    else if (reply)
+    } else if (reply) {
+        freeze_release(freeze, pending->asker);
         freeze_become_thawed(freeze, THAW_ASKED);
-    else if (freeze->state == FREEZE_FROZEN)
+    } else if (freeze->state == FREEZE_FROZEN) {
+        freeze_release(freeze, pending->asker);
         freeze_begin_thawing(freeze, THAW_ASKED); /* it was asked for, and is not given up */
+    }
 }
 
 /* It may be frozen by somebody who has another way, or thawed by itself. */

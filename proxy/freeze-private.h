@@ -31,6 +31,10 @@ void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew);
 
 void freeze_become_thawed(Freeze *freeze, ThawReason reason);
 
+/* A thaw that @client has asked for is over, of which it hears; who else holds the freeze does not.
+ * Where freezes are not joined there is one owner, for whom anybody may thaw. */
+void freeze_release(Freeze *freeze, gconstpointer client);
+
 /* A command of our own. @done: sets `asking` back */
 void freeze_ask(Freeze *freeze, const char *command, PendingDone done);
 

@@ -12,6 +12,7 @@ static const char *const reasons[] = {
 
 /* For the sentence "the freeze had ended before: …" */
 static const char *const reason_texts[] = {
+    [THAW_ASKED] = "somebody else thawed it",
     [THAW_LEASE] = "its lease ended",
     [THAW_OWNER_LEFT] = "its owner left",
     [THAW_DOUBT] = "the guest agent had not answered, so that it was thawed",

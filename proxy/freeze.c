@@ -88,19 +88,20 @@ void freeze_join(Freeze *freeze, Pending *pending)
     pending_finish(pending, &reply, NULL);
 }
 
-/* The freeze that they wait for was answered, or will not be. */
+/* The freeze that they wait for was answered, or will not be. Whoever hears of it may come with
+ * another at once, which is put behind them, or bring about that one of them leaves: so those who
+ * are still to be told can be found meanwhile. */
 static void answer_joining(Freeze *freeze)
 {
-    GQueue joining = freeze->joining;
-    Pending *pending;
+    for (guint left = freeze->joining.length; left > 0 && freeze->joining.length > 0; left--) {
+        Pending *pending = g_queue_pop_head(&freeze->joining);
 
-    g_queue_init(&freeze->joining);
-    while ((pending = g_queue_pop_head(&joining)))
-        if (freeze->state == FREEZE_FROZEN && !pending->orphan)
+        if (freeze->state == FREEZE_FROZEN && freeze->all && !pending->orphan)
             freeze_join(freeze, pending);
         else
             pending_fail(pending, "The freeze by %s that this one joined was not done",
                          freeze->by ? freeze->by : FREEZE_STRANGER);
+    }
 }
 
 void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew)
@@ -108,17 +109,29 @@ void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew)
     freeze->state = FREEZE_FROZEN;
     freeze->status_untrusted = FALSE;
     freeze->count = count;
+    freeze->untold_holders = 0;
     g_clear_pointer(&freeze->ended, g_free);
     begin_lease(freeze, freeze->lease_seconds, renew);
     agent_lane_set_frozen(freeze->lane, TRUE);
     answer_joining(freeze);
 }
 
-/* Nobody holds it any more; so many do not know. */
-static void drop_holders(Freeze *freeze)
+/* Nobody holds it any more; so many do not know. Where it was not asked for, somebody is told even
+ * if its holder has left: whoever thaws next acts for that. */
+static void drop_holders(Freeze *freeze, ThawReason reason)
 {
-    freeze->untold_holders = MAX(holds_count(&freeze->holds), 1);
+    freeze->untold_holders = MAX(holds_count(&freeze->holds), reason != THAW_ASKED);
     holds_drop(&freeze->holds);
+}
+
+void freeze_release(Freeze *freeze, gconstpointer client)
+{
+    if (!freeze->joins)
+        holds_drop(&freeze->holds);
+    else
+        holds_release(&freeze->holds, client, FALSE);
+    if (freeze->state == FREEZE_THAWING && freeze->untold_holders > 0)
+        freeze->untold_holders--;
 }
 
 /* What the owner does not know of is told to whoever thaws next: it is the owner, or acts for it.
@@ -136,17 +149,15 @@ void freeze_become_thawed(Freeze *freeze, ThawReason reason)
     if (freeze->record)
         record_erase(freeze->record);
     if (holds_count(&freeze->holds) > 0)
-        drop_holders(freeze);
+        drop_holders(freeze, reason);
     freeze->ops->thawed(freeze->owner);
     agent_lane_set_frozen(freeze->lane, FALSE);
     agent_lane_set_lease(freeze->lane, guest_lease(freeze->lease_seconds), FALSE);
     answer_joining(freeze);
     if (!was_known)
         return;
-    if (reason != THAW_ASKED) {
-        g_free(freeze->ended);
+    if (freeze->untold_holders > 0 && !freeze->ended)
         freeze->ended = freeze_words_ended(freeze, reason);
-    }
     tell(freeze, reason != THAW_ASKED ? reason : told);
 }
 
@@ -215,7 +226,7 @@ void freeze_become_thawing(Freeze *freeze, ThawReason reason)
     freeze->state = FREEZE_THAWING;
     freeze->reason = reason;
     freeze->told = reason;
-    drop_holders(freeze);
+    drop_holders(freeze, reason);
     answer_joining(freeze);
     freeze->thaws += reason != THAW_ASKED;
     tell(freeze, reason);
@@ -355,6 +366,7 @@ void freeze_set_record(Freeze *freeze, Record *record)
     freeze->told = THAW_RESTART;
     freeze->thaws++;
     freeze_set_owner(freeze, NULL, "a client of a former proxy");
+    drop_holders(freeze, THAW_RESTART);
 }
 
 /* ---- To a successor -------------------------------------------------------------------------- */

@@ -10,18 +10,18 @@ static void test_release(void)
     Holds holds;
 
     holds_init(&holds);
-    holds_release(&holds, a);
+    holds_release(&holds, a, TRUE);
     g_assert_cmpuint(holds_count(&holds), ==, 0);
     holds_add(&holds, a);
     holds_add(&holds, NULL);
     holds_add(&holds, b);
-    holds_release(&holds, b);
-    holds_release(&holds, b);
+    holds_release(&holds, b, TRUE);
+    holds_release(&holds, b, TRUE);
     g_assert_cmpuint(holds_count(&holds), ==, 1);
     g_assert_true(holds_leave(&holds, a, TRUE));
     g_assert_cmpuint(holds_count(&holds), ==, 0);
     holds_add(&holds, a);
-    holds_release(&holds, b);
+    holds_release(&holds, b, TRUE);
     g_assert_cmpuint(holds_count(&holds), ==, 0);
     holds_clear(&holds);
 }

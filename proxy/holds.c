@@ -27,16 +27,13 @@ guint holds_count(const Holds *holds)
     return holds->clients->len;
 }
 
-void holds_release(Holds *holds, gconstpointer client)
+void holds_release(Holds *holds, gconstpointer client, gboolean any)
 {
     guint index = 0;
 
-    if (holds->clients->len == 0)
-        return;
-    if (!g_ptr_array_find(holds->clients, client, &index) &&
-        !g_ptr_array_find(holds->clients, NULL, &index))
-        index = 0;
-    g_ptr_array_remove_index(holds->clients, index);
+    if (g_ptr_array_find(holds->clients, client, &index) ||
+        g_ptr_array_find(holds->clients, NULL, &index) || (any && holds->clients->len > 0))
+        g_ptr_array_remove_index(holds->clients, index);
 }
 
 gboolean holds_leave(Holds *holds, gconstpointer client, gboolean give_up)

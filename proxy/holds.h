@@ -28,8 +28,8 @@ void holds_drop(Holds *holds);
 void holds_add(Holds *holds, gconstpointer client);
 guint holds_count(const Holds *holds);
 
-/* One is given up: the client's own, if it has one, else nobody's, else any. */
-void holds_release(Holds *holds, gconstpointer client);
+/* One is given up: the client's own, if it has one, else nobody's; else any, or none. */
+void holds_release(Holds *holds, gconstpointer client, gboolean any);
 
 /**
  * holds_leave:
