@@ -100,11 +100,15 @@ gboolean agent_flights_have_flag(const AgentFlights *flights, GuestFlags flag)
     return FALSE;
 }
 
-gboolean agent_flights_have_class(const AgentFlights *flights, GuestClass time_class)
+gboolean agent_flights_have_class(const AgentFlights *flights, GuestClass time_class,
+                                  gboolean late_ones)
 {
-    for (GList *at = flights->under_way.head; at; at = at->next)
-        if (agent_flight_is_class(at->data, time_class))
+    for (GList *at = flights->under_way.head; at; at = at->next) {
+        const AgentFlight *flight = at->data;
+
+        if (agent_flight_is_class(flight, time_class) && (late_ones || flight->question))
             return TRUE;
+    }
     return FALSE;
 }
 

@@ -48,9 +48,11 @@ AgentFlight *agent_flights_first(const AgentFlights *flights);
 AgentFlight *agent_flights_find(const AgentFlights *flights, const EnvelopeReply *reply,
                                 gboolean synced, guint64 bytes_taken);
 
-/* Whether there is one, which may be late, that is such a command. */
+/* Whether there is one that is such a command; it may be late. */
 gboolean agent_flights_have_flag(const AgentFlights *flights, GuestFlags flag);
-gboolean agent_flights_have_class(const AgentFlights *flights, GuestClass time_class);
+/* @late_ones: whether those count too */
+gboolean agent_flights_have_class(const AgentFlights *flights, GuestClass time_class,
+                                  gboolean late_ones);
 
 /* Whether a late one was the last that was heard of the agent: then it may be past hearing. */
 gboolean agent_flights_are_unheard(const AgentFlights *flights);

@@ -15,6 +15,7 @@
 #define AGREED(depth)                                                                     \
     "{\"enabled\": [\"lease\", \"pipeline\"], \"available\": [\"lease\", \"pipeline\"], " \
     "\"pipeline\": {\"depth\": " depth "}}"
+#define WRITE     "{\"execute\":\"guest-file-write\",\"arguments\":"
 #define RESTARTED "The guest agent was restarted; "
 
 /* ---- The agent ------------------------------------------------------------------------------- */
@@ -25,7 +26,9 @@ static char *take_line(LaneFixture *fixture, const char *front)
     g_autofree char *line = NULL;
     g_autofree char *whole = g_strdup_printf("%s,\"id\":", front);
 
-    world_settle(&fixture->world);
+    do
+        world_settle(&fixture->world);
+    while (peer_read(&fixture->agent));
     line = peer_take_line(&fixture->agent);
     if (!g_str_has_prefix(line, whole))
         g_error("not %s came, but: %s", whole, line);
@@ -275,6 +278,41 @@ static void test_clients_wrong_sync(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "synced\nguest-ping {}\n");
 }
 
+static char *write_arguments(char digit)
+{
+    GString *text = g_string_new("{\"handle\":1,\"buf-b64\":\"");
+    const gsize len = text->len, digits = 45u * 1024 * 1024;
+
+    g_string_set_size(text, len + digits);
+    memset(text->str + len, digit, digits);
+    g_string_append(text, "\"}");
+    return g_string_free(text, FALSE);
+}
+
+/* Two of them are more than the queue takes: the second is sent once the guest has read the first,
+ * and so is what comes behind, but for a thaw. */
+static void test_large_commands(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *first = write_arguments('A');
+    g_autofree char *second = write_arguments('B');
+    g_autofree char *front = g_strdup_printf(WRITE "%s", first);
+    g_autofree char *next = g_strdup_printf(WRITE "%s", second);
+    g_autofree char *one = NULL, *two = NULL;
+
+    lane_submit_with(fixture, "guest-file-write", first);
+    lane_submit_with(fixture, "guest-file-write", second);
+    lane_submit(fixture, "guest-ping");
+    lane_submit(fixture, "guest-fsfreeze-thaw");
+    one = take_line(fixture, front);
+    take_and_answer(fixture, "guest-fsfreeze-thaw", "0");
+    two = take_line(fixture, next);
+    take_and_answer(fixture, "guest-ping", "{}");
+    answer(fixture, two, "2");
+    answer(fixture, one, "1");
+    lane_assert_log(fixture, "guest-fsfreeze-thaw 0\nguest-ping {}\nguest-file-write 2\n"
+                             "guest-file-write 1\n");
+}
+
 /* ---- What is late ---------------------------------------------------------------------------- */
 
 /* One that takes too long costs nobody else an answer, and its own finds nobody. */
@@ -309,6 +347,25 @@ static void test_late(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "guest-fsfreeze-thaw 0\nguest-get-osinfo 1\nguest-fstrim 2\n");
     g_assert_cmpuint(agent_lane_stats(fixture->lane).dropped, ==, dropped);
     nothing_comes(fixture); /* no sync was needed */
+}
+
+/* A freeze that is late is ended by a thaw, which does not wait for it; the next freeze does. */
+static void test_late_freeze(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *freeze = NULL;
+
+    lane_submit(fixture, "guest-fsfreeze-freeze");
+    freeze = take(fixture, "guest-fsfreeze-freeze");
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_FREEZE * 1000 + 10);
+    g_string_truncate(fixture->log, 0);
+    take_and_answer(fixture, "guest-capabilities", AGREED("16"));
+    lane_submit(fixture, "guest-fsfreeze-thaw");
+    take_and_answer(fixture, "guest-fsfreeze-thaw", "0");
+    lane_submit(fixture, "guest-fsfreeze-freeze");
+    nothing_comes(fixture);
+    answer(fixture, freeze, "2");
+    take_and_answer(fixture, "guest-fsfreeze-freeze", "2");
+    lane_assert_log(fixture, "guest-fsfreeze-thaw 0\nguest-fsfreeze-freeze 2\n");
 }
 
 /* Once it says nothing at all it is brought into step, which ends what was agreed. */
@@ -477,10 +534,12 @@ int main(int argc, char **argv)
     ADD("offers", test_offers);
     ADD("freeze-and-thaw", test_freeze_and_thaw);
     ADD("bulk", test_bulk);
+    ADD("large-commands", test_large_commands);
     ADD("silent", test_silent);
     ADD("clients-sync", test_clients_sync);
     ADD("clients-wrong-sync", test_clients_wrong_sync);
     ADD("late", test_late);
+    ADD("late-freeze", test_late_freeze);
     ADD("all-late", test_all_late);
     ADD("asked-again", test_asked_again);
     ADD("checked", test_checked);

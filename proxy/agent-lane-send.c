@@ -8,8 +8,8 @@
 #include "common/scratch.h"
 
 /* A channel that broke is not lost here, under the feet of whoever submits a command: the kernel
- * reports it, and on_io() sees to it in a turn of its own. The queue has room, since a doubt
- * empties it. */
+ * reports it, and on_io() sees to it in a turn of its own. The queue has room: a doubt
+ * empties it, and see has_room(). */
 static void write_text(AgentLane *lane, const GString *text)
 {
     g_autoptr(GError) error = NULL;
@@ -95,10 +95,10 @@ static void probe(AgentLane *lane)
         sync_wait(&lane->sync, agent_lane_now(lane));
 }
 
-static gboolean is_freeze_or_thaw_under_way(const AgentFlights *flights)
+static gboolean is_freeze_or_thaw_under_way(const AgentFlights *flights, gboolean late_ones)
 {
-    return agent_flights_have_class(flights, GUEST_CLASS_FREEZE) ||
-           agent_flights_have_class(flights, GUEST_CLASS_THAW);
+    return agent_flights_have_class(flights, GUEST_CLASS_FREEZE, late_ones) ||
+           agent_flights_have_class(flights, GUEST_CLASS_THAW, late_ones);
 }
 
 /* Between two pieces of a large read others have their turn, but not who would find, or leave, the
@@ -114,30 +114,34 @@ static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *quest
     if (!begun)
         return FALSE;
     if (question == begun)
-        return lane->way.frozen || is_freeze_or_thaw_under_way(flights);
+        return lane->way.frozen || is_freeze_or_thaw_under_way(flights, TRUE);
     return question->read || (question->on_file && question->handle == begun->handle);
 }
 
-/* A freeze and a thaw are one after the other in any case; what may be large is so alone, as its
- * size is allowed for everything that comes. */
+/* A freeze and a thaw are one after the other, but that a thaw is what ends a freeze that is late;
+ * what may be large is so alone, as its size is allowed for everything that comes. */
 static gboolean excludes(const AgentFlights *flights, const Pending *command)
 {
-    if (pending_is_class(command, GUEST_CLASS_FREEZE) ||
-        pending_is_class(command, GUEST_CLASS_THAW))
-        return is_freeze_or_thaw_under_way(flights);
+    if (pending_is_class(command, GUEST_CLASS_THAW))
+        return is_freeze_or_thaw_under_way(flights, FALSE);
+    if (pending_is_class(command, GUEST_CLASS_FREEZE))
+        return is_freeze_or_thaw_under_way(flights, TRUE);
     return pending_has_flag(command, GUEST_FLAG_BULK) &&
            agent_flights_have_flag(flights, GUEST_FLAG_BULK);
 }
 
 /* Whether one more may be under way: what is urgent may be one too many, and is sent even to an
- * agent that was not heard of since something was late. */
+ * agent that was not heard of since something was late. All else waits here while the guest has
+ * more to read than a little, so that the queue has room for the largest command, and behind it for
+ * a thaw. */
 static gboolean has_room(const AgentLane *lane, const Pending *command)
 {
     guint count = agent_flights_count(&lane->flights);
 
     if (pending_is_urgent(command))
         return count < lane->terms.depth + 1;
-    return count < lane->terms.depth && !agent_flights_are_unheard(&lane->flights);
+    return count < lane->terms.depth && !agent_flights_are_unheard(&lane->flights) &&
+           !queue_is_high(&lane->stream.queue);
 }
 
 /* What goes beside what is under way. */
