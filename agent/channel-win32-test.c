@@ -221,6 +221,96 @@ static void test_host_goes_after_speaking(Fixture *fixture, gconstpointer data)
     await_said(fixture, "{\"a\":1} ");
 }
 
+/* Windows ends what is cancelled when the driver lets go of it. So that a test can say when that
+ * is, the agent's calls come here; the first of two is that of its read. */
+static struct {
+    gboolean hold;
+    guint calls;
+    HANDLE file;
+    LPOVERLAPPED write;
+} cancel;
+
+static BOOL cancel_now(HANDLE file, LPOVERLAPPED state)
+{
+    __typeof__(&CancelIoEx) windows =
+        (gpointer)GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "CancelIoEx");
+
+    return windows(file, state);
+}
+
+static BOOL WINAPI on_cancel(HANDLE file, LPOVERLAPPED state)
+{
+    if (!cancel.hold || cancel.calls++ != 1)
+        return cancel_now(file, state);
+    cancel.file = file;
+    cancel.write = state;
+    return TRUE;
+}
+
+__typeof__(&CancelIoEx) __imp_CancelIoEx = on_cancel;
+
+/* Reads until @end has come. */
+static void await_heard(const Fixture *fixture, const char *end)
+{
+    const gint64 deadline = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    g_autoptr(GString) heard = g_string_new(NULL);
+
+    while (!g_str_has_suffix(heard->str, end)) {
+        DWORD waiting = 0, got = 0;
+        char buffer[4096];
+
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        g_assert_true(PeekNamedPipe(fixture->host, NULL, 0, NULL, &waiting, NULL));
+        if (waiting > 0)
+            g_assert_true(ReadFile(fixture->host, buffer, sizeof(buffer), &got, NULL));
+        else
+            g_main_context_iteration(NULL, FALSE);
+        g_string_append_len(heard, buffer, got);
+    }
+}
+
+/* A reply was under way when the host went. Whether its write ends before the next one comes or
+ * after, how it ended is not told of that one's replies. */
+static void check_reply_under_way(Fixture *fixture, gboolean ends_before)
+{
+    g_autofree char *reply = g_strnfill(1 << 20, 'x');
+
+    await_connections(fixture, 1);
+    g_assert_true(stream_send(&fixture->stream, reply, strlen(reply)));
+    g_assert_true(stream_flush(&fixture->stream, NULL));
+    cancel.calls = 0;
+    cancel.hold = TRUE;
+    bench_device_status(FALSE);
+    cancel.hold = FALSE;
+    await_closed(fixture);
+    g_assert_nonnull(cancel.write);
+    if (ends_before) {
+        cancel_now(cancel.file, cancel.write);
+        while (g_main_context_iteration(NULL, FALSE))
+            continue;
+    }
+    bench_device_status(TRUE);
+    await_connections(fixture, 2);
+    if (!ends_before)
+        cancel_now(cancel.file, cancel.write);
+    say(fixture, "{\"b\":2}");
+    await_said(fixture, "{\"b\":2} ");
+    g_assert_true(stream_send(&fixture->stream, "{\"return\": {}}\n", 15));
+    g_assert_true(stream_flush(&fixture->stream, NULL));
+    await_heard(fixture, "{\"return\": {}}\n");
+    g_assert_cmpuint(fixture->connections, ==, 2);
+}
+
+static void test_reply_ends_before(Fixture *fixture, gconstpointer data)
+{
+    check_reply_under_way(fixture, TRUE);
+}
+
+static void test_reply_ends_after(Fixture *fixture, gconstpointer data)
+{
+    check_reply_under_way(fixture, FALSE);
+}
+
 static gboolean is_closed(const Fixture *fixture)
 {
     return !PeekNamedPipe(fixture->host, NULL, 0, NULL, NULL, NULL);
@@ -293,6 +383,10 @@ int main(int argc, char **argv)
                tear_down);
     g_test_add("/channel/host-goes-after-speaking", Fixture, NULL, set_up,
                test_host_goes_after_speaking, tear_down);
+    g_test_add("/channel/reply-ends-before", Fixture, NULL, set_up, test_reply_ends_before,
+               tear_down);
+    g_test_add("/channel/reply-ends-after", Fixture, NULL, set_up, test_reply_ends_after,
+               tear_down);
     g_test_add("/channel/device-goes", Fixture, NULL, set_up, test_device_goes, tear_down);
     g_test_add("/channel/unused-device-goes", Fixture, NULL, set_up, test_unused_device_goes,
                tear_down);

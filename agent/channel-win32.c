@@ -50,6 +50,7 @@ struct Channel {
     Transfer out;
     GPollFD polls[2];
     ChannelState state;
+    gboolean stale;  /* what is being written is for a host that has gone */
     gboolean met;    /* somebody is on the other side of the connection, as its reading has shown */
     gboolean failed; /* the connection ends since a call failed */
     gboolean left;   /* that the host has was told */
@@ -83,6 +84,17 @@ static gboolean can_read(const Channel *channel)
 static gboolean can_write(const Channel *channel)
 {
     return !channel->out.pending;
+}
+
+/* Returns: whether nothing is being written; how that for a former host went is nobody's matter */
+static gboolean settle_out(Channel *channel)
+{
+    if (!transfer_settle(&channel->out))
+        return FALSE;
+    if (channel->stale)
+        channel->out.error = 0;
+    channel->stale = FALSE;
+    return TRUE;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -139,6 +151,8 @@ static void await_opening(Channel *channel)
     }
     channel->state = STATE_OPENING;
     channel->failed = channel->left = FALSE;
+    channel->stale = TRUE;
+    settle_out(channel);
 }
 
 /* @ret_missing: set where it fails: whether the device may come */
@@ -237,7 +251,7 @@ static gssize io_write(gpointer io, const QueuePiece *pieces, guint n_pieces, GE
         total += pieces[i].len;
     if (channel->file == NULL || (is_virtio(channel) && is_host_gone(out->error)))
         return (gssize)total;
-    if (!transfer_settle(out))
+    if (!settle_out(channel))
         return STREAM_IO_AGAIN;
     if (out->error == 0)
         return n_pieces > 0 ? (gssize)transfer_write(out, pieces[0].data, pieces[0].len) : 0;
@@ -262,7 +276,7 @@ static void io_close(gpointer io)
     channel->met = FALSE;
     if (is_virtio(channel) && !channel->failed && channel->file != NULL) {
         channel->state = STATE_AWAY;
-        channel->in.error = channel->out.error = 0;
+        channel->in.error = 0;
     } else {
         channel->state = STATE_CLOSED;
         close_file(channel);
@@ -345,7 +359,7 @@ static gboolean source_check(GSource *source)
 
     if (channel->file == NULL)
         return is_due(channel);
-    transfer_settle(&channel->out);
+    settle_out(channel);
     if (transfer_settle(&channel->in) && !can_read(channel) && channel->state == STATE_OPEN)
         begin_read(channel);
     return is_due(channel);

@@ -158,6 +158,7 @@ static gboolean run(Program *program, const ChannelAddress *address, GError **er
     g_main_loop_run(loop);
     if (agent_is_working(agent)) {
         remove_pidfile(program->policy);
+        service_end(NULL);
         _exit(EXIT_SUCCESS);
     }
     return TRUE;

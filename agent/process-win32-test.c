@@ -259,6 +259,25 @@ static void test_missing(void)
     g_assert_nonnull(strstr(error->message, "no-such-program"));
 }
 
+/* A zero byte, which is C0 80 where JSON has it, can be in no argument, of a batch file neither;
+ * the program is not started without. */
+static void test_unfit(void)
+{
+    static const char *const batch = "qga-process-test.cmd";
+    const char *const argv[] = {self, "arguments", "fit", "a\xC0\x80z", NULL};
+    const char *const words[] = {batch, "a\xC0\x80z", NULL};
+    const char *const *const unfit[] = {argv, words};
+
+    g_assert_true(g_file_set_contents(batch, "@exit 0\r\n", -1, NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(unfit); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(process_spawn(&(ProcessSpec){.argv = unfit[i]}, &error));
+        g_assert_cmpstr(error->message, ==, "Invalid string in argument vector");
+    }
+    g_assert_true(DeleteFileA(batch));
+}
+
 /* Handles go with the programs. */
 static void test_handles(void)
 {
@@ -297,6 +316,7 @@ int main(int argc, char **argv)
     g_test_add_func("/process/descendant", test_descendant);
     g_test_add_func("/process/kill", test_kill);
     g_test_add_func("/process/missing", test_missing);
+    g_test_add_func("/process/unfit", test_unfit);
     g_test_add_func("/process/handles", test_handles);
     return g_test_run();
 }

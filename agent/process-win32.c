@@ -394,6 +394,11 @@ static gboolean start(Process *process, const ProcessSpec *spec, ChildEnds *ends
 
     if (line == NULL)
         return FALSE;
+    wide_line = g_utf8_to_utf16(line, -1, NULL, NULL, NULL);
+    if (wide_line == NULL) { /* no line at all would start it without arguments */
+        qmp_error_set(error, "Invalid string in argument vector");
+        return FALSE;
+    }
     if (spec->env != NULL) {
         env = command_line_environment(spec->env, error);
         if (env == NULL)
@@ -401,7 +406,6 @@ static gboolean start(Process *process, const ProcessSpec *spec, ChildEnds *ends
     }
     if (program != NULL) {
         wide_program = g_utf8_to_utf16(program, -1, NULL, NULL, NULL);
-        wide_line = g_utf8_to_utf16(line, -1, NULL, NULL, NULL);
         code = create(process, wide_program, wide_line, env, ends);
     }
     if (code == ERROR_SUCCESS)

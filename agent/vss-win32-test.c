@@ -27,9 +27,11 @@ typedef enum {
 static struct {
     gboolean missing;          /* there is no provider */
     const char *failing;       /* (nullable): the call that fails, at once */
+    HRESULT failure;           /* how it does; 0: E_UNEXPECTED */
     const char *failing_later; /* (nullable): the one whose operation does */
     Provider provider;
     GString *log;
+    wchar_t *volume; /* (nullable): the last one of the set */
     guint volumes;
     guint references;
     HANDLE thread; /* of the provider */
@@ -37,10 +39,17 @@ static struct {
     guint frozen;  /* what frozen() was told; G_MAXUINT: it was not called */
 } world;
 
+static HRESULT result_of(const char *call)
+{
+    if (g_strcmp0(call, world.failing) != 0)
+        return S_OK;
+    return world.failure != S_OK ? world.failure : E_UNEXPECTED;
+}
+
 static HRESULT note(const char *call)
 {
     g_string_append_printf(world.log, "%s%s", world.log->len > 0 ? " " : "", call);
-    return g_strcmp0(call, world.failing) == 0 ? E_UNEXPECTED : S_OK;
+    return result_of(call);
 }
 
 /* ---- Operations ------------------------------------------------------------------------------ */
@@ -156,13 +165,19 @@ CALL(is_supported)
 (IVssBackupComponents *base, VSS_ID provider, VSS_PWSZ volume, WINBOOL *ret)
 {
     *ret = g_strcmp0(world.failing, "supported") != 0;
-    return S_OK;
+    return result_of("ask");
 }
 
 CALL(add)(IVssBackupComponents *base, VSS_PWSZ volume, VSS_ID provider, VSS_ID *ret)
 {
-    if (g_strcmp0(world.failing, "add") == 0)
-        return E_UNEXPECTED;
+    HRESULT code = result_of("add");
+
+    if (FAILED(code))
+        return code;
+    if (world.volume != NULL && wcscmp(world.volume, volume) == 0)
+        return VSS_E_OBJECT_ALREADY_EXISTS;
+    g_free(world.volume);
+    world.volume = g_memdup2(volume, (wcslen(volume) + 1) * sizeof(*volume));
     world.volumes++;
     return S_OK;
 }
@@ -259,6 +274,7 @@ static void tear_down(void)
         CloseHandle(world.thread);
     }
     CloseHandle(world.go);
+    g_free(world.volume);
     g_string_free(world.log, TRUE);
 }
 
@@ -365,16 +381,25 @@ static void test_set_fails(void)
     tear_down();
 }
 
-/* Volumes that have no copies, or are none, are left out; where none is left there is no freeze. */
+/* Volumes that have no copies, or are none, or were there already are left out; where none is left
+ * there is no freeze. */
 static void test_volumes(void)
 {
     static const char *const named[] = {"C:\\", "C:", "no such folder", NULL};
     static const char *const strange[] = {"no such folder", "", "\xFF", NULL};
-    static const char *const failing[] = {"fixed", "supported", "add"};
+    static const struct {
+        const char *call;
+        HRESULT failure;
+    } without[] = {
+        {"fixed", S_OK},
+        {"supported", S_OK},
+        {"ask", VSS_E_VOLUME_NOT_SUPPORTED},
+        {"add", VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER},
+    };
 
     set_up();
     check_hold(named, NULL, PREPARED " set" GIVEN_UP);
-    g_assert_cmpuint(world.frozen, ==, 2);
+    g_assert_cmpuint(world.frozen, ==, 1);
     tear_down();
 
     set_up();
@@ -382,11 +407,37 @@ static void test_volumes(void)
     g_assert_cmpuint(world.frozen, ==, 0);
     tear_down();
 
-    for (guint i = 0; i < G_N_ELEMENTS(failing); i++) {
+    for (guint i = 0; i < G_N_ELEMENTS(without); i++) {
         set_up();
-        world.failing = failing[i];
+        world.failing = without[i].call;
+        world.failure = without[i].failure;
         check_hold(NULL, NULL, BEGUN GIVEN_UP);
         g_assert_cmpuint(world.frozen, ==, 0);
+        tear_down();
+    }
+}
+
+/* One that has copies and cannot be added is not left out, whether all are frozen or it is named.
+ */
+static void test_volume_fails(void)
+{
+    static const char *const named[] = {"C:\\", NULL};
+    static const struct {
+        const char *call;
+        HRESULT failure;
+    } failing[] = {
+        {"ask", VSS_E_UNEXPECTED_PROVIDER_ERROR},
+        {"add", VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED},
+        {"add", VSS_E_PROVIDER_VETO},
+    };
+
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(failing); i++) {
+        set_up();
+        world.failing = failing[i / 2].call;
+        world.failure = failing[i / 2].failure;
+        check_hold(i % 2 == 0 ? NULL : named, "failed to add C:\\ to the set of shadow copies",
+                   BEGUN GIVEN_UP);
+        g_assert_cmpuint(world.frozen, ==, G_MAXUINT);
         tear_down();
     }
 }
@@ -412,6 +463,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vss/steps", test_steps);
     g_test_add_func("/vss/set-fails", test_set_fails);
     g_test_add_func("/vss/volumes", test_volumes);
+    g_test_add_func("/vss/volume-fails", test_volume_fails);
     g_test_add_func("/vss/real", test_real);
     return g_test_run();
 }

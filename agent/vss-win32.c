@@ -131,45 +131,83 @@ static gboolean initialize(Hold *hold, GError **error)
 
 /* ---- Volumes --------------------------------------------------------------------------------- */
 
-/* One that has no shadow copies, as those of removable disks and of some filesystems, is left out.
- */
-static void add_volume(Hold *hold, wchar_t *volume)
+/* Says which one by where people know it, if they do. */
+static gboolean fail_volume(GError **error, HRESULT code, const wchar_t *volume)
 {
-    IVssBackupComponents *components = hold->components;
-    VSS_ID copy;
-    BOOL supported = FALSE;
+    wchar_t places[MAX_PATH];
+    DWORD len;
+    gboolean has_place =
+        GetVolumePathNamesForVolumeNameW(volume, places, G_N_ELEMENTS(places), &len) &&
+        places[0] != 0;
+    g_autofree char *name = g_utf16_to_utf8(has_place ? places : volume, -1, NULL, NULL, NULL);
 
-    if (hold->service->drive_type(volume) != DRIVE_FIXED ||
-        FAILED(
-            IVssBackupComponents_IsVolumeSupported(components, provider_id, volume, &supported)) ||
-        !supported)
-        return;
-    if (SUCCEEDED(IVssBackupComponents_AddToSnapshotSet(components, volume, provider_id, &copy)))
-        hold->volumes++;
+    return win32_error_set(error, (DWORD)code, "failed to add %s to the set of shadow copies",
+                           name != NULL ? name : "a volume");
 }
 
-static void add_all(Hold *hold)
+/* It has no copies, or is in the set, since it was named twice. */
+static gboolean needs_no_adding(HRESULT code)
+{
+    return code == (HRESULT)VSS_E_VOLUME_NOT_SUPPORTED ||
+           code == (HRESULT)VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER ||
+           code == (HRESULT)VSS_E_OBJECT_ALREADY_EXISTS;
+}
+
+/* One that has no shadow copies, as those of removable disks and of some filesystems, is left out.
+ * One that has, and cannot be added, is not: whoever asked would take its backup for consistent. */
+static gboolean add_volume(Hold *hold, wchar_t *volume, GError **error)
+{
+    IVssBackupComponents *components = hold->components;
+    BOOL supported = FALSE;
+    HRESULT code;
+    VSS_ID copy;
+
+    if (hold->service->drive_type(volume) != DRIVE_FIXED)
+        return TRUE;
+    code = IVssBackupComponents_IsVolumeSupported(components, provider_id, volume, &supported);
+    if (SUCCEEDED(code) && supported) {
+        code = IVssBackupComponents_AddToSnapshotSet(components, volume, provider_id, &copy);
+        if (SUCCEEDED(code))
+            hold->volumes++;
+    }
+    return SUCCEEDED(code) || needs_no_adding(code) || fail_volume(error, code, volume);
+}
+
+static gboolean add_all(Hold *hold, GError **error)
 {
     wchar_t volume[MAX_PATH];
     HANDLE search = FindFirstVolumeW(volume, G_N_ELEMENTS(volume));
+    gboolean ok;
 
     if (search == INVALID_HANDLE_VALUE)
-        return;
+        return win32_error_set(error, GetLastError(), "failed to list the volumes");
     do
-        add_volume(hold, volume);
-    while (FindNextVolumeW(search, volume, G_N_ELEMENTS(volume)));
+        ok = add_volume(hold, volume, error);
+    while (ok && FindNextVolumeW(search, volume, G_N_ELEMENTS(volume)));
     FindVolumeClose(search);
+    return ok;
 }
 
 /* Names that are no volume are ignored, as on Linux. */
-static void add_named(Hold *hold, const char *folder)
+static gboolean add_named(Hold *hold, const char *folder, GError **error)
 {
     g_autofree char *path = g_strconcat(folder, g_str_has_suffix(folder, "\\") ? "" : "\\", NULL);
     g_autofree wchar_t *wide = g_utf8_to_utf16(path, -1, NULL, NULL, NULL);
     wchar_t volume[MAX_PATH];
 
-    if (wide != NULL && GetVolumeNameForVolumeMountPointW(wide, volume, G_N_ELEMENTS(volume)))
-        add_volume(hold, volume);
+    return wide == NULL || !GetVolumeNameForVolumeMountPointW(wide, volume, G_N_ELEMENTS(volume)) ||
+           add_volume(hold, volume, error);
+}
+
+static gboolean add_volumes(Hold *hold, const char *const *volumes, GError **error)
+{
+    if (volumes == NULL)
+        return add_all(hold, error);
+    for (guint i = 0; volumes[i] != NULL; i++) {
+        if (!add_named(hold, volumes[i], error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* ---- Freezing -------------------------------------------------------------------------------- */
@@ -245,12 +283,8 @@ static gboolean freeze_and_hold(Hold *hold, HANDLE thaw, void (*frozen)(gpointer
 static gboolean run(Hold *hold, const char *const *volumes, HANDLE thaw,
                     void (*frozen)(gpointer user, guint count), gpointer user, GError **error)
 {
-    if (!open_events(hold, error) || !initialize(hold, error))
+    if (!open_events(hold, error) || !initialize(hold, error) || !add_volumes(hold, volumes, error))
         return FALSE;
-    if (volumes == NULL)
-        add_all(hold);
-    for (guint i = 0; volumes != NULL && volumes[i] != NULL; i++)
-        add_named(hold, volumes[i]);
     if (hold->volumes == 0) {
         frozen(user, 0);
         return TRUE;

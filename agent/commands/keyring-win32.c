@@ -2,13 +2,16 @@
 
 /*
  * Where OpenSSH for Windows looks: a user's keys are in the profile, those of all administrators in
- * one file that only administrators can write. No link is followed, and the folder cannot be
- * exchanged while it is held open here.
+ * one file that only administrators can write. No link is followed. The folder cannot be exchanged
+ * while it is held open here, but its owner can turn it into a link as long as it is empty. So each
+ * file that was opened must be in it; and while one is, without the right to delete shared, the
+ * folder stays what it is.
  */
 
 #include "keyring.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <winsock2.h>
 #include <windows.h>
 #include <sddl.h>
@@ -135,14 +138,37 @@ Keyring *keyring_open(System *system, const char *username, gboolean create, GEr
 
 /* ---- File ------------------------------------------------------------------------------------ */
 
+/* Returns: (nullable): where it is, whatever way led there */
+static wchar_t *find_place(HANDLE file)
+{
+    const DWORD form = FILE_NAME_NORMALIZED | VOLUME_NAME_NT;
+    DWORD size = GetFinalPathNameByHandleW(file, NULL, 0, form), len;
+    g_autofree wchar_t *place = size > 0 ? g_new(wchar_t, size) : NULL;
+
+    len = place != NULL ? GetFinalPathNameByHandleW(file, place, size, form) : 0;
+    return len > 0 && len < size ? g_steal_pointer(&place) : NULL;
+}
+
+static gboolean is_in_folder(const Keyring *keyring, HANDLE file)
+{
+    g_autofree wchar_t *folder = find_place(keyring->held);
+    g_autofree wchar_t *place = find_place(file);
+    wchar_t *name = place != NULL ? wcsrchr(place, L'\\') : NULL;
+
+    if (folder == NULL || name == NULL)
+        return FALSE;
+    *name = 0;
+    return wcscmp(place, folder) == 0;
+}
+
 /* A file with one name, and not too large. */
-static DWORD read_all(HANDLE file, GString *text)
+static DWORD read_all(const Keyring *keyring, HANDLE file, GString *text)
 {
     BY_HANDLE_FILE_INFORMATION info;
     char buffer[4096];
     DWORD got;
 
-    if (!is_plain(file, 0, &info) || info.nNumberOfLinks != 1)
+    if (!is_plain(file, 0, &info) || info.nNumberOfLinks != 1 || !is_in_folder(keyring, file))
         return ERROR_CANT_ACCESS_FILE;
     do {
         if (!ReadFile(file, buffer, sizeof(buffer), &got, NULL))
@@ -165,7 +191,7 @@ static DWORD read_file(const Keyring *keyring, GString *text)
                        FILE_FLAG_OPEN_REPARSE_POINT, NULL);
     if (file == INVALID_HANDLE_VALUE)
         return GetLastError();
-    code = read_all(file, text);
+    code = read_all(keyring, file, text);
     CloseHandle(file);
     return code;
 }
@@ -183,28 +209,50 @@ GString *keyring_read(Keyring *keyring, gboolean needed, GError **error)
     return g_steal_pointer(&text);
 }
 
+/* By its handle, so that it is this file, and that nobody else can get hold of it before. */
+static DWORD rename_file(HANDLE file, const wchar_t *path)
+{
+    gsize len = wcslen(path) * sizeof(*path);
+    gsize size = sizeof(FILE_RENAME_INFO) + len;
+    g_autofree FILE_RENAME_INFO *info = g_malloc0(size);
+
+    info->ReplaceIfExists = TRUE;
+    info->FileNameLength = (DWORD)len;
+    memcpy(info->FileName, path, len);
+    return SetFileInformationByHandle(file, FileRenameInfo, info, (DWORD)size) ? ERROR_SUCCESS
+                                                                               : GetLastError();
+}
+
+static DWORD fill_and_rename(const Keyring *keyring, HANDLE file, const GString *text)
+{
+    DWORD written;
+
+    if (!is_in_folder(keyring, file))
+        return ERROR_CANT_ACCESS_FILE;
+    if (!WriteFile(file, text->str, (DWORD)text->len, &written, NULL) || !FlushFileBuffers(file))
+        return GetLastError();
+    return rename_file(file, keyring->path);
+}
+
 static DWORD write_all(const Keyring *keyring, const GString *text)
 {
     SECURITY_ATTRIBUTES security = make_security(keyring);
-    DWORD code = ERROR_SUCCESS, written;
+    FILE_DISPOSITION_INFO unwanted = {TRUE};
+    DWORD code = ERROR_SUCCESS;
     HANDLE file;
 
-    DeleteFileW(keyring->new_path); /* of an agent that was killed */
-    file = CreateFileW(keyring->new_path, GENERIC_WRITE, 0, &security, CREATE_NEW,
-                       FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    DeleteFileW(keyring->new_path); /* of an agent that was killed: nothing else has that name */
+    file = CreateFileW(keyring->new_path, GENERIC_WRITE | DELETE, FILE_SHARE_READ, &security,
+                       CREATE_NEW, FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_WRITE_THROUGH, NULL);
     if (file == INVALID_HANDLE_VALUE)
         code = GetLastError();
     LocalFree(security.lpSecurityDescriptor);
     if (code != ERROR_SUCCESS)
         return code;
-    if (!WriteFile(file, text->str, (DWORD)text->len, &written, NULL) || !FlushFileBuffers(file))
-        code = GetLastError();
-    CloseHandle(file);
-    if (code == ERROR_SUCCESS && !MoveFileExW(keyring->new_path, keyring->path,
-                                              MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
-        code = GetLastError();
+    code = fill_and_rename(keyring, file, text);
     if (code != ERROR_SUCCESS)
-        DeleteFileW(keyring->new_path);
+        SetFileInformationByHandle(file, FileDispositionInfo, &unwanted, sizeof(unwanted));
+    CloseHandle(file);
     return code;
 }
 

@@ -81,6 +81,53 @@ static void test_refused(Bench *bench, gconstpointer data)
     check_refused(bench, GET, "failed to lookup user 'u': ");
 }
 
+/* Wine has no links that a program could make of a folder. So the agent's calls come here, and
+ * files of this one are opened where such a link would lead. */
+static const wchar_t *elsewhere; /* (nullable): a folder */
+
+static HANDLE WINAPI on_open(LPCWSTR path, DWORD access, DWORD share,
+                             LPSECURITY_ATTRIBUTES security, DWORD disposition, DWORD flags,
+                             HANDLE template)
+{
+    __typeof__(&CreateFileW) windows =
+        (gpointer)GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "CreateFileW");
+    const wchar_t *name = wcsstr(path, L"\\authorized_keys");
+    wchar_t led[MAX_PATH];
+
+    if (elsewhere != NULL && name != NULL)
+        swprintf(led, G_N_ELEMENTS(led), L"%ls%ls", elsewhere, name);
+    return windows(elsewhere != NULL && name != NULL ? led : path, access, share, security,
+                   disposition, flags, template);
+}
+
+__typeof__(&CreateFileW) __imp_CreateFileW = on_open;
+
+static gboolean exists(const Bench *bench, const char *name)
+{
+    g_autofree char *path = g_build_filename(bench->directory, name, NULL);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/* The folder becomes a link while it is held: what is behind it is neither told nor written to. */
+static void test_link(Bench *bench, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(bench->directory, "other", NULL);
+    g_autofree wchar_t *other = g_utf8_to_utf16(path, -1, NULL, NULL, NULL);
+    g_autofree char *text = NULL;
+
+    bench_write(bench, ".ssh/mine", "");
+    bench_write(bench, "other/authorized_keys", "ssh-rsa A\n");
+    elsewhere = other;
+    check_refused(bench, GET, "failed to read '");
+    check_refused(bench, ADD("\"ssh-rsa B\"", ", \"reset\": true"), "failed to write '");
+    elsewhere = NULL;
+    text = bench_read(bench, "other/authorized_keys");
+    g_assert_cmpstr(text, ==, "ssh-rsa A\n");
+    g_assert_false(exists(bench, "other/authorized_keys.qga"));
+    g_assert_false(exists(bench, ".ssh/authorized_keys"));
+}
+
 static void add(const char *path, void (*test)(Bench *bench, gconstpointer data))
 {
     g_test_add(path, Bench, NULL, set_up, test, tear_down);
@@ -93,5 +140,6 @@ int main(int argc, char **argv)
     add("/ssh-keys/administrators", test_administrators);
     add("/ssh-keys/line-ends", test_line_ends);
     add("/ssh-keys/refused", test_refused);
+    add("/ssh-keys/link", test_link);
     return g_test_run();
 }

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """com-test.py PROGRAM: the agent for Windows, in Wine, on COM1, says what Linux' agent says: the same transcripts."""
 
+import os
 import sys
 import tempfile
 import unittest
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,19 +58,37 @@ class Com(Direct, Answers, unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "unsupported channel method/type: unix-listen"):
             self.guest.wine("C:\\qga-agent.exe", "-m", "unix-listen", "-p", "x")
 
-    def test_zz_service(self):
-        """It installs itself, is started, serves, is stopped, and is gone again."""
+    @contextmanager
+    def service(self):
         self.guest.kill()
         self.guest.wine("C:\\qga-agent.exe", "-s", "install", "-m", "isa-serial", "-p", "COM1")
         try:
             self.guest.wine("net", "start", "qemu-ga")
             self.client.sync(60)
-            self.says('{"execute":"guest-ping"}', '{"return": {}}')
-            self.assertIn("RUNNING", self.guest.service())
+            yield
             self.guest.wine("net", "stop", "qemu-ga")
-            self.assertIn("STOPPED", self.guest.service())
+            self.assertRegex(self.guest.service(), r"STOPPED\s+WIN32_EXIT_CODE\s+: 0 ")
         finally:
             self.guest.wine("C:\\qga-agent.exe", "--service=uninstall")
+
+    def test_zz_service(self):
+        """It installs itself, is started, serves, is stopped, and is gone again."""
+        with self.service():
+            self.says('{"execute":"guest-ping"}', '{"return": {}}')
+            self.assertIn("RUNNING", self.guest.service())
+
+    def test_zz_service_at_work(self):
+        """It is stopped like any other while a call is under way, which is no failure to start it again for."""
+        pipe = self.guest.drive / "tmp/pipe"
+        os.mkfifo(pipe)
+        writer = os.open(pipe, os.O_RDWR)
+        self.addCleanup(os.close, writer)
+        with self.service():
+            handle = self.ask("guest-file-open", path="C:\\tmp\\pipe", mode="r")
+            self.ask("guest-capabilities", enable=["pipeline"])
+            self.client.send_command("guest-file-read", {"handle": handle, "count": 1}, id=1)
+            self.client.send_command("guest-ping", id=2)
+            self.assertEqual(self.client.read_message(30), {"return": {}, "id": 2})
 
 
 if __name__ == "__main__":
