@@ -283,7 +283,7 @@
 
 /* Seconds that a hook may take where the configuration does not say. A database that writes its
  * buffers out takes minutes; half of what the proxy gives a freeze, so that its failure is told,
- * not guessed. Enforced by agent/commands/freeze.c. */
+ * not guessed. Enforced by agent/commands/freeze-linux.c. */
 #define LIMIT_HOOK_SECONDS 300
 
 /* Filesystems that are frozen side by side: each is a thread that waits. With eight, eight take as
