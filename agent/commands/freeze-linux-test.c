@@ -4,12 +4,12 @@
  * Everything that is frozen is thawed, hooks run in pairs, and the mark tells the truth, whatever
  * goes wrong.
  *
- * The system only writes down what it is asked to do (bench.h).
+ * The system only writes down what it is asked to do (fixture.h).
  */
 
 #include <string.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 #include "common/limits.h"
 
 static const char mounts[] = "1 1 8:1 / / rw - ext4 /dev/a rw\n"
@@ -45,170 +45,171 @@ static void check_warned(const char *expected)
     g_string_truncate(warned, 0);
 }
 
-static void set_up(Bench *bench, gconstpointer hook)
+static void set_up(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_init(bench, hook);
-    bench->mounts = mounts;
+    fixture_init(fixture, hook);
+    fixture->mounts = mounts;
 }
 
-static void tear_down(Bench *bench, gconstpointer hook)
+static void tear_down(CommandFixture *fixture, gconstpointer hook)
 {
     check_warned("");
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
-static void check_thawed(Bench *bench)
+static void check_thawed(CommandFixture *fixture)
 {
-    bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
-    g_assert_false(bench->policy.frozen);
-    g_assert_false(state_is_marked_frozen(&bench->state));
-    g_assert_cmpuint(g_hash_table_size(bench->frozen), ==, 0);
+    fixture_check(fixture, STATUS, "{\"return\": \"thawed\"}");
+    g_assert_false(fixture->policy.frozen);
+    g_assert_false(state_is_marked_frozen(&fixture->state));
+    g_assert_cmpuint(g_hash_table_size(fixture->frozen), ==, 0);
 }
 
-static void test_cycle(Bench *bench, gconstpointer hook)
+static void test_cycle(CommandFixture *fixture, gconstpointer hook)
 {
-    check_thawed(bench);
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_check_log(bench, "run /hook freeze, quiet, freeze /mnt/b, freeze /");
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    g_assert_true(state_is_marked_frozen(&bench->state));
-    bench_check(bench, FREEZE,
-                "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Command"
-                " guest-fsfreeze-freeze has been disabled: the agent is in frozen state\"}}");
-    bench_check(bench, THAW, "{\"return\": 2}");
-    bench_check_log(bench, "thaw /, thaw /mnt/b, loud, run /hook thaw");
-    check_thawed(bench);
+    check_thawed(fixture);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_check_log(fixture, "run /hook freeze, quiet, freeze /mnt/b, freeze /");
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    g_assert_true(state_is_marked_frozen(&fixture->state));
+    fixture_check(fixture, FREEZE,
+                  "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Command"
+                  " guest-fsfreeze-freeze has been disabled: the agent is in frozen state\"}}");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    fixture_check_log(fixture, "thaw /, thaw /mnt/b, loud, run /hook thaw");
+    check_thawed(fixture);
     /* Nothing is left to thaw; the hook is run all the same. */
-    bench_check(bench, THAW, "{\"return\": 0}");
-    bench_check_log(bench, "run /hook thaw");
+    fixture_check(fixture, THAW, "{\"return\": 0}");
+    fixture_check_log(fixture, "run /hook thaw");
 }
 
-static void test_without_hook(Bench *bench, gconstpointer hook)
+static void test_without_hook(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_check(bench, THAW, "{\"return\": 2}");
-    bench_check_log(bench, "quiet, freeze /mnt/b, freeze /, thaw /, thaw /mnt/b, loud");
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    fixture_check_log(fixture, "quiet, freeze /mnt/b, freeze /, thaw /, thaw /mnt/b, loud");
 }
 
-static void test_list(Bench *bench, gconstpointer hook)
+static void test_list(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE_LIST("\"/mnt/b\""), "{\"return\": 1}");
-    bench_check(bench, THAW, "{\"return\": 1}");
+    fixture_check(fixture, FREEZE_LIST("\"/mnt/b\""), "{\"return\": 1}");
+    fixture_check(fixture, THAW, "{\"return\": 1}");
     /* By its other name: the device is what is frozen. */
-    bench_check(bench, FREEZE_LIST("\"/bind\", \"/nowhere\""), "{\"return\": 1}");
-    bench_check(bench, THAW, "{\"return\": 1}");
-    bench_check_log(bench, "quiet, freeze /mnt/b, thaw /mnt/b, loud, "
-                           "quiet, freeze /mnt/b, thaw /mnt/b, loud");
-    bench_check(bench, "{\"execute\": \"guest-fsfreeze-freeze-list\"}", "{\"return\": 2}");
-    bench_check(bench, THAW, "{\"return\": 2}");
+    fixture_check(fixture, FREEZE_LIST("\"/bind\", \"/nowhere\""), "{\"return\": 1}");
+    fixture_check(fixture, THAW, "{\"return\": 1}");
+    fixture_check_log(fixture, "quiet, freeze /mnt/b, thaw /mnt/b, loud, "
+                               "quiet, freeze /mnt/b, thaw /mnt/b, loud");
+    fixture_check(fixture, "{\"execute\": \"guest-fsfreeze-freeze-list\"}", "{\"return\": 2}");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
 }
 
-static void test_nothing_to_freeze(Bench *bench, gconstpointer hook)
+static void test_nothing_to_freeze(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE_LIST("\"/proc\""), "{\"return\": 0}");
-    bench_check_log(bench, "run /hook freeze, run /hook thaw");
-    check_thawed(bench);
-    bench_check(bench, FREEZE_LIST(""), "{\"return\": 0}");
-    check_thawed(bench);
+    fixture_check(fixture, FREEZE_LIST("\"/proc\""), "{\"return\": 0}");
+    fixture_check_log(fixture, "run /hook freeze, run /hook thaw");
+    check_thawed(fixture);
+    fixture_check(fixture, FREEZE_LIST(""), "{\"return\": 0}");
+    check_thawed(fixture);
 }
 
-static void test_skipped_is_not_counted(Bench *bench, gconstpointer hook)
+static void test_skipped_is_not_counted(CommandFixture *fixture, gconstpointer hook)
 {
-    bench->skipping = "/";
-    bench_check(bench, FREEZE, "{\"return\": 1}");
-    bench_check(bench, THAW, "{\"return\": 1}");
+    fixture->skipping = "/";
+    fixture_check(fixture, FREEZE, "{\"return\": 1}");
+    fixture_check(fixture, THAW, "{\"return\": 1}");
 }
 
-static void test_hidden_by_another_mount(Bench *bench, gconstpointer hook)
+static void test_hidden_by_another_mount(CommandFixture *fixture, gconstpointer hook)
 {
-    bench->hidden = "/mnt/b";
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_check_log(bench, "quiet, freeze /bind, freeze /");
-    bench_check(bench, THAW, "{\"return\": 2}");
+    fixture->hidden = "/mnt/b";
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_check_log(fixture, "quiet, freeze /bind, freeze /");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
 }
 
-static void test_failure_thaws_all(Bench *bench, gconstpointer hook)
+static void test_failure_thaws_all(CommandFixture *fixture, gconstpointer hook)
 {
-    bench->refusing = "/";
-    bench_check_error(bench, FREEZE, "failed to freeze /: Operation not permitted");
-    bench_check_log(bench, "run /hook freeze, quiet, freeze /mnt/b, freeze /, thaw /mnt/b, loud, "
-                           "run /hook thaw");
-    check_thawed(bench);
+    fixture->refusing = "/";
+    fixture_check_error(fixture, FREEZE, "failed to freeze /: Operation not permitted");
+    fixture_check_log(fixture,
+                      "run /hook freeze, quiet, freeze /mnt/b, freeze /, thaw /mnt/b, loud, "
+                      "run /hook thaw");
+    check_thawed(fixture);
 }
 
-static void test_no_mounts(Bench *bench, gconstpointer hook)
+static void test_no_mounts(CommandFixture *fixture, gconstpointer hook)
 {
-    bench->mounts = NULL;
-    bench_check_error(bench, FREEZE, "no mounts");
-    bench_check_log(bench, "run /hook freeze, run /hook thaw");
-    check_thawed(bench);
+    fixture->mounts = NULL;
+    fixture_check_error(fixture, FREEZE, "no mounts");
+    fixture_check_log(fixture, "run /hook freeze, run /hook thaw");
+    check_thawed(fixture);
 }
 
 /* What it has frozen itself it knows. */
-static void test_no_mounts_while_frozen(Bench *bench, gconstpointer hook)
+static void test_no_mounts_while_frozen(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench->mounts = NULL;
-    bench_check(bench, THAW, "{\"return\": 2}");
-    check_thawed(bench);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture->mounts = NULL;
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    check_thawed(fixture);
 }
 
 /* A thaw that cannot know what to thaw leaves everything as it is, to be tried again. */
-static void test_no_mounts_after_restart(Bench *bench, gconstpointer hook)
+static void test_no_mounts_after_restart(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook});
-    bench->mounts = NULL;
-    bench_check_error(bench, THAW, "no mounts");
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    bench->mounts = mounts;
-    bench_check(bench, THAW, "{\"return\": 2}");
-    check_thawed(bench);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook});
+    fixture->mounts = NULL;
+    fixture_check_error(fixture, THAW, "no mounts");
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    fixture->mounts = mounts;
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    check_thawed(fixture);
 }
 
-static void test_unwritable_state(Bench *bench, gconstpointer hook)
+static void test_unwritable_state(CommandFixture *fixture, gconstpointer hook)
 {
-    g_autofree char *mark = g_steal_pointer(&bench->state.mark);
+    g_autofree char *mark = g_steal_pointer(&fixture->state.mark);
     g_autofree char *words = NULL;
 
-    bench->state.mark = g_strdup("/nonexistent/mark");
-    bench_check_error(bench, FREEZE,
-                      "failed to create '/nonexistent/mark': No such file or directory");
-    bench_check_log(bench, "");
-    g_free(bench->state.mark);
-    bench->state.mark = g_steal_pointer(&mark);
-    check_thawed(bench);
+    fixture->state.mark = g_strdup("/nonexistent/mark");
+    fixture_check_error(fixture, FREEZE,
+                        "failed to create '/nonexistent/mark': No such file or directory");
+    fixture_check_log(fixture, "");
+    g_free(fixture->state.mark);
+    fixture->state.mark = g_steal_pointer(&mark);
+    check_thawed(fixture);
 }
 
-static void test_freeze_hook_fails(Bench *bench, gconstpointer hook)
+static void test_freeze_hook_fails(CommandFixture *fixture, gconstpointer hook)
 {
-    bench->failing = "freeze";
-    bench->output = "database is busy";
-    bench_check_error(bench, FREEZE,
-                      "child process has failed to execute fsfreeze hook: database is busy");
-    bench->output = "";
-    bench_check_error(bench, FREEZE,
-                      "child process has failed to execute fsfreeze hook, exit status 1");
-    bench_check_log(bench, "run /hook freeze, run /hook freeze");
-    check_thawed(bench);
+    fixture->failing = "freeze";
+    fixture->output = "database is busy";
+    fixture_check_error(fixture, FREEZE,
+                        "child process has failed to execute fsfreeze hook: database is busy");
+    fixture->output = "";
+    fixture_check_error(fixture, FREEZE,
+                        "child process has failed to execute fsfreeze hook, exit status 1");
+    fixture_check_log(fixture, "run /hook freeze, run /hook freeze");
+    check_thawed(fixture);
 }
 
-static void test_thaw_hook_fails(Bench *bench, gconstpointer hook)
+static void test_thaw_hook_fails(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench->failing = "thaw";
-    bench_check_error(bench, THAW,
-                      "child process has failed to execute fsfreeze hook, exit status 1");
-    check_thawed(bench);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture->failing = "thaw";
+    fixture_check_error(fixture, THAW,
+                        "child process has failed to execute fsfreeze hook, exit status 1");
+    check_thawed(fixture);
 }
 
-static void test_takes_over_from_killed_agent(Bench *bench, gconstpointer hook)
+static void test_takes_over_from_killed_agent(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook});
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    bench_check(bench, THAW, "{\"return\": 2}");
-    check_thawed(bench);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook});
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    check_thawed(fixture);
 }
 
 static void raise_flag(gpointer user)
@@ -216,150 +217,154 @@ static void raise_flag(gpointer user)
     *(gboolean *)user = TRUE;
 }
 
-static void release(Bench *bench, gboolean *flag)
+static void release(CommandFixture *fixture, gboolean *flag)
 {
     *flag = FALSE;
-    freezer_release(bench->commands.freezer, raise_flag, flag);
+    freezer_release(fixture->commands.freezer, raise_flag, flag);
 }
 
-static void test_release_thaws(Bench *bench, gconstpointer hook)
+static void test_release_thaws(CommandFixture *fixture, gconstpointer hook)
 {
     gboolean released;
 
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench->hold = TRUE;
-    release(bench, &released);
-    bench_wait_programs(bench, 1);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture->hold = TRUE;
+    release(fixture, &released);
+    fixture_wait_programs(fixture, 1);
     g_assert_false(released);
-    g_assert_cmpuint(g_hash_table_size(bench->frozen), ==, 0);
-    bench_end_program(bench, 0, "");
+    g_assert_cmpuint(g_hash_table_size(fixture->frozen), ==, 0);
+    fixture_end_program(fixture, 0, "");
     g_assert_true(released);
-    check_thawed(bench);
+    check_thawed(fixture);
 }
 
-static void test_release_of_nothing(Bench *bench, gconstpointer hook)
+static void test_release_of_nothing(CommandFixture *fixture, gconstpointer hook)
 {
     gboolean released;
 
-    release(bench, &released);
+    release(fixture, &released);
     g_assert_true(released);
-    bench_check_log(bench, "");
+    fixture_check_log(fixture, "");
 }
 
 /* The agent is told to end while the freeze hook runs: its work is undone, and nothing is frozen
  * any more. */
-static void test_release_while_preparing(Bench *bench, gconstpointer hook)
+static void test_release_while_preparing(CommandFixture *fixture, gconstpointer hook)
 {
     gboolean released;
 
-    bench->hold = TRUE;
-    bench_check(bench, FREEZE, "");
-    release(bench, &released);
-    bench_end_program(bench, 0, "");
+    fixture->hold = TRUE;
+    fixture_check(fixture, FREEZE, "");
+    release(fixture, &released);
+    fixture_end_program(fixture, 0, "");
     g_assert_false(released);
-    bench_end_program(bench, 0, "");
+    fixture_end_program(fixture, 0, "");
     g_assert_true(released);
-    bench_check_log(bench, "run /hook freeze, run /hook thaw");
-    g_assert_cmpstr(bench->replies->str, ==,
+    fixture_check_log(fixture, "run /hook freeze, run /hook thaw");
+    g_assert_cmpstr(fixture->replies->str, ==,
                     "{\"error\": {\"class\": \"GenericError\","
                     " \"desc\": \"the agent is shutting down\"}}\n");
-    g_string_truncate(bench->replies, 0);
-    check_thawed(bench);
+    g_string_truncate(fixture->replies, 0);
+    check_thawed(fixture);
 }
 
-static void wait_thawed(Bench *bench)
+static void wait_thawed(CommandFixture *fixture)
 {
-    while (g_hash_table_size(bench->frozen) > 0 || bench->policy.frozen)
+    while (g_hash_table_size(fixture->frozen) > 0 || fixture->policy.frozen)
         g_main_context_iteration(NULL, TRUE);
 }
 
-static void test_time_is_up(Bench *bench, gconstpointer hook)
+static void test_time_is_up(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    wait_thawed(bench);
-    bench_check_log(bench, "run /hook freeze, quiet, freeze /mnt/b, freeze /, thaw /, thaw /mnt/b, "
-                           "loud, run /hook thaw");
-    check_thawed(bench);
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    wait_thawed(fixture);
+    fixture_check_log(fixture,
+                      "run /hook freeze, quiet, freeze /mnt/b, freeze /, thaw /, thaw /mnt/b, "
+                      "loud, run /hook thaw");
+    check_thawed(fixture);
     /* Whoever froze is told, once; and the hook has had its second run already. */
-    bench_check_error(bench, THAW, "the agent itself has ended the freeze: no thaw came in time");
-    bench_check_log(bench, "");
-    bench_check(bench, THAW, "{\"return\": 0}");
+    fixture_check_error(fixture, THAW,
+                        "the agent itself has ended the freeze: no thaw came in time");
+    fixture_check_log(fixture, "");
+    fixture_check(fixture, THAW, "{\"return\": 0}");
 }
 
 /* Once the end of a former job is over. */
-static gboolean clock_runs(const Bench *bench)
+static gboolean clock_runs(const CommandFixture *fixture)
 {
     while (g_main_context_iteration(NULL, FALSE))
         continue;
-    return g_main_context_find_source_by_user_data(NULL, bench->commands.freezer) != NULL;
+    return g_main_context_find_source_by_user_data(NULL, fixture->commands.freezer) != NULL;
 }
 
-static void test_timely_thaw_stops_the_clock(Bench *bench, gconstpointer hook)
+static void test_timely_thaw_stops_the_clock(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 100000});
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    g_assert_true(clock_runs(bench));
-    bench_check(bench, THAW, "{\"return\": 2}");
-    g_assert_false(clock_runs(bench));
-    bench_check(bench, THAW, "{\"return\": 0}");
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 100000});
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    g_assert_true(clock_runs(fixture));
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    g_assert_false(clock_runs(fixture));
+    fixture_check(fixture, THAW, "{\"return\": 0}");
 }
 
-static void test_lease(Bench *bench, gconstpointer hook)
+static void test_lease(CommandFixture *fixture, gconstpointer hook)
 {
-    Freezer *freezer = bench->commands.freezer;
+    Freezer *freezer = fixture->commands.freezer;
 
     /* In place of none. */
     freezer_set_lease(freezer, 1);
-    g_assert_false(clock_runs(bench));
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    wait_thawed(bench);
-    bench_check_error(bench, THAW, "the agent itself has ended the freeze: no thaw came in time");
+    g_assert_false(clock_runs(fixture));
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    wait_thawed(fixture);
+    fixture_check_error(fixture, THAW,
+                        "the agent itself has ended the freeze: no thaw came in time");
     freezer_set_lease(freezer, 0);
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    g_assert_false(clock_runs(bench));
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    g_assert_false(clock_runs(fixture));
     /* For the freeze that is under way. */
     freezer_set_lease(freezer, LIMIT_FREEZE_LEASE_LONGEST);
-    g_assert_true(clock_runs(bench));
+    g_assert_true(clock_runs(fixture));
     freezer_set_lease(freezer, 1);
-    wait_thawed(bench);
-    bench_check_error(bench, THAW, "the agent itself has ended the freeze: no thaw came in time");
+    wait_thawed(fixture);
+    fixture_check_error(fixture, THAW,
+                        "the agent itself has ended the freeze: no thaw came in time");
 }
 
 /* A freeze that hangs because of what it has frozen already ends with it. */
-static void test_time_is_up_while_freezing(Bench *bench, gconstpointer hook)
+static void test_time_is_up_while_freezing(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
-    bench->stuck = "/";
-    bench_check_error(bench, FREEZE,
-                      "the agent itself has ended the freeze: it was not complete in time");
-    check_thawed(bench);
-    bench->stuck = NULL;
-    bench_check(bench, THAW, "{\"return\": 0}");
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
+    fixture->stuck = "/";
+    fixture_check_error(fixture, FREEZE,
+                        "the agent itself has ended the freeze: it was not complete in time");
+    check_thawed(fixture);
+    fixture->stuck = NULL;
+    fixture_check(fixture, THAW, "{\"return\": 0}");
 }
 
-static void test_release_while_freezing(Bench *bench, gconstpointer hook)
+static void test_release_while_freezing(CommandFixture *fixture, gconstpointer hook)
 {
     gboolean released;
-    GString *replies = bench->replies;
+    GString *replies = fixture->replies;
 
-    bench->stuck = "/";
-    dispatch_request(&bench->dispatch, (JsonSpan){FREEZE, strlen(FREEZE)});
-    while (g_hash_table_size(bench->frozen) == 0 || !bench->policy.frozen)
+    fixture->stuck = "/";
+    dispatch_request(&fixture->dispatch, (JsonSpan){FREEZE, strlen(FREEZE)});
+    while (g_hash_table_size(fixture->frozen) == 0 || !fixture->policy.frozen)
         g_main_context_iteration(NULL, FALSE);
-    release(bench, &released);
-    bench_run_until(&released);
+    release(fixture, &released);
+    fixture_run_until(&released);
     g_assert_cmpstr(replies->str, ==,
                     "{\"error\": {\"class\": \"GenericError\","
                     " \"desc\": \"the agent is shutting down\"}}\n");
     g_string_truncate(replies, 0);
-    check_thawed(bench);
+    check_thawed(fixture);
 }
 
 /* ---- Which ----------------------------------------------------------------------------------- */
 
 /* But for what the freeze itself writes out as fast. */
-static void test_written_out_first(Bench *bench, gconstpointer hook)
+static void test_written_out_first(CommandFixture *fixture, gconstpointer hook)
 {
     static const struct {
         const char *meminfo;
@@ -372,20 +377,20 @@ static void test_written_out_first(Bench *bench, gconstpointer hook)
         {"MemTotal: 9 kB\nDirty: 0 kB\nWriteback: 0 kB\nWritebackTmp: 9999 kB\n", FALSE},
     };
 
-    bench->tells_syncs = TRUE;
+    fixture->tells_syncs = TRUE;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         if (cases[i].meminfo != NULL)
-            bench_write(bench, "/proc/meminfo", cases[i].meminfo);
-        bench_check(bench, FREEZE, "{\"return\": 2}");
-        bench_check_log(bench, cases[i].is_much
-                                   ? "sync /mnt/b, sync /, quiet, freeze /mnt/b, freeze /"
-                                   : "quiet, freeze /mnt/b, freeze /");
-        bench_check(bench, THAW, "{\"return\": 2}");
-        g_free(bench_take_log(bench));
+            fixture_write(fixture, "/proc/meminfo", cases[i].meminfo);
+        fixture_check(fixture, FREEZE, "{\"return\": 2}");
+        fixture_check_log(fixture, cases[i].is_much
+                                       ? "sync /mnt/b, sync /, quiet, freeze /mnt/b, freeze /"
+                                       : "quiet, freeze /mnt/b, freeze /");
+        fixture_check(fixture, THAW, "{\"return\": 2}");
+        g_free(fixture_take_log(fixture));
     }
 }
 
-static void test_list_of_paths(Bench *bench, gconstpointer hook)
+static void test_list_of_paths(CommandFixture *fixture, gconstpointer hook)
 {
     static const char *const paths[] = {"/mnt/b/some/file", "/bind/x", "/mnt/b/", "/mnt/./b",
                                         "bind"};
@@ -393,225 +398,228 @@ static void test_list_of_paths(Bench *bench, gconstpointer hook)
     for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
         g_autofree char *request = g_strconcat(LIST_BEGIN "\"", paths[i], "\"" LIST_END, NULL);
 
-        bench_check(bench, request, "{\"return\": 1}");
-        bench_check_log(bench, "quiet, freeze /mnt/b");
-        bench_check(bench, THAW, "{\"return\": 1}");
-        bench_check_log(bench, "thaw /mnt/b, loud");
+        fixture_check(fixture, request, "{\"return\": 1}");
+        fixture_check_log(fixture, "quiet, freeze /mnt/b");
+        fixture_check(fixture, THAW, "{\"return\": 1}");
+        fixture_check_log(fixture, "thaw /mnt/b, loud");
     }
-    bench_check(bench, FREEZE_LIST("\"/proc/1\", \"/nowhere/at/all\", \"\""), "{\"return\": 1}");
-    bench_check_log(bench, "quiet, freeze /");
-    bench_check(bench, THAW, "{\"return\": 1}");
+    fixture_check(fixture, FREEZE_LIST("\"/proc/1\", \"/nowhere/at/all\", \"\""),
+                  "{\"return\": 1}");
+    fixture_check_log(fixture, "quiet, freeze /");
+    fixture_check(fixture, THAW, "{\"return\": 1}");
 }
 
-static void check_excluded(Bench *bench, const char *word, const char *frozen)
+static void check_excluded(CommandFixture *fixture, const char *word, const char *frozen)
 {
     char *words[] = {(char *)"/nowhere", (char *)word, NULL};
 
-    bench_set_freezer(bench, &(FreezerOptions){.excluded = words});
-    bench_check(bench, FREEZE, "{\"return\": 1}");
-    bench_check_log(bench, frozen);
-    bench_check(bench, THAW, "{\"return\": 1}");
-    bench_check_log(bench, g_str_has_suffix(frozen, "b") ? "thaw /mnt/b, loud" : "thaw /, loud");
+    fixture_set_freezer(fixture, &(FreezerOptions){.excluded = words});
+    fixture_check(fixture, FREEZE, "{\"return\": 1}");
+    fixture_check_log(fixture, frozen);
+    fixture_check(fixture, THAW, "{\"return\": 1}");
+    fixture_check_log(fixture,
+                      g_str_has_suffix(frozen, "b") ? "thaw /mnt/b, loud" : "thaw /, loud");
 }
 
-static void test_excluded(Bench *bench, gconstpointer hook)
+static void test_excluded(CommandFixture *fixture, gconstpointer hook)
 {
-    check_excluded(bench, "/bind", "quiet, freeze /");
-    check_excluded(bench, "/mnt/b/", "quiet, freeze /");
-    check_excluded(bench, "/dev/b", "quiet, freeze /");
-    check_excluded(bench, "xfs", "quiet, freeze /");
-    check_excluded(bench, "ext4", "quiet, freeze /mnt/b");
+    check_excluded(fixture, "/bind", "quiet, freeze /");
+    check_excluded(fixture, "/mnt/b/", "quiet, freeze /");
+    check_excluded(fixture, "/dev/b", "quiet, freeze /");
+    check_excluded(fixture, "xfs", "quiet, freeze /");
+    check_excluded(fixture, "ext4", "quiet, freeze /mnt/b");
     /* By name, too. */
-    bench_check(bench, FREEZE_LIST("\"/\""), "{\"return\": 0}");
+    fixture_check(fixture, FREEZE_LIST("\"/\""), "{\"return\": 0}");
 }
 
-static void test_unopenable(Bench *bench, gconstpointer hook)
+static void test_unopenable(CommandFixture *fixture, gconstpointer hook)
 {
-    bench->unopenable = "/";
-    bench_check_error(bench, FREEZE, "failed to open /: Permission denied");
-    bench_check_log(bench, "run /hook freeze, run /hook thaw");
-    check_thawed(bench);
-    bench_set_freezer(bench, &(FreezerOptions){.skip_unopenable = TRUE});
-    bench_check(bench, FREEZE, "{\"return\": 1}");
+    fixture->unopenable = "/";
+    fixture_check_error(fixture, FREEZE, "failed to open /: Permission denied");
+    fixture_check_log(fixture, "run /hook freeze, run /hook thaw");
+    check_thawed(fixture);
+    fixture_set_freezer(fixture, &(FreezerOptions){.skip_unopenable = TRUE});
+    fixture_check(fixture, FREEZE, "{\"return\": 1}");
     check_warned("/ is left out: Permission denied");
-    bench_check_log(bench, "quiet, freeze /mnt/b");
-    bench_check(bench, THAW, "{\"return\": 1}");
+    fixture_check_log(fixture, "quiet, freeze /mnt/b");
+    fixture_check(fixture, THAW, "{\"return\": 1}");
 }
 
 /* ---- What it is really like ------------------------------------------------------------------ */
 
-static void thaw_behind_its_back(Bench *bench, const char *directory)
+static void thaw_behind_its_back(CommandFixture *fixture, const char *directory)
 {
-    g_assert_true(g_hash_table_remove(bench->frozen, directory));
+    g_assert_true(g_hash_table_remove(fixture->frozen, directory));
 }
 
 #define NOT_CONSISTENT(directory)                                                     \
     "somebody else has thawed " directory " before: what was copied since the freeze" \
     " is not consistent"
 
-static void test_somebody_else_thaws(Bench *bench, gconstpointer hook)
+static void test_somebody_else_thaws(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    thaw_behind_its_back(bench, "/");
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    g_assert_cmpuint(g_hash_table_size(bench->frozen), ==, 1);
-    thaw_behind_its_back(bench, "/mnt/b");
-    bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
-    g_assert_cmpuint(g_hash_table_size(bench->frozen), ==, 0);
-    bench_check_error(bench, THAW, NOT_CONSISTENT("/"));
-    check_thawed(bench);
-    bench_check(bench, THAW, "{\"return\": 0}");
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    thaw_behind_its_back(fixture, "/");
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    g_assert_cmpuint(g_hash_table_size(fixture->frozen), ==, 1);
+    thaw_behind_its_back(fixture, "/mnt/b");
+    fixture_check(fixture, STATUS, "{\"return\": \"thawed\"}");
+    g_assert_cmpuint(g_hash_table_size(fixture->frozen), ==, 0);
+    fixture_check_error(fixture, THAW, NOT_CONSISTENT("/"));
+    check_thawed(fixture);
+    fixture_check(fixture, THAW, "{\"return\": 0}");
 }
 
 /* What lives on a frozen filesystem must not be tried: it would wait for it. */
-static void test_look_leaves_what_is_above(Bench *bench, gconstpointer hook)
+static void test_look_leaves_what_is_above(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    thaw_behind_its_back(bench, "/mnt/b");
-    g_string_truncate(bench->log, 0);
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    bench_check_log(bench, "");
-    bench_check_error(bench, THAW, NOT_CONSISTENT("/mnt/b"));
-    check_thawed(bench);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    thaw_behind_its_back(fixture, "/mnt/b");
+    g_string_truncate(fixture->log, 0);
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    fixture_check_log(fixture, "");
+    fixture_check_error(fixture, THAW, NOT_CONSISTENT("/mnt/b"));
+    check_thawed(fixture);
 }
 
-static void test_somebody_else_froze(Bench *bench, gconstpointer hook)
+static void test_somebody_else_froze(CommandFixture *fixture, gconstpointer hook)
 {
-    g_hash_table_add(bench->frozen, g_strdup("/"));
-    bench_check(bench, FREEZE, "{\"return\": 1}");
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    thaw_behind_its_back(bench, "/mnt/b");
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}"); /* on another's: not to be tried */
-    bench_check_error(bench, THAW, NOT_CONSISTENT("/mnt/b"));
-    check_thawed(bench);
+    g_hash_table_add(fixture->frozen, g_strdup("/"));
+    fixture_check(fixture, FREEZE, "{\"return\": 1}");
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    thaw_behind_its_back(fixture, "/mnt/b");
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}"); /* on another's: not to be tried */
+    fixture_check_error(fixture, THAW, NOT_CONSISTENT("/mnt/b"));
+    check_thawed(fixture);
 }
 
-static void test_unmounted_while_frozen(Bench *bench, gconstpointer hook)
+static void test_unmounted_while_frozen(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench->mounts = "";
-    bench_check(bench, THAW, "{\"return\": 2}");
-    check_thawed(bench);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture->mounts = "";
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    check_thawed(fixture);
 }
 
-static void test_mark_of_former_boot(Bench *bench, gconstpointer hook)
+static void test_mark_of_former_boot(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_write(bench, "qga.state.isfrozen", "boot=some other\n");
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook});
-    check_thawed(bench);
-    bench_write(bench, "qga.state.isfrozen", ""); /* qemu-ga's */
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook});
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    bench_check(bench, THAW, "{\"return\": 0}");
-    check_thawed(bench);
+    fixture_write(fixture, "qga.state.isfrozen", "boot=some other\n");
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook});
+    check_thawed(fixture);
+    fixture_write(fixture, "qga.state.isfrozen", ""); /* qemu-ga's */
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook});
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    fixture_check(fixture, THAW, "{\"return\": 0}");
+    check_thawed(fixture);
 }
 
 /* ---- Side by side, and at once --------------------------------------------------------------- */
 
 /* Both are on disks of their own. */
-static void make_disks(Bench *bench)
+static void make_disks(CommandFixture *fixture)
 {
-    bench_write(bench, "/sys/devices/pci0/block/a/dev", "8:1");
-    bench_write(bench, "/sys/devices/pci0/block/b/dev", "8:2");
-    bench_link(bench, "/sys/dev/block/8:1", "/sys/devices/pci0/block/a");
-    bench_link(bench, "/sys/dev/block/8:2", "/sys/devices/pci0/block/b");
+    fixture_write(fixture, "/sys/devices/pci0/block/a/dev", "8:1");
+    fixture_write(fixture, "/sys/devices/pci0/block/b/dev", "8:2");
+    fixture_link(fixture, "/sys/dev/block/8:1", "/sys/devices/pci0/block/a");
+    fixture_link(fixture, "/sys/dev/block/8:2", "/sys/devices/pci0/block/b");
 }
 
-static void test_side_by_side(Bench *bench, gconstpointer hook)
+static void test_side_by_side(CommandFixture *fixture, gconstpointer hook)
 {
-    make_disks(bench);
-    bench->together = 2;
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_check(bench, THAW, "{\"return\": 2}");
-    check_thawed(bench);
+    make_disks(fixture);
+    fixture->together = 2;
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    check_thawed(fixture);
 }
 
 #define EXPEDITED "/sys/kernel/rcu_expedited"
 
 /* By an agent that was told to have it expedited, if it was @before. */
-static void freeze_expedited(Bench *bench, const char *before)
+static void freeze_expedited(CommandFixture *fixture, const char *before)
 {
-    bench_write(bench, EXPEDITED, before);
-    bench_set_freezer(bench, &(FreezerOptions){.expedite = TRUE});
-    bench_check(bench, FREEZE, "{\"return\": 2}");
+    fixture_write(fixture, EXPEDITED, before);
+    fixture_set_freezer(fixture, &(FreezerOptions){.expedite = TRUE});
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
 }
 
-static void check_expedited(Bench *bench, const char *expected)
+static void check_expedited(CommandFixture *fixture, const char *expected)
 {
-    g_autofree char *found = bench_read(bench, EXPEDITED);
+    g_autofree char *found = fixture_read(fixture, EXPEDITED);
 
     g_assert_cmpstr(found, ==, expected);
 }
 
-static void test_expedited(Bench *bench, gconstpointer hook)
+static void test_expedited(CommandFixture *fixture, gconstpointer hook)
 {
-    freeze_expedited(bench, "0");
-    bench_check_log(bench, "quiet, freeze /mnt/b at once, freeze / at once");
-    check_expedited(bench, "0");
-    bench_check(bench, THAW, "{\"return\": 2}");
-    bench->refusing = "/";
-    bench_check_error(bench, FREEZE, "failed to freeze /: Operation not permitted");
-    check_expedited(bench, "0");
+    freeze_expedited(fixture, "0");
+    fixture_check_log(fixture, "quiet, freeze /mnt/b at once, freeze / at once");
+    check_expedited(fixture, "0");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    fixture->refusing = "/";
+    fixture_check_error(fixture, FREEZE, "failed to freeze /: Operation not permitted");
+    check_expedited(fixture, "0");
 }
 
-static void test_expedited_by_others(Bench *bench, gconstpointer hook)
+static void test_expedited_by_others(CommandFixture *fixture, gconstpointer hook)
 {
-    freeze_expedited(bench, "1");
-    check_expedited(bench, "1");
-    bench_set_freezer(bench, &(FreezerOptions){.expedite = TRUE});
-    check_expedited(bench, "1");
-    bench_check(bench, THAW, "{\"return\": 2}");
-    check_expedited(bench, "1");
+    freeze_expedited(fixture, "1");
+    check_expedited(fixture, "1");
+    fixture_set_freezer(fixture, &(FreezerOptions){.expedite = TRUE});
+    check_expedited(fixture, "1");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    check_expedited(fixture, "1");
 }
 
 /* Killed in the middle of it. */
-static void test_expedited_by_former_agent(Bench *bench, gconstpointer hook)
+static void test_expedited_by_former_agent(CommandFixture *fixture, gconstpointer hook)
 {
-    freeze_expedited(bench, "0");
-    bench_write(bench, EXPEDITED, "1");
-    bench_set_freezer(bench, &(FreezerOptions){.expedite = FALSE});
-    check_expedited(bench, "0");
-    bench_check(bench, THAW, "{\"return\": 2}");
+    freeze_expedited(fixture, "0");
+    fixture_write(fixture, EXPEDITED, "1");
+    fixture_set_freezer(fixture, &(FreezerOptions){.expedite = FALSE});
+    check_expedited(fixture, "0");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
 }
 
 /* ---- Hooks that are killed ------------------------------------------------------------------- */
 
-static void test_freeze_hook_is_killed(Bench *bench, gconstpointer hook)
+static void test_freeze_hook_is_killed(CommandFixture *fixture, gconstpointer hook)
 {
-    bench->overdue = TRUE;
-    bench->status = -15;
-    bench_check_error(
-        bench, FREEZE,
+    fixture->overdue = TRUE;
+    fixture->status = -15;
+    fixture_check_error(
+        fixture, FREEZE,
         "child process has failed to execute fsfreeze hook: killed, since it had not ended");
-    bench_check_log(bench, "run /hook freeze, run /hook thaw");
-    check_thawed(bench);
-    bench->overdue = FALSE;
-    bench->status = -9;
-    bench_check_error(bench, FREEZE,
-                      "child process has failed to execute fsfreeze hook, exit status -9");
-    bench_check_log(bench, "run /hook freeze, run /hook thaw");
+    fixture_check_log(fixture, "run /hook freeze, run /hook thaw");
+    check_thawed(fixture);
+    fixture->overdue = FALSE;
+    fixture->status = -9;
+    fixture_check_error(fixture, FREEZE,
+                        "child process has failed to execute fsfreeze hook, exit status -9");
+    fixture_check_log(fixture, "run /hook freeze, run /hook thaw");
 }
 
 /* With nobody there to be told, the log is. */
-static void test_thaw_hook_fails_alone(Bench *bench, gconstpointer hook)
+static void test_thaw_hook_fails_alone(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench->failing = "thaw";
-    wait_thawed(bench);
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture->failing = "thaw";
+    wait_thawed(fixture);
     check_warned("child process has failed to execute fsfreeze hook, exit status 1");
-    bench_check_error(bench, THAW, "the agent itself has ended the freeze: no thaw came in time");
+    fixture_check_error(fixture, THAW,
+                        "the agent itself has ended the freeze: no thaw came in time");
 }
 
-static void test_thaw_hook_is_killed(Bench *bench, gconstpointer hook)
+static void test_thaw_hook_is_killed(CommandFixture *fixture, gconstpointer hook)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench->overdue = TRUE;
-    bench->status = -9;
-    bench_check_error(
-        bench, THAW,
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture->overdue = TRUE;
+    fixture->status = -9;
+    fixture_check_error(
+        fixture, THAW,
         "child process has failed to execute fsfreeze hook: killed, since it had not ended");
-    check_thawed(bench);
+    check_thawed(fixture);
 }
 
 int main(int argc, char **argv)
@@ -622,7 +630,7 @@ int main(int argc, char **argv)
     warned = g_string_new(NULL);
     g_log_set_writer_func(on_log, NULL, NULL);
 #define ADD(name, hook, function) \
-    g_test_add("/freeze/" name, Bench, hook, set_up, function, tear_down)
+    g_test_add("/freeze/" name, CommandFixture, hook, set_up, function, tear_down)
     ADD("cycle", "/hook", test_cycle);
     ADD("without-hook", NULL, test_without_hook);
     ADD("list", NULL, test_list);
