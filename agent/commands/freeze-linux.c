@@ -27,9 +27,9 @@
 #include "helper.h"
 
 struct FreezerOwn {
-    FreezeJob *job;  /* (nullable): from SYNCING to FINISHING */
-    FreezeJob *past; /* (nullable): the last one, whose end nobody waits for */
-    guint resting;   /* the source that sees to it; 0: there is none */
+    FreezeJob *job;          /* (nullable): from SYNCING to FINISHING */
+    FreezeJob *finished_job; /* (nullable): the last one, to be cleaned up */
+    guint cleanup;           /* the source that does that; 0: there is none */
     CrewSpare spare;
     gboolean ending;   /* it is to be thawed as soon as that has ended */
     guint thawed;      /* how many were thawed in the end */
@@ -47,38 +47,38 @@ enum { STEP_WAIT_US = 20000 };
 
 /* ---- Parts ----------------------------------------------------------------------------------- */
 
-/* What nobody waits for. */
-static void rest(Freezer *freezer)
+/* Of the finished job, if there is one. */
+static void clean_up(Freezer *freezer)
 {
     System *system = freezer->commands->system;
 
-    if (freezer->own->past == NULL)
+    if (freezer->own->finished_job == NULL)
         return;
-    g_clear_handle_id(&freezer->own->resting, g_source_remove);
+    g_clear_handle_id(&freezer->own->cleanup, g_source_remove);
     system->hurry(system, FALSE);
-    freeze_job_free(g_steal_pointer(&freezer->own->past), &freezer->own->spare);
+    freeze_job_free(g_steal_pointer(&freezer->own->finished_job), &freezer->own->spare);
 }
 
-static gboolean on_rest(gpointer user_data)
+static gboolean on_cleanup(gpointer user_data)
 {
     Freezer *freezer = user_data;
 
-    freezer->own->resting = 0;
-    rest(freezer);
+    freezer->own->cleanup = 0;
+    clean_up(freezer);
     return G_SOURCE_REMOVE;
 }
 
 /*
- * The rest comes once the answer is sent, and before the next request is looked for: from an agent
- * that had stopped hurrying the answer came up to 3 ms later beside a writer. What a job had open
- * is closed then, too.
+ * It is cleaned up once the answer is sent, and before the next request is looked for: from an
+ * agent that had stopped hurrying the answer came up to 3 ms later beside a writer. What a job had
+ * open is closed then, too.
  */
-static void end_job(Freezer *freezer)
+static void finish_job(Freezer *freezer)
 {
-    rest(freezer);
-    freezer->own->past = g_steal_pointer(&freezer->own->job);
-    if (freezer->own->past != NULL)
-        freezer->own->resting = g_idle_add_full(G_PRIORITY_HIGH, on_rest, freezer, NULL);
+    clean_up(freezer);
+    freezer->own->finished_job = g_steal_pointer(&freezer->own->job);
+    if (freezer->own->finished_job != NULL)
+        freezer->own->cleanup = g_idle_add_full(G_PRIORITY_HIGH, on_cleanup, freezer, NULL);
 }
 
 /* @call: (nullable): who waits for it */
@@ -94,7 +94,7 @@ static void make_job(Freezer *freezer)
     const FreezerOptions *options = &freezer->options;
     FreezeJob *job;
 
-    rest(freezer);
+    clean_up(freezer);
     job = freeze_job_new(freezer->commands->system, &freezer->own->spare,
                          freezer->commands->state->mark, freezer->wanted, options->excluded);
     job->owner = freezer;
@@ -176,7 +176,7 @@ static void finish(Freezer *freezer)
     g_autoptr(GError) failure = g_steal_pointer(&freezer->own->failure);
     guint count = freezer->own->thawed;
 
-    end_job(freezer);
+    finish_job(freezer);
     freezer->thawing = g_ptr_array_new();
     freezer->state = FREEZER_THAWED;
     freezer->own->ending = FALSE;
@@ -209,7 +209,7 @@ static void begin_finishing(Freezer *freezer)
 /* ---- Thaw ------------------------------------------------------------------------------------ */
 
 /* Nothing is known of the mounts: all stays as it is, to be tried again. */
-static void stay(Freezer *freezer)
+static void fail_thaw(Freezer *freezer)
 {
     g_autoptr(GError) error = g_steal_pointer(&freezer->own->job->error);
 
@@ -221,7 +221,7 @@ static void stay(Freezer *freezer)
             freezer_arm(freezer);
     } else {
         freezer->state = FREEZER_THAWED;
-        end_job(freezer);
+        finish_job(freezer);
     }
     freezer_answer_thaws(freezer, 0, error);
     if (freezer->released != NULL)
@@ -234,7 +234,7 @@ static void on_thawed(gpointer owner)
     FreezeJob *job = freezer->own->job;
 
     if (job->filesystems == NULL) {
-        stay(freezer);
+        fail_thaw(freezer);
         return;
     }
     g_clear_handle_id(&freezer->timer, g_source_remove);
@@ -440,8 +440,8 @@ gboolean freezer_own_clear(Freezer *freezer)
 {
     FreezerOwn *own = freezer->own;
 
-    end_job(freezer);
-    rest(freezer);
+    finish_job(freezer);
+    clean_up(freezer);
     crew_spare_clear(&own->spare);
     g_ptr_array_unref(own->asking);
     g_clear_error(&own->failure);
