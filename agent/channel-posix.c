@@ -30,11 +30,9 @@
 #include "agent/endpoint.h"
 #include "agent/log.h"
 #include "agent/poller.h"
+#include "common/limits.h"
 #include "common/qmp-error.h"
 #include "common/retry.h"
-
-/* A device that went away may be back at once (a driver is loaded again) or never. */
-enum { RETRY_FIRST_MS = 100, RETRY_LAST_MS = 5000 };
 
 /*
  * The first bytes of a host may be there before the news that it has opened the port, since they
@@ -208,7 +206,7 @@ static gboolean on_retry(gpointer user_data)
 
 static void schedule_retry(Channel *channel)
 {
-    channel->retry_ms = CLAMP(channel->retry_ms * 2, RETRY_FIRST_MS, RETRY_LAST_MS);
+    channel->retry_ms = CLAMP(channel->retry_ms * 2, LIMIT_REOPEN_FIRST_MS, LIMIT_REOPEN_LAST_MS);
     channel->retry_timer = g_timeout_add(channel->retry_ms, on_retry, channel);
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <windows.h>
 
-#include "agent/bench-device-win32.h"
+#include "agent/fixture-device-win32.h"
 #include "common/limits.h"
 
 #define PIPE "\\\\.\\pipe\\qga-channel-test"
@@ -200,13 +200,13 @@ static void test_host_goes_and_comes(Fixture *fixture, gconstpointer data)
     await_connections(fixture, 1);
     say(fixture, "{\"a\":1}{\"half\":");
     await_said(fixture, "{\"a\":1} ");
-    bench_device_status(FALSE);
+    fixture_device_status(FALSE);
     await_closed(fixture);
-    bench_device_status(TRUE);
+    fixture_device_status(TRUE);
     await_connections(fixture, 2);
     say(fixture, "{\"b\":2}");
     await_said(fixture, "{\"b\":2} ");
-    bench_device_status(TRUE); /* a second time */
+    fixture_device_status(TRUE); /* a second time */
     say(fixture, "{\"c\":3}");
     await_said(fixture, "{\"c\":3} ");
     g_assert_cmpuint(fixture->connections, ==, 2);
@@ -217,7 +217,7 @@ static void test_host_goes_after_speaking(Fixture *fixture, gconstpointer data)
 {
     await_connections(fixture, 1);
     say(fixture, "{\"a\":1}");
-    bench_device_status(FALSE);
+    fixture_device_status(FALSE);
     await_said(fixture, "{\"a\":1} ");
 }
 
@@ -323,13 +323,13 @@ static void test_device_goes(Fixture *fixture, gconstpointer data)
     await_connections(fixture, 1);
     say(fixture, "{\"half\":");
     g_assert_false(is_closed(fixture));
-    bench_device_goes();
+    fixture_device_goes();
     g_assert_true(is_closed(fixture));
     CloseHandle(fixture->host);
     fixture->host = NULL;
     await_closed(fixture);
     fixture->host = make_pipe();
-    bench_device_came();
+    fixture_device_came();
     await_connections(fixture, 2);
     say(fixture, "{\"b\":2}");
     await_said(fixture, "{\"b\":2} ");
@@ -339,14 +339,14 @@ static void test_device_goes(Fixture *fixture, gconstpointer data)
 static void test_unused_device_goes(Fixture *fixture, gconstpointer data)
 {
     await_connections(fixture, 1);
-    bench_device_status(FALSE);
+    fixture_device_status(FALSE);
     await_closed(fixture);
-    bench_device_goes();
+    fixture_device_goes();
     g_assert_true(is_closed(fixture));
-    bench_device_status(FALSE); /* of nothing */
+    fixture_device_status(FALSE); /* of nothing */
     CloseHandle(fixture->host);
     fixture->host = make_pipe();
-    bench_device_came();
+    fixture_device_came();
     await_connections(fixture, 2);
 }
 

@@ -20,10 +20,9 @@
 #include "agent/endpoint-win32.h"
 #include "agent/transfer-win32.h"
 #include "agent/win32-error.h"
+#include "common/limits.h"
 #include "common/qmp-error.h"
 
-/* A device that went away may be back at once (a driver is loaded again) or never. */
-enum { RETRY_FIRST_MS = 100, RETRY_LAST_MS = 5000 };
 /* A host that opens a port gives its first question 5 s, and is told of by the driver anyway. */
 enum { AWAY_LAST_MS = 2000 };
 
@@ -198,9 +197,9 @@ static gboolean on_retry(gpointer user_data)
 
 static void schedule_retry(Channel *channel)
 {
-    guint last = channel->state == STATE_AWAY ? AWAY_LAST_MS : RETRY_LAST_MS;
+    guint last = channel->state == STATE_AWAY ? AWAY_LAST_MS : LIMIT_REOPEN_LAST_MS;
 
-    channel->retry_ms = CLAMP(channel->retry_ms * 2, RETRY_FIRST_MS, last);
+    channel->retry_ms = CLAMP(channel->retry_ms * 2, LIMIT_REOPEN_FIRST_MS, last);
     channel->retry_timer = g_timeout_add(channel->retry_ms, on_retry, channel);
 }
 

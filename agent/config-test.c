@@ -8,7 +8,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 #include "agent/places.h"
 
 static char *directory;
@@ -90,7 +90,7 @@ static void check_error(const char *line, const char *words)
     ChannelAddress address;
     gboolean ok = parse(&config, line, &error) && config_channel(&config, &address, &error);
 
-    bench_check_words(ok, error, words);
+    fixture_check_words(ok, error, words);
 }
 
 static void write_config(const char *text)

@@ -5,7 +5,7 @@
 
 #include "agent/device-watch-win32.h"
 
-#include "agent/bench-device-win32.h"
+#include "agent/fixture-device-win32.h"
 
 static void on_news(gpointer user, DeviceNews news)
 {
@@ -20,11 +20,11 @@ static void test_news(void)
     g_autoptr(GString) told = g_string_new(NULL);
     DeviceWatch *watch = device_watch_new(on_news, told);
 
-    bench_device_came();
-    bench_device_status(TRUE);
-    bench_device_status(FALSE);
-    bench_device_goes();
-    bench_device_tell(DBT_DEVICEREMOVECOMPLETE, &bench_device_handle);
+    fixture_device_came();
+    fixture_device_status(TRUE);
+    fixture_device_status(FALSE);
+    fixture_device_goes();
+    fixture_device_tell(DBT_DEVICEREMOVECOMPLETE, &fixture_device_handle);
     g_assert_cmpstr(told->str, ==, "coxgg");
     device_watch_free(watch);
 }
@@ -39,20 +39,20 @@ static void test_strangers(void)
     g_autoptr(GString) told = g_string_new(NULL);
     DeviceWatch *watch = device_watch_new(on_news, told);
 
-    bench_device_tell(DBT_DEVNODES_CHANGED, NULL);
-    bench_device_tell(DBT_DEVICEREMOVECOMPLETE, &volume);
-    bench_device_tell(DBT_DEVICEREMOVECOMPLETE, NULL);
-    bench_device_tell(DBT_DEVICEQUERYREMOVEFAILED, &bench_device_handle);
-    bench_device_tell(DBT_CUSTOMEVENT, &stranger);
-    bench_device_tell(DBT_CUSTOMEVENT, &volume);
-    bench_device_tell(DBT_CUSTOMEVENT, NULL);
+    fixture_device_tell(DBT_DEVNODES_CHANGED, NULL);
+    fixture_device_tell(DBT_DEVICEREMOVECOMPLETE, &volume);
+    fixture_device_tell(DBT_DEVICEREMOVECOMPLETE, NULL);
+    fixture_device_tell(DBT_DEVICEQUERYREMOVEFAILED, &fixture_device_handle);
+    fixture_device_tell(DBT_CUSTOMEVENT, &stranger);
+    fixture_device_tell(DBT_CUSTOMEVENT, &volume);
+    fixture_device_tell(DBT_CUSTOMEVENT, NULL);
     g_assert_cmpstr(told->str, ==, "");
     device_watch_free(watch);
 }
 
 static gpointer send_from_elsewhere(gpointer unused)
 {
-    bench_device_came();
+    fixture_device_came();
     return NULL;
 }
 
@@ -68,7 +68,7 @@ static void test_from_elsewhere(void)
     g_assert_cmpstr(told->str, ==, "c");
     g_thread_join(thread);
     device_watch_free(watch);
-    g_assert_null(bench_device_window());
+    g_assert_null(fixture_device_window());
 }
 
 int main(int argc, char **argv)

@@ -2,8 +2,8 @@
 
 #include "agent/dispatch.h"
 
-#include "agent/handover.h"
 #include "agent/log.h"
+#include "agent/part-slot.h"
 #include "agent/rendezvous.h"
 #include "common/append.h"
 #include "common/envelope.h"
@@ -28,9 +28,9 @@ struct Call {
     GString *reply; /* begun as one of success: a result may be too large to be copied into one */
     gsize head;     /* bytes of it before the result */
     JsonWrite write;
-    gboolean alone;    /* see call_is_alone() */
-    gboolean parted;   /* something of the reply was sent: the rest is in @reply */
-    Handover handover; /* of what is sent of it */
+    gboolean alone;  /* see call_is_alone() */
+    gboolean parted; /* something of the reply was sent: the rest is in @reply */
+    PartSlot slot;   /* of what is sent of it */
     gboolean delimited;
     gboolean deferred;
     gboolean in_handler; /* the handler has not returned yet */
@@ -173,7 +173,7 @@ static void run_work(gpointer data)
 
     if (!call->work(call->data, call, &call->error))
         g_assert(call->error != NULL);
-    handover_finish(&call->handover);
+    part_slot_finish(&call->slot);
     if (!rendezvous_end(&call->rendezvous, TRUE))
         g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
 }
@@ -215,7 +215,7 @@ gboolean call_send_part(Call *call, GError **error)
     call->parted = TRUE;
     call->reply = g_string_sized_new(len);
     call->write.out = call->reply;
-    if (!handover_put(&call->handover, part)) {
+    if (!part_slot_put(&call->slot, part)) {
         qmp_error_set(error, "nobody waits for the rest of the reply");
         return FALSE;
     }
@@ -227,7 +227,7 @@ gboolean call_send_part(Call *call, GError **error)
 gboolean dispatch_pull(Dispatch *dispatch)
 {
     g_autoptr(GBytes) part =
-        dispatch->parted != NULL ? handover_take(&dispatch->parted->handover) : NULL;
+        dispatch->parted != NULL ? part_slot_take(&dispatch->parted->slot) : NULL;
 
     if (part != NULL)
         dispatch->callbacks->reply_bytes(dispatch->user, part);
@@ -238,7 +238,7 @@ gboolean dispatch_pull(Dispatch *dispatch)
 static void orphan(Call *call)
 {
     call->orphaned = TRUE;
-    handover_cut(&call->handover);
+    part_slot_cut(&call->slot);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */

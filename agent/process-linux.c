@@ -7,7 +7,7 @@
  * are no part of having ended.
  */
 
-#include "agent/process.h"
+#include "agent/process-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,8 +42,7 @@ enum { DRAIN_TURNS = 16 };
 typedef struct {
     int fd; /* ours; -1: closed */
     guint source;
-    gsize limit;
-    ProcessOutput output;
+    ProcessOutput *output; /* what it has read */
 } Reader;
 
 typedef struct {
@@ -55,16 +54,13 @@ typedef struct {
 } Writer;
 
 struct Process {
+    ProcessCommon common;
     pid_t pid;
-    gboolean ended;
-    gboolean freed; /* by its owner; lives on to be reaped, or until nobody holds its pipes */
     int status;
     Reader out;
     Reader err;
     Writer in;
     gboolean leads; /* a process group */
-    void (*on_end)(Process *process, gpointer user);
-    gpointer user;
 };
 
 /* All children: SIGCHLD does not tell reliably which one it is about. Bounded by who starts them.
@@ -90,18 +86,7 @@ static void reader_close(Reader *reader)
     if (reader->fd >= 0)
         close(reader->fd);
     reader->fd = -1;
-    reader->output.open &= reader->output.sealed;
-}
-
-static void reader_take(Reader *reader, const char *data, gsize len)
-{
-    ProcessOutput *output = &reader->output;
-    gsize room = reader->limit - output->data->len;
-
-    if (output->sealed)
-        return;
-    output->truncated |= len > room;
-    g_string_append_len(output->data, data, (gssize)MIN(len, room));
+    process_output_end(reader->output);
 }
 
 /* Returns: whether there may be more */
@@ -118,19 +103,10 @@ static gboolean reader_read(Reader *reader)
         buffer = g_malloc(READ_BYTES);
     got = read(reader->fd, buffer, READ_BYTES);
     if (got > 0)
-        reader_take(reader, buffer, (gsize)got);
+        process_output_take(reader->output, buffer, (gsize)got);
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
         reader_close(reader);
     return got > 0;
-}
-
-/* What comes from now on is read and thrown away: a full pipe would stop its writer, a closed one
- * kill it. */
-static void reader_forget(Reader *reader)
-{
-    g_string_free(reader->output.data, TRUE);
-    reader->output.data = g_string_new(NULL);
-    reader->limit = 0;
 }
 
 static void writer_close(Writer *writer)
@@ -164,7 +140,8 @@ static gboolean on_writable(gint fd, GIOCondition condition, gpointer user_data)
 
 static gboolean is_over(const Process *process)
 {
-    return process->freed && process->ended && process->out.fd < 0 && process->err.fd < 0;
+    return process->common.freed && process->common.ended && process->out.fd < 0 &&
+           process->err.fd < 0;
 }
 
 /* Gives the child's id back. */
@@ -181,8 +158,7 @@ static void destroy(Process *process)
     reader_close(&process->out);
     reader_close(&process->err);
     writer_close(&process->in);
-    g_string_free(process->out.output.data, TRUE);
-    g_string_free(process->err.output.data, TRUE);
+    process_common_clear(&process->common);
     g_free(process);
 }
 
@@ -214,17 +190,17 @@ static void drain(Reader *reader)
 /* @process may be gone afterwards. */
 static void child_ended(Process *process, const siginfo_t *info)
 {
-    process->ended = TRUE;
+    process->common.ended = TRUE;
     process->status = info->si_code == CLD_EXITED ? info->si_status : -info->si_status;
     writer_close(&process->in);
     drain(&process->out);
     drain(&process->err);
-    if (process->freed) {
+    if (process->common.freed) {
         reap(process);
         if (is_over(process))
             destroy(process);
-    } else if (process->on_end != NULL) {
-        process->on_end(process, process->user);
+    } else if (process->common.on_end != NULL) {
+        process->common.on_end(process, process->common.user);
     }
 }
 
@@ -244,7 +220,7 @@ static gboolean on_sigchld(gint fd, GIOCondition condition, gpointer user_data)
     for (guint i = 0; i < children->len; i++) {
         Ended child = {.process = children->pdata[i]};
 
-        if (!child.process->ended &&
+        if (!child.process->common.ended &&
             waitid(P_PID, (id_t)child.process->pid, &child.end, WEXITED | WNOWAIT | WNOHANG) == 0 &&
             child.end.si_pid != 0)
             g_array_append_val(ended, child);
@@ -445,8 +421,8 @@ static int spawn_along_path(Process *process, const ProcessSpec *spec, const Chi
 
 static void start_io(Process *process, const ProcessSpec *spec)
 {
-    process->out.output.open = process->out.fd >= 0;
-    process->err.output.open = process->err.fd >= 0;
+    process->common.out.open = process->out.fd >= 0;
+    process->common.err.open = process->err.fd >= 0;
     if (process->out.fd >= 0)
         process->out.source =
             watch(process->out.fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_out, process);
@@ -469,13 +445,12 @@ Process *process_spawn(const ProcessSpec *spec, GError **error)
 
     process_init();
     *process = (Process){
-        .out = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},
-        .err = {.fd = -1, .limit = spec->capture_limit, .output.data = g_string_new(NULL)},
+        .out = {.fd = -1, .output = &process->common.out},
+        .err = {.fd = -1, .output = &process->common.err},
         .in = {.fd = -1},
         .leads = spec->new_session,
-        .on_end = spec->ended,
-        .user = spec->user,
     };
+    process_common_init(&process->common, spec);
     if (!open_ends(process, spec, &ends, error)) {
         destroy(process);
         return NULL;
@@ -495,7 +470,7 @@ Process *process_spawn(const ProcessSpec *spec, GError **error)
 /* The id is its own until it is reaped, and that is after it has ended. */
 void process_kill(Process *process)
 {
-    if (!process->ended)
+    if (!process->common.ended)
         kill(process->leads ? -process->pid : process->pid, SIGKILL);
 }
 
@@ -507,7 +482,7 @@ static guint count_lingering(void)
     for (guint i = 0; i < children->len; i++) {
         const Process *process = children->pdata[i];
 
-        count += process->freed && process->ended;
+        count += process->common.freed && process->common.ended;
     }
     return count;
 }
@@ -516,10 +491,10 @@ void process_free(Process *process)
 {
     if (process == NULL)
         return;
-    process->freed = TRUE;
-    reader_forget(&process->out);
-    reader_forget(&process->err);
-    if (process->ended) {
+    process->common.freed = TRUE;
+    process_output_forget(&process->common.out);
+    process_output_forget(&process->common.err);
+    if (process->common.ended) {
         reap(process);
         if (count_lingering() > LIMIT_EXEC_RECORDS) {
             reader_close(&process->out);
@@ -530,32 +505,12 @@ void process_free(Process *process)
         destroy(process);
 }
 
-void process_seal(Process *process)
-{
-    process->out.output.sealed = process->err.output.sealed = TRUE;
-}
-
 gint64 process_id(const Process *process)
 {
     return process->pid;
 }
 
-gboolean process_has_ended(const Process *process)
-{
-    return process->ended;
-}
-
 gint64 process_status(const Process *process)
 {
     return process->status;
-}
-
-const ProcessOutput *process_out(const Process *process)
-{
-    return &process->out.output;
-}
-
-const ProcessOutput *process_err(const Process *process)
-{
-    return &process->err.output;
 }

@@ -7,7 +7,7 @@
  * read as long as anybody holds them; they are no part of having ended.
  */
 
-#include "agent/process.h"
+#include "agent/process-private.h"
 
 #include <string.h>
 
@@ -30,8 +30,7 @@ typedef struct {
     HANDLE file; /* ours; NULL: closed */
     Transfer transfer;
     guint source;
-    gsize limit;
-    ProcessOutput output;
+    ProcessOutput *output; /* what it has read */
 } Reader;
 
 typedef struct {
@@ -44,18 +43,15 @@ typedef struct {
 } Writer;
 
 struct Process {
+    ProcessCommon common;
     HANDLE handle;
     HANDLE job; /* NULL: there was none to be had */
     DWORD id;
     guint source; /* of its end */
-    gboolean ended;
-    gboolean freed; /* by its owner; lives on until nobody holds its pipes */
     DWORD status;
     Reader out;
     Reader err;
     Writer in;
-    void (*on_end)(Process *process, gpointer user);
-    gpointer user;
 };
 
 /* Programs that ended, and are wanted by nobody, but left others behind that hold their pipes. */
@@ -71,40 +67,23 @@ static void reader_close(Reader *reader)
     transfer_clear(&reader->transfer);
     CloseHandle(reader->file);
     reader->file = NULL;
-    reader->output.open &= reader->output.sealed;
-}
-
-static void reader_take(Reader *reader)
-{
-    ProcessOutput *output = &reader->output;
-    Transfer *transfer = &reader->transfer;
-    gsize len = transfer_left(transfer), room = reader->limit - output->data->len;
-
-    if (output->sealed)
-        return;
-    output->truncated |= len > room;
-    g_string_append_len(output->data, transfer->buffer + transfer->at, (gssize)MIN(len, room));
+    process_output_end(reader->output);
 }
 
 /* Returns: whether there may be more */
 static gboolean reader_turn(Reader *reader)
 {
-    if (reader->file == NULL || !transfer_settle(&reader->transfer))
+    Transfer *transfer = &reader->transfer;
+
+    if (reader->file == NULL || !transfer_settle(transfer))
         return FALSE;
-    if (reader->transfer.error != 0) { /* nobody holds the other end any more */
+    if (transfer->error != 0) { /* nobody holds the other end any more */
         reader_close(reader);
         return FALSE;
     }
-    reader_take(reader);
-    transfer_read(&reader->transfer, PIPE_BYTES);
+    process_output_take(reader->output, transfer->buffer + transfer->at, transfer_left(transfer));
+    transfer_read(transfer, PIPE_BYTES);
     return TRUE;
-}
-
-static void reader_forget(Reader *reader)
-{
-    g_string_free(reader->output.data, TRUE);
-    reader->output.data = g_string_new(NULL);
-    reader->limit = 0;
 }
 
 static void writer_close(Writer *writer)
@@ -134,7 +113,7 @@ static void writer_turn(Writer *writer)
 
 static gboolean is_over(const Process *process)
 {
-    return process->freed && process->ended && process->out.file == NULL &&
+    return process->common.freed && process->common.ended && process->out.file == NULL &&
            process->err.file == NULL;
 }
 
@@ -144,8 +123,7 @@ static void destroy(Process *process)
     reader_close(&process->err);
     writer_close(&process->in);
     g_clear_handle_id(&process->source, g_source_remove);
-    g_string_free(process->out.output.data, TRUE);
-    g_string_free(process->err.output.data, TRUE);
+    process_common_clear(&process->common);
     if (process->job != NULL)
         CloseHandle(process->job);
     if (process->handle != NULL)
@@ -220,16 +198,16 @@ static gboolean on_end(gpointer user_data)
     Process *process = user_data;
 
     process->source = 0;
-    process->ended = TRUE;
+    process->common.ended = TRUE;
     if (!GetExitCodeProcess(process->handle, &process->status))
         process->status = 0;
     writer_close(&process->in);
     drain(&process->out);
     drain(&process->err);
-    if (process->freed)
+    if (process->common.freed)
         let_linger(process);
-    else if (process->on_end != NULL)
-        process->on_end(process, process->user);
+    else if (process->common.on_end != NULL)
+        process->common.on_end(process, process->common.user);
     return G_SOURCE_REMOVE;
 }
 
@@ -423,7 +401,7 @@ static void start_reader(Reader *reader, GSourceFunc func, Process *process)
 {
     if (reader->file == NULL)
         return;
-    reader->output.open = TRUE;
+    reader->output->open = TRUE;
     transfer_init(&reader->transfer, reader->file, PIPE_BYTES);
     reader->source = handle_watch_add(reader->transfer.state.hEvent, func, process);
     transfer_read(&reader->transfer, PIPE_BYTES);
@@ -451,11 +429,10 @@ Process *process_spawn(const ProcessSpec *spec, GError **error)
     Process *process = g_new(Process, 1);
 
     *process = (Process){
-        .out = {.limit = spec->capture_limit, .output.data = g_string_new(NULL)},
-        .err = {.limit = spec->capture_limit, .output.data = g_string_new(NULL)},
-        .on_end = spec->ended,
-        .user = spec->user,
+        .out.output = &process->common.out,
+        .err.output = &process->common.err,
     };
+    process_common_init(&process->common, spec);
     if (!open_ends(process, spec, &ends, error) || !start(process, spec, &ends, error)) {
         destroy(process);
         return NULL;
@@ -469,7 +446,7 @@ void process_kill(Process *process)
 {
     enum { KILLED = 137 }; /* what a shell says of a program that SIGKILL has ended */
 
-    if (process->ended)
+    if (process->common.ended)
         return;
     if (process->job == NULL || !TerminateJobObject(process->job, KILLED))
         TerminateProcess(process->handle, KILLED);
@@ -479,16 +456,11 @@ void process_free(Process *process)
 {
     if (process == NULL)
         return;
-    process->freed = TRUE;
-    reader_forget(&process->out);
-    reader_forget(&process->err);
-    if (process->ended)
+    process->common.freed = TRUE;
+    process_output_forget(&process->common.out);
+    process_output_forget(&process->common.err);
+    if (process->common.ended)
         let_linger(process);
-}
-
-void process_seal(Process *process)
-{
-    process->out.output.sealed = process->err.output.sealed = TRUE;
 }
 
 gint64 process_id(const Process *process)
@@ -496,24 +468,9 @@ gint64 process_id(const Process *process)
     return process->id;
 }
 
-gboolean process_has_ended(const Process *process)
-{
-    return process->ended;
-}
-
 gint64 process_status(const Process *process)
 {
     gint64 status = process->status;
 
     return (process->status & EXCEPTION_MASK) == EXCEPTION_CODES ? -status : status;
-}
-
-const ProcessOutput *process_out(const Process *process)
-{
-    return &process->out.output;
-}
-
-const ProcessOutput *process_err(const Process *process)
-{
-    return &process->err.output;
 }

@@ -16,6 +16,7 @@ typedef struct Process Process;
 
 typedef struct {
     GString *data; /* what was captured */
+    gsize limit;   /* of that; more is read and thrown away */
     gboolean truncated;
     gboolean open;   /* who holds it may say more: the program or, once that has ended, another that
                         it left behind */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 #include "agent/registry-win32.h"
 #include "agent/service-names-win32.h"
 
@@ -188,7 +188,7 @@ static void check(const char *action, const char *words, const char *log)
     g_autoptr(GError) error = NULL;
     gboolean ok = service_manage_by(&calls, action, argv, &error);
 
-    bench_check_words(ok, error, words);
+    fixture_check_words(ok, error, words);
     g_assert_cmpstr(world.log->str, ==, log);
 }
 

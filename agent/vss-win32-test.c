@@ -16,7 +16,7 @@
 #include <vswriter.h>
 #include <vsbackup.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 typedef enum {
     PROVIDER_HOLDS,    /* until it is told to thaw */
@@ -286,7 +286,7 @@ static void check_hold(const char *const *volumes, const char *words, const char
     g_autoptr(GError) error = NULL;
     gboolean ok = vss_hold_by(&service, volumes, world.go, on_frozen, NULL, &error);
 
-    bench_check_words(ok, error, words);
+    fixture_check_words(ok, error, words);
     g_assert_cmpstr(world.log->str, ==, log);
 }
 

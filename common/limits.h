@@ -247,6 +247,12 @@
 
 /* ---- Agent (agent/) -------------------------------------------------------------------------- */
 
+/* Pause between two attempts to open the channel's device, in milliseconds: doubled from the first
+ * to the last. One that went away may be back at once (a driver is loaded again) or never. Enforced
+ * by agent/channel-posix.c and agent/channel-win32.c. */
+#define LIMIT_REOPEN_FIRST_MS 100
+#define LIMIT_REOPEN_LAST_MS  5000
+
 /* Raw bytes of one guest-file-read. 48 MiB of data are the 64 MiB of base64 that a token may have.
  */
 #define LIMIT_FILE_READ_BYTES (48u * 1024 * 1024)

@@ -3,7 +3,7 @@
 /* What is enabled by name, what it does, and that a host which knows nothing of it never meets it.
  */
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 #include <string.h>
 
@@ -25,28 +25,28 @@
 
 static void test_enable(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    bench_init(&bench, NULL);
-    bench_check(&bench, ASK, CAPABILITIES(ID, ""));
-    bench_check(&bench, ENABLE("\"pipeline\", \"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
-    bench_check(&bench, ENABLE("\"lease\""), CAPABILITIES(ID, "\"lease\", \"pipeline\""));
-    bench_check(&bench, ENABLE(""), CAPABILITIES(ID, "\"lease\", \"pipeline\""));
-    bench_check(&bench, ASK, CAPABILITIES(ID, "\"lease\", \"pipeline\""));
-    bench_clear(&bench);
+    fixture_init(&fixture, NULL);
+    fixture_check(&fixture, ASK, CAPABILITIES(ID, ""));
+    fixture_check(&fixture, ENABLE("\"pipeline\", \"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
+    fixture_check(&fixture, ENABLE("\"lease\""), CAPABILITIES(ID, "\"lease\", \"pipeline\""));
+    fixture_check(&fixture, ENABLE(""), CAPABILITIES(ID, "\"lease\", \"pipeline\""));
+    fixture_check(&fixture, ASK, CAPABILITIES(ID, "\"lease\", \"pipeline\""));
+    fixture_clear(&fixture);
 }
 
 /* A name that is unknown is refused by that name, and nothing beside it is enabled. */
 static void test_unknown(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    bench_init(&bench, NULL);
-    bench_check(&bench, ENABLE("\"pipeline\", \"streams\""),
-                "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"Parameter "
-                "'enable[1]' does not accept value 'streams'\"}}");
-    bench_check(&bench, ASK, CAPABILITIES(ID, ""));
-    bench_clear(&bench);
+    fixture_init(&fixture, NULL);
+    fixture_check(&fixture, ENABLE("\"pipeline\", \"streams\""),
+                  "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"Parameter "
+                  "'enable[1]' does not accept value 'streams'\"}}");
+    fixture_check(&fixture, ASK, CAPABILITIES(ID, ""));
+    fixture_clear(&fixture);
 }
 
 /* Whatever a host says that was told of nothing ends what was enabled. */
@@ -59,62 +59,62 @@ static void test_back_to_plain(void)
         "{\"execute\": \"guest-nope\"}",
         "[]",
     };
-    Bench bench;
+    CommandFixture fixture;
 
-    bench_init(&bench, NULL);
+    fixture_init(&fixture, NULL);
     for (guint i = 0; i < G_N_ELEMENTS(strangers); i++) {
         g_autofree char *reply = NULL;
 
-        bench_check(&bench, ENABLE("\"lease\", \"pipeline\""),
-                    CAPABILITIES(ID, "\"lease\", \"pipeline\""));
-        bench_check(&bench, PING, PONG);
-        bench_check(&bench, ASK, CAPABILITIES(ID, "\"lease\", \"pipeline\""));
-        reply = bench_ask(&bench, strangers[i]);
+        fixture_check(&fixture, ENABLE("\"lease\", \"pipeline\""),
+                      CAPABILITIES(ID, "\"lease\", \"pipeline\""));
+        fixture_check(&fixture, PING, PONG);
+        fixture_check(&fixture, ASK, CAPABILITIES(ID, "\"lease\", \"pipeline\""));
+        reply = fixture_ask(&fixture, strangers[i]);
         g_assert_cmpuint(strlen(reply), >, 0);
-        bench_check(&bench, ASK, CAPABILITIES(ID, ""));
+        fixture_check(&fixture, ASK, CAPABILITIES(ID, ""));
     }
-    bench_clear(&bench);
+    fixture_clear(&fixture);
 }
 
 /* ---- pipeline -------------------------------------------------------------------------------- */
 
-/* A command whose program runs until bench_end_program(). */
-static void hold(Bench *bench)
+/* A command whose program runs until fixture_end_program(). */
+static void hold(CommandFixture *fixture)
 {
-    bench_init(bench, NULL);
-    bench->tools = BENCH_CLOCK_TOOLS;
-    bench_check(bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
-    bench->hold = TRUE;
-    bench_check(bench, HELD, "");
+    fixture_init(fixture, NULL);
+    fixture->tools = FIXTURE_CLOCK_TOOLS;
+    fixture_check(fixture, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
+    fixture->hold = TRUE;
+    fixture_check(fixture, HELD, "");
 }
 
 /* What ends first is answered first. */
 static void test_pipeline(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    hold(&bench);
-    g_assert_false(dispatch_is_busy(&bench.dispatch));
-    bench_check(&bench, PING, PONG);
-    bench_check(&bench, "{\"execute\": \"guest-nope\", \"id\": 3}",
-                "{\"id\": 3, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command "
-                "guest-nope has not been found\"}}");
-    bench_end_program(&bench, 0, "");
-    g_assert_cmpstr(bench.replies->str, ==, "{\"return\": {}, \"id\": \"held\"}\n");
-    bench_clear(&bench);
+    hold(&fixture);
+    g_assert_false(dispatch_is_busy(&fixture.dispatch));
+    fixture_check(&fixture, PING, PONG);
+    fixture_check(&fixture, "{\"execute\": \"guest-nope\", \"id\": 3}",
+                  "{\"id\": 3, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command "
+                  "guest-nope has not been found\"}}");
+    fixture_end_program(&fixture, 0, "");
+    g_assert_cmpstr(fixture.replies->str, ==, "{\"return\": {}, \"id\": \"held\"}\n");
+    fixture_clear(&fixture);
 }
 
 /* Replies that were owed are dropped, and their calls keep nobody waiting. */
 static void test_owed_replies_are_dropped(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    hold(&bench);
-    bench_check(&bench, SYNC, SYNCED);
-    g_assert_false(dispatch_is_busy(&bench.dispatch));
-    bench_end_program(&bench, 0, "");
-    g_assert_cmpstr(bench.replies->str, ==, "");
-    bench_clear(&bench);
+    hold(&fixture);
+    fixture_check(&fixture, SYNC, SYNCED);
+    g_assert_false(dispatch_is_busy(&fixture.dispatch));
+    fixture_end_program(&fixture, 0, "");
+    g_assert_cmpstr(fixture.replies->str, ==, "");
+    fixture_clear(&fixture);
 }
 
 static char *slow_request(guint number)
@@ -128,121 +128,121 @@ static void test_depth(void)
     static const char *const refusal =
         "{\"id\": 99, \"error\": {\"class\": \"GenericError\", \"desc\": \"too many commands are "
         "under way: there may be 16\"}}";
-    Bench bench;
+    CommandFixture fixture;
     g_autofree char *last = slow_request(99);
 
-    bench_init(&bench, NULL);
-    bench.tools = BENCH_CLOCK_TOOLS;
-    bench_check(&bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
-    bench.hold = TRUE;
+    fixture_init(&fixture, NULL);
+    fixture.tools = FIXTURE_CLOCK_TOOLS;
+    fixture_check(&fixture, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
+    fixture.hold = TRUE;
     for (guint i = 0; i < LIMIT_AGENT_PIPELINE; i++) {
         g_autofree char *request = slow_request(i);
 
-        bench_check(&bench, request, "");
+        fixture_check(&fixture, request, "");
     }
-    bench_check(&bench, last, refusal);
-    bench_check(&bench, PING, PONG);
-    bench_wait_programs(&bench, LIMIT_AGENT_PIPELINE);
+    fixture_check(&fixture, last, refusal);
+    fixture_check(&fixture, PING, PONG);
+    fixture_wait_programs(&fixture, LIMIT_AGENT_PIPELINE);
 
     /* A host that has begun anew finds room, and those that another left count once more. */
-    bench_check(&bench, SYNC, SYNCED);
-    bench_check(&bench, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
+    fixture_check(&fixture, SYNC, SYNCED);
+    fixture_check(&fixture, ENABLE("\"pipeline\""), CAPABILITIES(ID, "\"pipeline\""));
     for (guint i = 0; i < LIMIT_AGENT_CALLS - LIMIT_AGENT_PIPELINE; i++) {
         g_autofree char *request = slow_request(i);
 
-        bench_check(&bench, request, "");
+        fixture_check(&fixture, request, "");
     }
-    bench_check(&bench, last, refusal);
-    while (bench.held->len > 0)
-        bench_end_program(&bench, 0, "");
-    bench_clear(&bench);
+    fixture_check(&fixture, last, refusal);
+    while (fixture.held->len > 0)
+        fixture_end_program(&fixture, 0, "");
+    fixture_clear(&fixture);
 }
 
 /* ---- lease ----------------------------------------------------------------------------------- */
 
 static void test_lease_is_checked(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    bench_init(&bench, NULL);
-    bench_check_error(&bench,
-                      "{\"execute\": \"guest-capabilities\", \"arguments\": {\"lease\": 5}}",
-                      "the capability 'lease' is not enabled");
-    bench_check_error(&bench,
-                      "{\"execute\": \"guest-capabilities\", \"arguments\": "
-                      "{\"enable\": [\"lease\"], \"lease\": 86401}}",
-                      "a lease is from 0 to 86400 seconds, not 86401");
-    bench_check_error(&bench,
-                      "{\"execute\": \"guest-capabilities\", \"arguments\": "
-                      "{\"enable\": [\"lease\"], \"lease\": -1}}",
-                      "a lease is from 0 to 86400 seconds, not -1");
-    bench_check(&bench, ASK, CAPABILITIES(ID, ""));
-    bench_clear(&bench);
+    fixture_init(&fixture, NULL);
+    fixture_check_error(&fixture,
+                        "{\"execute\": \"guest-capabilities\", \"arguments\": {\"lease\": 5}}",
+                        "the capability 'lease' is not enabled");
+    fixture_check_error(&fixture,
+                        "{\"execute\": \"guest-capabilities\", \"arguments\": "
+                        "{\"enable\": [\"lease\"], \"lease\": 86401}}",
+                        "a lease is from 0 to 86400 seconds, not 86401");
+    fixture_check_error(&fixture,
+                        "{\"execute\": \"guest-capabilities\", \"arguments\": "
+                        "{\"enable\": [\"lease\"], \"lease\": -1}}",
+                        "a lease is from 0 to 86400 seconds, not -1");
+    fixture_check(&fixture, ASK, CAPABILITIES(ID, ""));
+    fixture_clear(&fixture);
 }
 
-static void set_lease(Bench *bench, guint seconds, guint configured_ms)
+static void set_lease(CommandFixture *fixture, guint seconds, guint configured_ms)
 {
     g_autofree char *request =
         g_strdup_printf("{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
                         "{\"enable\": [\"lease\"], \"lease\": %u}}",
                         seconds);
 
-    bench_init(bench, NULL);
-    bench_set_freezer(bench, &(FreezerOptions){.timeout_ms = configured_ms});
-    bench_check(bench, request, CAPABILITIES(ID, "\"lease\""));
+    fixture_init(fixture, NULL);
+    fixture_set_freezer(fixture, &(FreezerOptions){.timeout_ms = configured_ms});
+    fixture_check(fixture, request, CAPABILITIES(ID, "\"lease\""));
 }
 
-static void freeze(Bench *bench)
+static void freeze(CommandFixture *fixture)
 {
-    g_autofree char *reply = g_strdup_printf("{\"return\": %s, \"id\": 3}", bench_freeze.frozen);
+    g_autofree char *reply = g_strdup_printf("{\"return\": %s, \"id\": 3}", fixture_freeze.frozen);
 
-    bench->mounts = bench_freeze.mounts;
-    bench_check(bench, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 3}", reply);
-    bench_check_log(bench, bench_freeze.freeze_log);
+    fixture->mounts = fixture_freeze.mounts;
+    fixture_check(fixture, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 3}", reply);
+    fixture_check_log(fixture, fixture_freeze.freeze_log);
 }
 
 /* By the guest itself. */
-static void wait_thawed(Bench *bench)
+static void wait_thawed(CommandFixture *fixture)
 {
-    while (bench->policy.frozen)
+    while (fixture->policy.frozen)
         g_main_context_iteration(NULL, TRUE);
-    bench_check_log(bench, bench_freeze.thaw_log);
+    fixture_check_log(fixture, fixture_freeze.thaw_log);
 }
 
 /* The guest thaws itself after the host's time, though its own configuration knows no end. */
 static void test_lease(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    set_lease(&bench, 1, 0);
-    freeze(&bench);
-    wait_thawed(&bench);
-    bench_check_error(&bench, "{\"execute\": \"guest-fsfreeze-thaw\"}", bench_freeze.expired);
-    bench_clear(&bench);
+    set_lease(&fixture, 1, 0);
+    freeze(&fixture);
+    wait_thawed(&fixture);
+    fixture_check_error(&fixture, "{\"execute\": \"guest-fsfreeze-thaw\"}", fixture_freeze.expired);
+    fixture_clear(&fixture);
 }
 
 /* A host that begins anew neither ends nor shortens nor lengthens what is armed. */
 static void test_lease_outlives_its_host(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    set_lease(&bench, 1, 0);
-    freeze(&bench);
-    bench_check(&bench, SYNC, SYNCED);
-    wait_thawed(&bench);
-    bench_clear(&bench);
+    set_lease(&fixture, 1, 0);
+    freeze(&fixture);
+    fixture_check(&fixture, SYNC, SYNCED);
+    wait_thawed(&fixture);
+    fixture_clear(&fixture);
 }
 
 /* What a host has asked for ends with it: the next one's freeze lasts as long as is configured. */
 static void test_lease_is_forgotten(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    set_lease(&bench, 86400, 50);
-    bench_check(&bench, SYNC, SYNCED);
-    freeze(&bench);
-    wait_thawed(&bench);
-    bench_clear(&bench);
+    set_lease(&fixture, 86400, 50);
+    fixture_check(&fixture, SYNC, SYNCED);
+    freeze(&fixture);
+    wait_thawed(&fixture);
+    fixture_clear(&fixture);
 }
 
 int main(int argc, char **argv)

@@ -3,7 +3,7 @@
 /* Processors and memory blocks of a machine made of files: what is told of them, and which of them
  * are told what. */
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -19,144 +19,144 @@
 #define BLOCK(index, on) "{\"phys-index\": " #index ", \"online\": " #on "}"
 #define BLOCK_INFO       "{\"execute\": \"guest-get-memory-block-info\"}"
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
+    fixture_init(fixture, NULL);
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
-static void check_file(Bench *bench, const char *path, const char *expected)
+static void check_file(CommandFixture *fixture, const char *path, const char *expected)
 {
-    g_autofree char *text = bench_read(bench, path);
+    g_autofree char *text = fixture_read(fixture, path);
 
     g_assert_cmpstr(text, ==, expected);
 }
 
-static void add_cpus(Bench *bench)
+static void add_cpus(CommandFixture *fixture)
 {
-    bench_write(bench, CPU "cpu0/uevent", "");
-    bench_write(bench, CPU "cpu2/online", "1\n");
-    bench_write(bench, CPU "cpu10/online", "0\n");
-    bench_write(bench, CPU "cpufreq/online", "1\n");
-    bench_write(bench, CPU "cpu3x/online", "1\n");
-    bench_write(bench, CPU "online", "0-2\n");
+    fixture_write(fixture, CPU "cpu0/uevent", "");
+    fixture_write(fixture, CPU "cpu2/online", "1\n");
+    fixture_write(fixture, CPU "cpu10/online", "0\n");
+    fixture_write(fixture, CPU "cpufreq/online", "1\n");
+    fixture_write(fixture, CPU "cpu3x/online", "1\n");
+    fixture_write(fixture, CPU "online", "0-2\n");
 }
 
-static void test_get_vcpus(Bench *bench, gconstpointer data)
+static void test_get_vcpus(CommandFixture *fixture, gconstpointer data)
 {
-    add_cpus(bench);
-    bench_check(bench, GET_VCPUS,
-                "{\"return\": [{\"logical-id\": 0, \"online\": true, \"can-offline\": false}, "
-                "{\"logical-id\": 2, \"online\": true, \"can-offline\": true}, "
-                "{\"logical-id\": 10, \"online\": false, \"can-offline\": true}]}");
+    add_cpus(fixture);
+    fixture_check(fixture, GET_VCPUS,
+                  "{\"return\": [{\"logical-id\": 0, \"online\": true, \"can-offline\": false}, "
+                  "{\"logical-id\": 2, \"online\": true, \"can-offline\": true}, "
+                  "{\"logical-id\": 10, \"online\": false, \"can-offline\": true}]}");
 }
 
-static void test_no_vcpus(Bench *bench, gconstpointer data)
+static void test_no_vcpus(CommandFixture *fixture, gconstpointer data)
 {
-    bench_check_error(bench, GET_VCPUS,
-                      "open(\"/sys/devices/system/cpu/\"): No such file or directory");
+    fixture_check_error(fixture, GET_VCPUS,
+                        "open(\"/sys/devices/system/cpu/\"): No such file or directory");
 }
 
-static void test_set_vcpus(Bench *bench, gconstpointer data)
+static void test_set_vcpus(CommandFixture *fixture, gconstpointer data)
 {
-    add_cpus(bench);
-    bench_check(bench, SET_VCPUS(VCPU(2, false) ", " VCPU(10, true)), "{\"return\": 2}");
-    check_file(bench, CPU "cpu2/online", "0\n"); /* two bytes were there, one was written */
-    check_file(bench, CPU "cpu10/online", "1\n");
-    bench_check(bench, SET_VCPUS(""), "{\"return\": 0}");
-    bench_check(bench, SET_VCPUS(VCPU(0, true)), "{\"return\": 1}");
+    add_cpus(fixture);
+    fixture_check(fixture, SET_VCPUS(VCPU(2, false) ", " VCPU(10, true)), "{\"return\": 2}");
+    check_file(fixture, CPU "cpu2/online", "0\n"); /* two bytes were there, one was written */
+    check_file(fixture, CPU "cpu10/online", "1\n");
+    fixture_check(fixture, SET_VCPUS(""), "{\"return\": 0}");
+    fixture_check(fixture, SET_VCPUS(VCPU(0, true)), "{\"return\": 1}");
 }
 
 /* The first failure ends it; only where it is the first of all is it told. */
-static void test_set_vcpus_fails(Bench *bench, gconstpointer data)
+static void test_set_vcpus_fails(CommandFixture *fixture, gconstpointer data)
 {
-    add_cpus(bench);
-    bench_check_error(bench, SET_VCPUS(VCPU(0, false) ", " VCPU(2, false)),
-                      "logical processor #0 can't be offlined");
-    bench_check(bench, SET_VCPUS(VCPU(2, true) ", " VCPU(99, true) ", " VCPU(2, false)),
-                "{\"return\": 1}");
-    check_file(bench, CPU "cpu2/online", "1\n");
-    bench_check_error(bench, SET_VCPUS(VCPU(99, true)),
-                      "open(\"/sys/devices/system/cpu/cpu99/\"): No such file or directory");
-    bench_check_error(bench, SET_VCPUS(VCPU(-1, true)),
-                      "open(\"/sys/devices/system/cpu/cpu-1/\"): No such file or directory");
-    bench_check_error(bench, SET_VCPUS("{\"logical-id\": 2}"),
-                      "Parameter 'vcpus[0].online' is missing");
+    add_cpus(fixture);
+    fixture_check_error(fixture, SET_VCPUS(VCPU(0, false) ", " VCPU(2, false)),
+                        "logical processor #0 can't be offlined");
+    fixture_check(fixture, SET_VCPUS(VCPU(2, true) ", " VCPU(99, true) ", " VCPU(2, false)),
+                  "{\"return\": 1}");
+    check_file(fixture, CPU "cpu2/online", "1\n");
+    fixture_check_error(fixture, SET_VCPUS(VCPU(99, true)),
+                        "open(\"/sys/devices/system/cpu/cpu99/\"): No such file or directory");
+    fixture_check_error(fixture, SET_VCPUS(VCPU(-1, true)),
+                        "open(\"/sys/devices/system/cpu/cpu-1/\"): No such file or directory");
+    fixture_check_error(fixture, SET_VCPUS("{\"logical-id\": 2}"),
+                        "Parameter 'vcpus[0].online' is missing");
 }
 
-static void add_blocks(Bench *bench)
+static void add_blocks(CommandFixture *fixture)
 {
-    bench_write(bench, MEMORY "memory0/state", "online\n");
-    bench_write(bench, MEMORY "memory0/removable", "0\n");
-    bench_write(bench, MEMORY "memory2/state", "offline\n");
-    bench_write(bench, MEMORY "memory2/removable", "1\n");
-    bench_write(bench, MEMORY "memory10/state", "going-offline\n");
-    bench_write(bench, MEMORY "memory/state", "online\n");
-    bench_write(bench, MEMORY "memory18446744073709551616/state", "online\n");
-    bench_write(bench, MEMORY "block_size_bytes", "8000000\n");
+    fixture_write(fixture, MEMORY "memory0/state", "online\n");
+    fixture_write(fixture, MEMORY "memory0/removable", "0\n");
+    fixture_write(fixture, MEMORY "memory2/state", "offline\n");
+    fixture_write(fixture, MEMORY "memory2/removable", "1\n");
+    fixture_write(fixture, MEMORY "memory10/state", "going-offline\n");
+    fixture_write(fixture, MEMORY "memory/state", "online\n");
+    fixture_write(fixture, MEMORY "memory18446744073709551616/state", "online\n");
+    fixture_write(fixture, MEMORY "block_size_bytes", "8000000\n");
 }
 
-static void test_get_blocks(Bench *bench, gconstpointer data)
+static void test_get_blocks(CommandFixture *fixture, gconstpointer data)
 {
-    add_blocks(bench);
-    bench_check(bench, GET_BLOCKS,
-                "{\"return\": [{\"phys-index\": 0, \"online\": true, \"can-offline\": false}, "
-                "{\"phys-index\": 2, \"online\": false, \"can-offline\": true}, "
-                "{\"phys-index\": 10, \"online\": false, \"can-offline\": false}]}");
-    bench_check(bench, BLOCK_INFO, "{\"return\": {\"size\": 134217728}}");
+    add_blocks(fixture);
+    fixture_check(fixture, GET_BLOCKS,
+                  "{\"return\": [{\"phys-index\": 0, \"online\": true, \"can-offline\": false}, "
+                  "{\"phys-index\": 2, \"online\": false, \"can-offline\": true}, "
+                  "{\"phys-index\": 10, \"online\": false, \"can-offline\": false}]}");
+    fixture_check(fixture, BLOCK_INFO, "{\"return\": {\"size\": 134217728}}");
 }
 
-static void test_no_blocks(Bench *bench, gconstpointer data)
+static void test_no_blocks(CommandFixture *fixture, gconstpointer data)
 {
     static const char no_size[] = "open sysfs file \"block_size_bytes\": No such file or directory";
 
-    bench_check(bench, GET_BLOCKS, "{\"return\": []}");
-    bench_check_error(bench, BLOCK_INFO, no_size);
-    bench_check(bench, SET_BLOCKS(BLOCK(0, true)),
-                "{\"return\": [{\"phys-index\": 0, \"response\": \"not-found\", \"error-code\": "
-                "2}]}");
-    bench_write(bench, MEMORY "uevent", "");
-    bench_check_error(bench, GET_BLOCKS, "guest reported zero memory blocks!");
-    bench_check_error(bench, BLOCK_INFO, no_size);
-    bench_write(bench, MEMORY "block_size_bytes", "0x80 and more\n");
-    bench_check_error(bench, BLOCK_INFO, "the size of memory blocks is no number");
+    fixture_check(fixture, GET_BLOCKS, "{\"return\": []}");
+    fixture_check_error(fixture, BLOCK_INFO, no_size);
+    fixture_check(fixture, SET_BLOCKS(BLOCK(0, true)),
+                  "{\"return\": [{\"phys-index\": 0, \"response\": \"not-found\", \"error-code\": "
+                  "2}]}");
+    fixture_write(fixture, MEMORY "uevent", "");
+    fixture_check_error(fixture, GET_BLOCKS, "guest reported zero memory blocks!");
+    fixture_check_error(fixture, BLOCK_INFO, no_size);
+    fixture_write(fixture, MEMORY "block_size_bytes", "0x80 and more\n");
+    fixture_check_error(fixture, BLOCK_INFO, "the size of memory blocks is no number");
 }
 
-static void test_set_blocks(Bench *bench, gconstpointer data)
+static void test_set_blocks(CommandFixture *fixture, gconstpointer data)
 {
-    add_blocks(bench);
-    bench_check(
-        bench,
+    add_blocks(fixture);
+    fixture_check(
+        fixture,
         SET_BLOCKS(BLOCK(2, true) ", " BLOCK(0, true) ", " BLOCK(0, false) ", " BLOCK(77, true)),
         "{\"return\": [{\"phys-index\": 2, \"response\": \"success\"}, "
         "{\"phys-index\": 0, \"response\": \"success\"}, "
         "{\"phys-index\": 0, \"response\": \"operation-not-supported\"}, "
         "{\"phys-index\": 77, \"response\": \"not-found\", \"error-code\": 2}]}");
-    check_file(bench, MEMORY "memory0/state", "online\n");
-    check_file(bench, MEMORY "memory2/state", "onlinee\n"); /* the rest of what was there */
-    bench_check(bench, SET_BLOCKS(""), "{\"return\": []}");
+    check_file(fixture, MEMORY "memory0/state", "online\n");
+    check_file(fixture, MEMORY "memory2/state", "onlinee\n"); /* the rest of what was there */
+    fixture_check(fixture, SET_BLOCKS(""), "{\"return\": []}");
 }
 
 /* What the kernel says is handed on. */
-static void test_set_block_fails(Bench *bench, gconstpointer data)
+static void test_set_block_fails(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *path = g_build_filename(bench->directory, MEMORY "memory5/state", NULL);
+    g_autofree char *path = g_build_filename(fixture->directory, MEMORY "memory5/state", NULL);
 
     g_assert_cmpint(g_mkdir_with_parents(path, 0755), ==, 0);
-    bench_check(bench, SET_BLOCKS(BLOCK(5, true)),
-                "{\"return\": [{\"phys-index\": 5, \"response\": \"operation-failed\", "
-                "\"error-code\": 21}]}");
+    fixture_check(fixture, SET_BLOCKS(BLOCK(5, true)),
+                  "{\"return\": [{\"phys-index\": 5, \"response\": \"operation-failed\", "
+                  "\"error-code\": 21}]}");
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) \
-    g_test_add("/cpu-memory/" name, Bench, NULL, set_up, function, tear_down)
+    g_test_add("/cpu-memory/" name, CommandFixture, NULL, set_up, function, tear_down)
     ADD("get-vcpus", test_get_vcpus);
     ADD("no-vcpus", test_no_vcpus);
     ADD("set-vcpus", test_set_vcpus);

@@ -3,7 +3,7 @@
 /* What the shell and /proc show of real programs: signals, descriptors, scripts, and those they
  * leave behind. */
 
-#include "agent/bench-exec.h"
+#include "agent/fixture-exec.h"
 #include "agent/commands/exec.h"
 #include "agent/process.h"
 
@@ -16,99 +16,99 @@
 
 #include "common/limits.h"
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
+    fixture_init(fixture, NULL);
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
 #define SH(script) "\"path\": \"sh\", \"arg\": [\"-c\", \"" script "\"]"
 #define CAPTURED   ", \"capture-output\": true"
 
 /* The first test: a thread that was there before the first program takes no news from who waits. */
-static void test_beside_a_thread(Bench *bench, gconstpointer data)
+static void test_beside_a_thread(CommandFixture *fixture, gconstpointer data)
 {
     for (guint i = 0; i < 20; i++) {
-        bench_check(bench, "{\"execute\": \"guest-fstrim\"}", "{\"return\": {\"paths\": []}}");
-        bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
+        fixture_check(fixture, "{\"execute\": \"guest-fstrim\"}", "{\"return\": {\"paths\": []}}");
+        fixture_exec_check(fixture, "\"path\": \"true\"", "\"exitcode\": 0");
     }
 }
 
-static void test_signal(Bench *bench, gconstpointer data)
+static void test_signal(CommandFixture *fixture, gconstpointer data)
 {
-    bench_exec_check(bench, SH("kill -9 $$"), "\"signal\": 9");
+    fixture_exec_check(fixture, SH("kill -9 $$"), "\"signal\": 9");
 }
 
 /* Whatever is captured, the agent's own standard streams stay, and programs get no others of its
  * files. */
-static void test_descriptors(Bench *bench, gconstpointer data)
+static void test_descriptors(CommandFixture *fixture, gconstpointer data)
 {
     struct stat before[3], after;
 
     for (int fd = 0; fd < 3; fd++)
         g_assert_cmpint(fstat(fd, &before[fd]), ==, 0);
-    bench_exec_check(bench, SH("echo out; echo err >&2"), "\"exitcode\": 0");
-    bench_exec_check(
-        bench, SH("echo out; echo err >&2") CAPTURED,
-        "\"exitcode\": 0, " BENCH_EXEC_OUT("b3V0Cg==") ", " BENCH_EXEC_ERR("ZXJyCg=="));
-    bench_exec_check(bench, SH("echo out; echo err >&2") ", \"capture-output\": \"merged\"",
-                     "\"exitcode\": 0, " BENCH_EXEC_OUT("b3V0CmVycgo="));
+    fixture_exec_check(fixture, SH("echo out; echo err >&2"), "\"exitcode\": 0");
+    fixture_exec_check(
+        fixture, SH("echo out; echo err >&2") CAPTURED,
+        "\"exitcode\": 0, " FIXTURE_EXEC_OUT("b3V0Cg==") ", " FIXTURE_EXEC_ERR("ZXJyCg=="));
+    fixture_exec_check(fixture, SH("echo out; echo err >&2") ", \"capture-output\": \"merged\"",
+                       "\"exitcode\": 0, " FIXTURE_EXEC_OUT("b3V0CmVycgo="));
     /* The fourth is the directory that it lists. */
-    bench_exec_check(
-        bench, "\"path\": \"ls\", \"arg\": [\"-m\", \"/proc/self/fd\"], \"capture-output\": true",
-        "\"exitcode\": 0, " BENCH_EXEC_OUT("MCwgMSwgMiwgMwo="));
+    fixture_exec_check(
+        fixture, "\"path\": \"ls\", \"arg\": [\"-m\", \"/proc/self/fd\"], \"capture-output\": true",
+        "\"exitcode\": 0, " FIXTURE_EXEC_OUT("MCwgMSwgMiwgMwo="));
     for (int fd = 0; fd < 3; fd++) {
         g_assert_cmpint(fstat(fd, &after), ==, 0);
         g_assert_cmpuint(after.st_ino, ==, before[fd].st_ino);
     }
 }
 
-static void test_environment(Bench *bench, gconstpointer data)
+static void test_environment(CommandFixture *fixture, gconstpointer data)
 {
     g_setenv("QGA_TEST", "x", TRUE);
-    bench_exec_check(
-        bench, SH("printf $A$QGA_TEST") ", \"env\": [\"A=y\", \"PATH=/bin:/usr/bin\"]" CAPTURED,
-        "\"exitcode\": 0, " BENCH_EXEC_OUT("eQ=="));
-    bench_exec_check_error(bench, "\"path\": \"sh\", \"env\": [\"PATH=/nonexistent\"]",
-                           "Failed to execute child process “sh” (No such file or directory)");
-    bench_exec_check(
-        bench, SH("grep -c SigBlk:.0000000000000000 /proc/self/status | tr -d '\\n'") CAPTURED,
-        "\"exitcode\": 0, " BENCH_EXEC_OUT("MQ=="));
+    fixture_exec_check(
+        fixture, SH("printf $A$QGA_TEST") ", \"env\": [\"A=y\", \"PATH=/bin:/usr/bin\"]" CAPTURED,
+        "\"exitcode\": 0, " FIXTURE_EXEC_OUT("eQ=="));
+    fixture_exec_check_error(fixture, "\"path\": \"sh\", \"env\": [\"PATH=/nonexistent\"]",
+                             "Failed to execute child process “sh” (No such file or directory)");
+    fixture_exec_check(
+        fixture, SH("grep -c SigBlk:.0000000000000000 /proc/self/status | tr -d '\\n'") CAPTURED,
+        "\"exitcode\": 0, " FIXTURE_EXEC_OUT("MQ=="));
 }
 
-static void test_refused(Bench *bench, gconstpointer data)
+static void test_refused(CommandFixture *fixture, gconstpointer data)
 {
-    bench_exec_check_error(
-        bench, "\"path\": \"no-such-program\"",
+    fixture_exec_check_error(
+        fixture, "\"path\": \"no-such-program\"",
         "Failed to execute child process “no-such-program” (No such file or directory)");
-    bench_exec_check_error(bench, "\"path\": \"\"",
-                           "Failed to execute child process “” (No such file or directory)");
-    bench_exec_check_error(bench, "\"path\": \"/dev/null\"",
-                           "Failed to execute child process “/dev/null” (Permission denied)");
+    fixture_exec_check_error(fixture, "\"path\": \"\"",
+                             "Failed to execute child process “” (No such file or directory)");
+    fixture_exec_check_error(fixture, "\"path\": \"/dev/null\"",
+                             "Failed to execute child process “/dev/null” (Permission denied)");
 }
 
 /* A file that is no binary and says nothing of its interpreter is a shell script. */
-static void test_plain_script(Bench *bench, gconstpointer data)
+static void test_plain_script(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *path = g_build_filename(bench->directory, "script", NULL);
+    g_autofree char *path = g_build_filename(fixture->directory, "script", NULL);
     g_autofree char *arguments =
         g_strdup_printf("\"path\": \"%s\", \"arg\": [\"a b\"]" CAPTURED, path);
 
     g_file_set_contents(path, "printf \"$1\"", -1, NULL);
     g_chmod(path, 0755);
-    bench_exec_check(bench, arguments, "\"exitcode\": 0, " BENCH_EXEC_OUT("YSBi"));
+    fixture_exec_check(fixture, arguments, "\"exitcode\": 0, " FIXTURE_EXEC_OUT("YSBi"));
 }
 
 /* The end of the program counts, not that of those it left behind: that they may say more is
  * flagged. They are not hurt by being left alone. */
-static void test_descendant_holds_output(Bench *bench, gconstpointer data)
+static void test_descendant_holds_output(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *fifo = g_build_filename(bench->directory, "fifo", NULL);
-    g_autofree char *done = g_build_filename(bench->directory, "done", NULL);
+    g_autofree char *fifo = g_build_filename(fixture->directory, "fifo", NULL);
+    g_autofree char *done = g_build_filename(fixture->directory, "done", NULL);
     g_autofree char *arguments =
         g_strdup_printf("\"path\": \"sh\", \"arg\": [\"-c\", \"echo first; { read x < %s; echo late"
                         " && echo ok > %s; } &\"], \"capture-output\": true",
@@ -116,9 +116,9 @@ static void test_descendant_holds_output(Bench *bench, gconstpointer data)
     int writer;
 
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
-    bench_exec_check(bench, arguments,
-                     "\"exitcode\": 0, \"out-data\": \"Zmlyc3QK\", \"out-truncated\": true, "
-                     "\"err-truncated\": true");
+    fixture_exec_check(fixture, arguments,
+                       "\"exitcode\": 0, \"out-data\": \"Zmlyc3QK\", \"out-truncated\": true, "
+                       "\"err-truncated\": true");
     writer = open(fifo, O_WRONLY | O_CLOEXEC);
     g_assert_cmpint(write(writer, "\n", 1), ==, 1);
     close(writer);
@@ -128,10 +128,10 @@ static void test_descendant_holds_output(Bench *bench, gconstpointer data)
 
 /* What a thread writes out stays as it is, however much a descendant says meanwhile: more than the
  * pipe holds, so that it has all been read once the descendant is through. */
-static void test_sealed_output(Bench *bench, gconstpointer data)
+static void test_sealed_output(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *fifo = g_build_filename(bench->directory, "fifo", NULL);
-    g_autofree char *done = g_build_filename(bench->directory, "done", NULL);
+    g_autofree char *fifo = g_build_filename(fixture->directory, "fifo", NULL);
+    g_autofree char *done = g_build_filename(fixture->directory, "done", NULL);
     g_autofree char *script =
         g_strdup_printf("head -c 99999 /dev/zero; { read x < %s; head -c 2222222 /dev/zero;"
                         " echo ok > %s; } & exit 0",
@@ -166,31 +166,31 @@ static void test_sealed_output(Bench *bench, gconstpointer data)
 }
 
 /* The id of a program that ended stays its own until its end was told. */
-static void test_pid_stays_taken(Bench *bench, gconstpointer data)
+static void test_pid_stays_taken(CommandFixture *fixture, gconstpointer data)
 {
-    gint64 pid = bench_exec_start(bench, SH("exit 7"));
+    gint64 pid = fixture_exec_start(fixture, SH("exit 7"));
     g_autofree char *reply = NULL;
 
     for (guint i = 0; i < 50; i++)
-        bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
+        fixture_exec_check(fixture, "\"path\": \"true\"", "\"exitcode\": 0");
     g_assert_cmpint(kill((pid_t)pid, 0), ==, 0);
-    reply = bench_exec_finish(bench, pid);
+    reply = fixture_exec_finish(fixture, pid);
     g_assert_cmpstr(reply, ==, "{\"return\": {\"exited\": true, \"exitcode\": 7}}");
     g_assert_cmpint(kill((pid_t)pid, 0), ==, -1);
 }
 
-static void test_too_many(Bench *bench, gconstpointer data)
+static void test_too_many(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree gint64 *pids = g_new(gint64, LIMIT_EXEC_RECORDS);
     g_autofree char *words = g_strdup_printf(
         "too many programs: ask guest-exec-status for some of the %d started", LIMIT_EXEC_RECORDS);
 
     for (guint i = 0; i < LIMIT_EXEC_RECORDS; i++)
-        pids[i] = bench_exec_start(bench, "\"path\": \"true\"");
-    bench_exec_check_error(bench, "\"path\": \"true\"", words);
+        pids[i] = fixture_exec_start(fixture, "\"path\": \"true\"");
+    fixture_exec_check_error(fixture, "\"path\": \"true\"", words);
     for (guint i = 0; i < LIMIT_EXEC_RECORDS; i++)
-        g_free(bench_exec_finish(bench, pids[i]));
-    bench_exec_check(bench, "\"path\": \"true\"", "\"exitcode\": 0");
+        g_free(fixture_exec_finish(fixture, pids[i]));
+    fixture_exec_check(fixture, "\"path\": \"true\"", "\"exitcode\": 0");
 }
 
 /* ---- Questions for a status that comes soon -------------------------------------------------- */
@@ -206,16 +206,16 @@ typedef struct {
 } Waiting;
 
 /* Returns: one whose status is waited for @hold_ms from its start */
-static Waiting start_waiting(Bench *bench, guint hold_ms)
+static Waiting start_waiting(CommandFixture *fixture, guint hold_ms)
 {
-    Waiting program = {.fifo = g_build_filename(bench->directory, "fifo", NULL)};
+    Waiting program = {.fifo = g_build_filename(fixture->directory, "fifo", NULL)};
     g_autofree char *arguments = g_strdup_printf(
         "\"path\": \"sh\", \"arg\": [\"-c\", \"read x < %s; exit 3\"]", program.fifo);
 
-    programs_free(bench->commands.programs);
-    bench->commands.programs = programs_new(hold_ms);
+    programs_free(fixture->commands.programs);
+    fixture->commands.programs = programs_new(hold_ms);
     g_assert_cmpint(mkfifo(program.fifo, 0600), ==, 0);
-    program.pid = bench_exec_start(bench, arguments);
+    program.pid = fixture_exec_start(fixture, arguments);
     return program;
 }
 
@@ -229,89 +229,90 @@ static void release(Waiting *program)
 }
 
 /* @id: a member, and a comma; or nothing */
-static void ask_status(Bench *bench, const Waiting *program, const char *id)
+static void ask_status(CommandFixture *fixture, const Waiting *program, const char *id)
 {
     g_autofree char *request =
         g_strdup_printf("{\"execute\": \"guest-exec-status\", %s\"arguments\":"
                         " {\"pid\": %" G_GINT64_FORMAT "}}",
                         id, program->pid);
 
-    dispatch_request(&bench->dispatch, (JsonSpan){request, strlen(request)});
+    dispatch_request(&fixture->dispatch, (JsonSpan){request, strlen(request)});
 }
 
-static void run_all(Bench *bench)
+static void run_all(CommandFixture *fixture)
 {
-    while (dispatch_is_working(&bench->dispatch))
+    while (dispatch_is_working(&fixture->dispatch))
         g_main_context_iteration(NULL, TRUE);
 }
 
-static void test_status_waits(Bench *bench, gconstpointer data)
+static void test_status_waits(CommandFixture *fixture, gconstpointer data)
 {
-    Waiting program = start_waiting(bench, LONG_MS);
+    Waiting program = start_waiting(fixture, LONG_MS);
 
-    ask_status(bench, &program, "");
-    g_assert_true(dispatch_is_busy(&bench->dispatch));
+    ask_status(fixture, &program, "");
+    g_assert_true(dispatch_is_busy(&fixture->dispatch));
     release(&program);
-    run_all(bench);
-    g_assert_cmpstr(bench->replies->str, ==, ENDED("3") "}\n");
+    run_all(fixture);
+    g_assert_cmpstr(fixture->replies->str, ==, ENDED("3") "}\n");
 }
 
 /* No longer than it may, and not at all for a program that has run for longer. */
-static void test_status_of_a_long_run(Bench *bench, gconstpointer data)
+static void test_status_of_a_long_run(CommandFixture *fixture, gconstpointer data)
 {
-    Waiting program = start_waiting(bench, LIMIT_EXEC_HOLD_MS);
-    g_autofree char *first = bench_exec_status(bench, program.pid);
+    Waiting program = start_waiting(fixture, LIMIT_EXEC_HOLD_MS);
+    g_autofree char *first = fixture_exec_status(fixture, program.pid);
 
     g_assert_cmpstr(first, ==, "{\"return\": {\"exited\": false}}");
-    ask_status(bench, &program, "");
-    g_assert_false(dispatch_is_busy(&bench->dispatch));
-    g_assert_cmpstr(bench->replies->str, ==, "{\"return\": {\"exited\": false}}\n");
+    ask_status(fixture, &program, "");
+    g_assert_false(dispatch_is_busy(&fixture->dispatch));
+    g_assert_cmpstr(fixture->replies->str, ==, "{\"return\": {\"exited\": false}}\n");
     release(&program);
 }
 
 /* Others are answered meanwhile, and of two that wait for the same program the first is told. */
-static void test_status_in_a_pipeline(Bench *bench, gconstpointer data)
+static void test_status_in_a_pipeline(CommandFixture *fixture, gconstpointer data)
 {
-    Waiting program = start_waiting(bench, LONG_MS);
+    Waiting program = start_waiting(fixture, LONG_MS);
     g_autofree char *expected = g_strdup_printf(
         ENDED("3") ", \"id\": 1}\n{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": "
                    "\"PID %" G_GINT64_FORMAT " does not exist\"}}\n",
         program.pid);
 
-    g_free(bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 0, \"arguments\": "
-                            "{\"enable\": [\"pipeline\"]}}"));
-    ask_status(bench, &program, "\"id\": 1, ");
-    ask_status(bench, &program, "\"id\": 2, ");
-    bench_check(bench, "{\"execute\": \"guest-ping\", \"id\": 3}", "{\"return\": {}, \"id\": 3}");
+    g_free(fixture_ask(fixture, "{\"execute\": \"guest-capabilities\", \"id\": 0, \"arguments\": "
+                                "{\"enable\": [\"pipeline\"]}}"));
+    ask_status(fixture, &program, "\"id\": 1, ");
+    ask_status(fixture, &program, "\"id\": 2, ");
+    fixture_check(fixture, "{\"execute\": \"guest-ping\", \"id\": 3}",
+                  "{\"return\": {}, \"id\": 3}");
     release(&program);
-    run_all(bench);
-    g_assert_cmpstr(bench->replies->str, ==, expected);
+    run_all(fixture);
+    g_assert_cmpstr(fixture->replies->str, ==, expected);
 }
 
 /* Who has gone is not told, and so whoever comes next is. */
-static void test_status_of_who_has_gone(Bench *bench, gconstpointer data)
+static void test_status_of_who_has_gone(CommandFixture *fixture, gconstpointer data)
 {
-    Waiting program = start_waiting(bench, LONG_MS);
+    Waiting program = start_waiting(fixture, LONG_MS);
     g_autofree char *reply = NULL;
 
-    ask_status(bench, &program, "");
-    dispatch_reset(&bench->dispatch);
+    ask_status(fixture, &program, "");
+    dispatch_reset(&fixture->dispatch);
     release(&program);
-    run_all(bench);
-    g_assert_cmpstr(bench->replies->str, ==, "");
-    reply = bench_exec_finish(bench, program.pid);
+    run_all(fixture);
+    g_assert_cmpstr(fixture->replies->str, ==, "");
+    reply = fixture_exec_finish(fixture, program.pid);
     g_assert_cmpstr(reply, ==, ENDED("3") "}");
 }
 
 /* The agent may end before the program does. */
-static void test_status_at_the_end(Bench *bench, gconstpointer data)
+static void test_status_at_the_end(CommandFixture *fixture, gconstpointer data)
 {
-    Waiting program = start_waiting(bench, LONG_MS);
+    Waiting program = start_waiting(fixture, LONG_MS);
 
-    ask_status(bench, &program, "");
-    dispatch_reset(&bench->dispatch);
-    programs_free(g_steal_pointer(&bench->commands.programs));
-    g_assert_false(dispatch_is_working(&bench->dispatch));
+    ask_status(fixture, &program, "");
+    dispatch_reset(&fixture->dispatch);
+    programs_free(g_steal_pointer(&fixture->commands.programs));
+    g_assert_false(dispatch_is_working(&fixture->dispatch));
     release(&program);
 }
 
@@ -319,7 +320,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) \
-    g_test_add("/exec-linux/" name, Bench, NULL, set_up, function, tear_down)
+    g_test_add("/exec-linux/" name, CommandFixture, NULL, set_up, function, tear_down)
     ADD("beside-a-thread", test_beside_a_thread);
     ADD("signal", test_signal);
     ADD("descriptors", test_descriptors);

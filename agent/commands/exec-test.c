@@ -3,7 +3,7 @@
 /* Real programs: what they are given, what is kept of what they say, and when they count as ended.
  * The program that is started is this one again. */
 
-#include "agent/bench-exec.h"
+#include "agent/fixture-exec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,14 +51,14 @@ static int run_child(char **words)
 
 /* ---- As a test ------------------------------------------------------------------------------- */
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
+    fixture_init(fixture, NULL);
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
 /* @words: for the child, in JSON; @more: other members of guest-exec's arguments, in JSON */
@@ -67,60 +67,61 @@ static char *call_self(const char *words, const char *more)
     return g_strdup_printf("\"path\": \"%s\", \"arg\": [%s]%s", self, words, more);
 }
 
-static void check(Bench *bench, const char *words, const char *more, const char *expected)
+static void check(CommandFixture *fixture, const char *words, const char *more,
+                  const char *expected)
 {
     g_autofree char *arguments = call_self(words, more);
 
-    bench_exec_check(bench, arguments, expected);
+    fixture_exec_check(fixture, arguments, expected);
 }
 
 #define CAPTURED ", \"capture-output\": true"
 
-static void test_end(Bench *bench, gconstpointer data)
+static void test_end(CommandFixture *fixture, gconstpointer data)
 {
-    check(bench, "\"exit\", \"0\"", "", "\"exitcode\": 0");
-    check(bench, "\"exit\", \"3\"", "", "\"exitcode\": 3");
+    check(fixture, "\"exit\", \"0\"", "", "\"exitcode\": 0");
+    check(fixture, "\"exit\", \"3\"", "", "\"exitcode\": 3");
 }
 
 /* Each as it was given, the empty one too. */
-static void test_arguments(Bench *bench, gconstpointer data)
+static void test_arguments(CommandFixture *fixture, gconstpointer data)
 {
-    check(bench, "\"words\", \"\", \"a b\", \"\\\"c\\\"\", \"d\\\\\"", CAPTURED,
-          "\"exitcode\": 0, " BENCH_EXEC_OUT("W11bYSBiXVsiYyJdW2RcXQ=="));
+    check(fixture, "\"words\", \"\", \"a b\", \"\\\"c\\\"\", \"d\\\\\"", CAPTURED,
+          "\"exitcode\": 0, " FIXTURE_EXEC_OUT("W11bYSBiXVsiYyJdW2RcXQ=="));
 }
 
-static void test_capture(Bench *bench, gconstpointer data)
+static void test_capture(CommandFixture *fixture, gconstpointer data)
 {
 #define SAYS "\"both\"", ", \"capture-output\": "
-#define OUT  BENCH_EXEC_OUT("b3V0")
-#define ERR  BENCH_EXEC_ERR("ZXJy")
-    check(bench, SAYS "false", "\"exitcode\": 0");
-    check(bench, SAYS "\"none\"", "\"exitcode\": 0");
-    check(bench, SAYS "true", "\"exitcode\": 0, " OUT ", " ERR);
-    check(bench, SAYS "\"separated\"", "\"exitcode\": 0, " OUT ", " ERR);
-    check(bench, SAYS "\"stdout\"", "\"exitcode\": 0, " OUT);
-    check(bench, SAYS "\"stderr\"", "\"exitcode\": 0, " ERR);
-    check(bench, SAYS "\"merged\"", "\"exitcode\": 0, " BENCH_EXEC_OUT("b3V0ZXJy"));
+#define OUT  FIXTURE_EXEC_OUT("b3V0")
+#define ERR  FIXTURE_EXEC_ERR("ZXJy")
+    check(fixture, SAYS "false", "\"exitcode\": 0");
+    check(fixture, SAYS "\"none\"", "\"exitcode\": 0");
+    check(fixture, SAYS "true", "\"exitcode\": 0, " OUT ", " ERR);
+    check(fixture, SAYS "\"separated\"", "\"exitcode\": 0, " OUT ", " ERR);
+    check(fixture, SAYS "\"stdout\"", "\"exitcode\": 0, " OUT);
+    check(fixture, SAYS "\"stderr\"", "\"exitcode\": 0, " ERR);
+    check(fixture, SAYS "\"merged\"", "\"exitcode\": 0, " FIXTURE_EXEC_OUT("b3V0ZXJy"));
 #undef ERR
 #undef OUT
 #undef SAYS
-    check(bench, "\"exit\", \"0\"", CAPTURED, "\"exitcode\": 0");
+    check(fixture, "\"exit\", \"0\"", CAPTURED, "\"exitcode\": 0");
 }
 
-static void test_input(Bench *bench, gconstpointer data)
+static void test_input(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree char *bad = call_self("\"copy\"", ", \"input-data\": \"a!\"");
 
-    check(bench, "\"copy\"", ", \"input-data\": \"aGVsbG8=\"" CAPTURED,
-          "\"exitcode\": 0, " BENCH_EXEC_OUT("aGVsbG8="));
-    check(bench, "\"copy\"", CAPTURED, "\"exitcode\": 0");
-    check(bench, "\"copy\"", ", \"input-data\": \"\"" CAPTURED, "\"exitcode\": 0");
-    bench_exec_check_error(bench, bad, "Base64 data contains invalid characters");
+    check(fixture, "\"copy\"", ", \"input-data\": \"aGVsbG8=\"" CAPTURED,
+          "\"exitcode\": 0, " FIXTURE_EXEC_OUT("aGVsbG8="));
+    check(fixture, "\"copy\"", CAPTURED, "\"exitcode\": 0");
+    check(fixture, "\"copy\"", ", \"input-data\": \"\"" CAPTURED, "\"exitcode\": 0");
+    fixture_exec_check_error(fixture, bad, "Base64 data contains invalid characters");
 }
 
 /* More than a pipe holds goes in and comes out, and a program that does not want it loses nothing
  * by that. */
-static void test_large_input(Bench *bench, gconstpointer data)
+static void test_large_input(CommandFixture *fixture, gconstpointer data)
 {
     const gsize size = 3 * 1000 * 1000;
     g_autofree char *text = g_strnfill(size, 'x');
@@ -129,57 +130,59 @@ static void test_large_input(Bench *bench, gconstpointer data)
     g_autofree char *expected =
         g_strdup_printf("\"exitcode\": 0, \"out-data\": \"%s\", \"out-truncated\": false", base64);
 
-    check(bench, "\"copy\"", input, expected);
-    check(bench, "\"exit\", \"0\"", input, "\"exitcode\": 0");
+    check(fixture, "\"copy\"", input, expected);
+    check(fixture, "\"exit\", \"0\"", input, "\"exitcode\": 0");
 }
 
 /* It is the agent's own, or all that is given: then with what Windows needs to start anything. */
-static void test_environment(Bench *bench, gconstpointer data)
+static void test_environment(CommandFixture *fixture, gconstpointer data)
 {
     static const char given[] = ", \"env\": [\"A=y\", \"SystemRoot=C:\\\\windows\"]" CAPTURED;
 
     g_setenv("QGA_TEST", "x", TRUE);
-    check(bench, "\"print\", \"QGA_TEST\"", CAPTURED, "\"exitcode\": 0, " BENCH_EXEC_OUT("eA=="));
-    check(bench, "\"print\", \"QGA_TEST\"", given, "\"exitcode\": 0, " BENCH_EXEC_OUT("KG5vbmUp"));
-    check(bench, "\"print\", \"A\"", given, "\"exitcode\": 0, " BENCH_EXEC_OUT("eQ=="));
+    check(fixture, "\"print\", \"QGA_TEST\"", CAPTURED,
+          "\"exitcode\": 0, " FIXTURE_EXEC_OUT("eA=="));
+    check(fixture, "\"print\", \"QGA_TEST\"", given,
+          "\"exitcode\": 0, " FIXTURE_EXEC_OUT("KG5vbmUp"));
+    check(fixture, "\"print\", \"A\"", given, "\"exitcode\": 0, " FIXTURE_EXEC_OUT("eQ=="));
 }
 
-static void check_missing(Bench *bench, const char *path)
+static void check_missing(CommandFixture *fixture, const char *path)
 {
     g_autofree char *request =
         g_strdup_printf("{\"execute\": \"guest-exec\", \"arguments\": {\"path\": \"%s\"}}", path);
-    g_autofree char *reply = bench_ask(bench, request);
+    g_autofree char *reply = fixture_ask(fixture, request);
 
     g_assert_nonnull(strstr(reply, "\"Failed to execute child process "));
     g_assert_nonnull(strstr(reply, path));
 }
 
-static void test_refused(Bench *bench, gconstpointer data)
+static void test_refused(CommandFixture *fixture, gconstpointer data)
 {
-    check_missing(bench, "no-such-program");
-    check_missing(bench, "");
-    bench_exec_check_error(bench, "\"path\": \"true\", \"capture-output\": \"some\"",
-                           "Parameter 'capture-output' does not accept value 'some'");
-    bench_exec_check_error(
-        bench, "\"path\": \"true\", \"capture-output\": 1",
+    check_missing(fixture, "no-such-program");
+    check_missing(fixture, "");
+    fixture_exec_check_error(fixture, "\"path\": \"true\", \"capture-output\": \"some\"",
+                             "Parameter 'capture-output' does not accept value 'some'");
+    fixture_exec_check_error(
+        fixture, "\"path\": \"true\", \"capture-output\": 1",
         "Invalid parameter type for 'capture-output', expected: GuestExecCaptureOutput");
 }
 
-static void test_status_is_told_once(Bench *bench, gconstpointer data)
+static void test_status_is_told_once(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree char *arguments = call_self("\"exit\", \"0\"", "");
-    gint64 pid = bench_exec_start(bench, arguments);
-    g_autofree char *first = bench_exec_finish(bench, pid);
-    g_autofree char *second = bench_exec_status(bench, pid);
+    gint64 pid = fixture_exec_start(fixture, arguments);
+    g_autofree char *first = fixture_exec_finish(fixture, pid);
+    g_autofree char *second = fixture_exec_status(fixture, pid);
     g_autofree char *words = g_strdup_printf("PID %" G_GINT64_FORMAT " does not exist", pid);
 
     g_assert_nonnull(strstr(second, words));
 }
 
-static void test_output_is_bounded(Bench *bench, gconstpointer data)
+static void test_output_is_bounded(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree char *arguments = call_self("\"fill\"", CAPTURED);
-    g_autofree char *reply = bench_exec_finish(bench, bench_exec_start(bench, arguments));
+    g_autofree char *reply = fixture_exec_finish(fixture, fixture_exec_start(fixture, arguments));
 
     g_assert_nonnull(strstr(reply, "\"out-truncated\": true"));
     g_assert_nonnull(strstr(reply, "\"err-truncated\": false"));
@@ -193,7 +196,8 @@ int main(int argc, char **argv)
         return run_child(argv + 1);
     self = g_strdelimit(g_canonicalize_filename(argv[0], NULL), "\\", '/');
     g_test_init(&argc, &argv, NULL);
-#define ADD(name, function) g_test_add("/exec/" name, Bench, NULL, set_up, function, tear_down)
+#define ADD(name, function) \
+    g_test_add("/exec/" name, CommandFixture, NULL, set_up, function, tear_down)
     ADD("end", test_end);
     ADD("arguments", test_arguments);
     ADD("capture", test_capture);

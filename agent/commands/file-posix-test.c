@@ -3,7 +3,7 @@
 /* What only POSIX systems have: a pipe with a name loses nothing, links, modes, directories that
  * are opened. */
 
-#include "agent/bench-file.h"
+#include "agent/fixture-file.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* A new file is everybody's, whatever the agent's own settings are; an old one keeps its mode. */
-static void test_mode_bits(FileBench *fixture, gconstpointer data)
+static void test_mode_bits(FileFixture *fixture, gconstpointer data)
 {
     struct stat file;
 
@@ -25,7 +25,7 @@ static void test_mode_bits(FileBench *fixture, gconstpointer data)
     g_assert_cmpuint(file.st_mode & 0777, ==, 0640);
 }
 
-static void test_dangling_link(FileBench *fixture, gconstpointer data)
+static void test_dangling_link(FileFixture *fixture, gconstpointer data)
 {
     g_autofree char *link = g_strconcat(fixture->path, "-link", NULL);
 
@@ -35,7 +35,7 @@ static void test_dangling_link(FileBench *fixture, gconstpointer data)
 }
 
 /* What came before the pipe ran dry is handed out; only then is the host told to come back. */
-static void test_pipe(FileBench *fixture, gconstpointer data)
+static void test_pipe(FileFixture *fixture, gconstpointer data)
 {
     int writer;
 
@@ -51,7 +51,7 @@ static void test_pipe(FileBench *fixture, gconstpointer data)
     CHECK(fixture, GOT("0", "", "true"), READ(1000, 10));
 }
 
-static void test_full_pipe(FileBench *fixture, gconstpointer data)
+static void test_full_pipe(FileFixture *fixture, gconstpointer data)
 {
     g_autofree char *text = g_strnfill(100 * 1000, 'x');
     g_autofree char *base64 = g_base64_encode((const guchar *)text, 100 * 1000);
@@ -69,15 +69,15 @@ static void test_full_pipe(FileBench *fixture, gconstpointer data)
     close(reader);
 }
 
-static void test_directory(FileBench *fixture, gconstpointer data)
+static void test_directory(FileFixture *fixture, gconstpointer data)
 {
-    CHECK(fixture, "{\"return\": 1000}", OPEN(fixture->bench.directory, "r"));
+    CHECK(fixture, "{\"return\": 1000}", OPEN(fixture->base.directory, "r"));
     CHECK(fixture, ERROR("failed to read file: Is a directory"), READ(1000, 1));
     CHECK(fixture, "{\"return\": {}}", CLOSE(1000));
 }
 
 /* The kernel's say that there is nothing, or a page. */
-static void test_wrong_size(FileBench *fixture, gconstpointer data)
+static void test_wrong_size(FileFixture *fixture, gconstpointer data)
 {
     static const char *const paths[] = {"/proc/version", "/proc/self/limits",
                                         "/sys/kernel/rcu_expedited"};
@@ -103,8 +103,9 @@ static void test_wrong_size(FileBench *fixture, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define ADD(name, function) \
-    g_test_add("/file-posix/" name, FileBench, NULL, file_bench_init, function, file_bench_clear)
+#define ADD(name, function)                                                         \
+    g_test_add("/file-posix/" name, FileFixture, NULL, file_fixture_init, function, \
+               file_fixture_clear)
     ADD("mode-bits", test_mode_bits);
     ADD("dangling-link", test_dangling_link);
     ADD("pipe", test_pipe);

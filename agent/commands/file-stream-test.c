@@ -3,7 +3,7 @@
 /* A large read is answered with the same bytes as if it were read whole; and where that cannot be,
  * with what no host takes for a result. */
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 enum { LARGE = 3 * LIMIT_FILE_WHOLE_BYTES, START = 10 };
 
 typedef struct {
-    Bench bench;
+    CommandFixture base;
     char *path;
     guint8 *content;
 } Fixture;
@@ -23,24 +23,24 @@ static void set_up(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *open = NULL;
 
-    bench_init(&fixture->bench, NULL);
-    fixture->path = g_build_filename(fixture->bench.directory, "file", NULL);
+    fixture_init(&fixture->base, NULL);
+    fixture->path = g_build_filename(fixture->base.directory, "file", NULL);
     fixture->content = g_malloc(LARGE);
     for (gsize i = 0; i < LARGE; i++)
         fixture->content[i] = (guint8)(i * 7 + i / 1000);
     g_file_set_contents(fixture->path, (const char *)fixture->content, LARGE, NULL);
     open = g_strdup_printf("{\"execute\": \"guest-file-open\", \"arguments\": {\"path\": \"%s\"}}",
                            fixture->path);
-    bench_check(&fixture->bench, open, "{\"return\": 1000}");
-    bench_check(&fixture->bench,
-                "{\"execute\": \"guest-file-seek\", \"arguments\": {\"handle\": 1000, "
-                "\"offset\": 10, \"whence\": 0}}",
-                "{\"return\": {\"position\": 10, \"eof\": false}}");
+    fixture_check(&fixture->base, open, "{\"return\": 1000}");
+    fixture_check(&fixture->base,
+                  "{\"execute\": \"guest-file-seek\", \"arguments\": {\"handle\": 1000, "
+                  "\"offset\": 10, \"whence\": 0}}",
+                  "{\"return\": {\"position\": 10, \"eof\": false}}");
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
-    bench_clear(&fixture->bench);
+    fixture_clear(&fixture->base);
     g_free(fixture->path);
     g_free(fixture->content);
 }
@@ -66,19 +66,19 @@ static void check_read(Fixture *fixture, gsize count, const char *expected)
 {
     g_autofree char *request = request_to_read(count);
 
-    bench_check(&fixture->bench, request, expected);
+    fixture_check(&fixture->base, request, expected);
 }
 
 static void begin_to_read(Fixture *fixture, gsize count)
 {
     g_autofree char *request = request_to_read(count);
 
-    dispatch_request(&fixture->bench.dispatch, (JsonSpan){request, strlen(request)});
+    dispatch_request(&fixture->base.dispatch, (JsonSpan){request, strlen(request)});
 }
 
 static void finish(Fixture *fixture)
 {
-    while (dispatch_is_working(&fixture->bench.dispatch))
+    while (dispatch_is_working(&fixture->base.dispatch))
         g_main_context_iteration(NULL, TRUE);
 }
 
@@ -88,7 +88,7 @@ static void check_count(Fixture *fixture, gsize count)
     g_autofree char *expected = got(fixture, START, len, len < count ? "true" : "false");
 
     check_read(fixture, count, expected);
-    g_assert_true((fixture->bench.parts > 0) == (count > LIMIT_FILE_WHOLE_BYTES));
+    g_assert_true((fixture->base.parts > 0) == (count > LIMIT_FILE_WHOLE_BYTES));
     if (len < LARGE - START) {
         g_autofree char *next = got(fixture, START + len, 1, "false");
 
@@ -107,11 +107,11 @@ static void test_beside_others(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *expected = got(fixture, START, LARGE - START, "false");
 
-    fixture->bench.commands.capabilities = 1u << GUEST_CAPABILITY_PIPELINE;
+    fixture->base.commands.capabilities = 1u << GUEST_CAPABILITY_PIPELINE;
     begin_to_read(fixture, LARGE - START);
     finish(fixture);
-    g_assert_cmpuint(fixture->bench.parts, ==, 0);
-    g_assert_cmpstr(g_strchomp(fixture->bench.replies->str), ==, expected);
+    g_assert_cmpuint(fixture->base.parts, ==, 0);
+    g_assert_cmpstr(g_strchomp(fixture->base.replies->str), ==, expected);
 }
 
 /* What waits for a host that does not read is one piece, however long the file. */
@@ -120,17 +120,17 @@ static void test_held(Fixture *fixture, gconstpointer data)
     g_autofree char *expected = got(fixture, START, LARGE - START, "false");
     gsize len = 0;
 
-    fixture->bench.hold_parts = TRUE;
+    fixture->base.hold_parts = TRUE;
     begin_to_read(fixture, LARGE - START);
-    while (dispatch_is_busy(&fixture->bench.dispatch)) {
+    while (dispatch_is_busy(&fixture->base.dispatch)) {
         g_main_context_iteration(NULL, TRUE);
-        while (dispatch_pull(&fixture->bench.dispatch)) {
-            g_assert_cmpuint(fixture->bench.replies->len - len, <=,
+        while (dispatch_pull(&fixture->base.dispatch)) {
+            g_assert_cmpuint(fixture->base.replies->len - len, <=,
                              LIMIT_FILE_PIECE_BYTES / 3 * 4 + 100);
-            len = fixture->bench.replies->len;
+            len = fixture->base.replies->len;
         }
     }
-    g_assert_cmpstr(g_strchomp(fixture->bench.replies->str), ==, expected);
+    g_assert_cmpstr(g_strchomp(fixture->base.replies->str), ==, expected);
 }
 
 /* The count was sent, and cannot be kept. */
@@ -142,16 +142,16 @@ static void test_shrinks(Fixture *fixture, gconstpointer data)
     g_autofree char *whole = got(fixture, START, LARGE - START, "false");
     g_autofree char *rest = got(fixture, START, LARGE / 2 - START, "true");
     const char *digits = strstr(whole, "b64\": \"") + strlen("b64\": \"");
-    const GString *reply = fixture->bench.replies;
+    const GString *reply = fixture->base.replies;
     gsize begun;
 
-    fixture->bench.hold_parts = TRUE;
+    fixture->base.hold_parts = TRUE;
     begin_to_read(fixture, LARGE - START);
-    while (fixture->bench.parts == 0)
+    while (fixture->base.parts == 0)
         g_main_context_iteration(NULL, TRUE);
     g_assert_cmpint(truncate(fixture->path, LARGE / 2), ==, 0);
-    fixture->bench.hold_parts = FALSE;
-    dispatch_pull(&fixture->bench.dispatch);
+    fixture->base.hold_parts = FALSE;
+    dispatch_pull(&fixture->base.dispatch);
     finish(fixture);
 
     g_assert_true(g_str_has_suffix(reply->str, end));
@@ -161,7 +161,7 @@ static void test_shrinks(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(reply->str[begun], ==, 'A'); /* one digit too many to be base64 */
 
     /* Nothing is lost to a host that asks again. */
-    g_string_truncate(fixture->bench.replies, 0);
+    g_string_truncate(fixture->base.replies, 0);
     check_read(fixture, LARGE, rest);
 }
 
@@ -170,14 +170,14 @@ static void test_left(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *expected = got(fixture, START, 2, "false");
 
-    fixture->bench.hold_parts = TRUE;
+    fixture->base.hold_parts = TRUE;
     begin_to_read(fixture, LARGE);
-    while (fixture->bench.parts == 0)
+    while (fixture->base.parts == 0)
         g_main_context_iteration(NULL, TRUE);
-    dispatch_reset(&fixture->bench.dispatch);
-    g_assert_false(dispatch_pull(&fixture->bench.dispatch));
+    dispatch_reset(&fixture->base.dispatch);
+    g_assert_false(dispatch_pull(&fixture->base.dispatch));
     finish(fixture);
-    g_assert_cmpstr(fixture->bench.replies->str, ==, "");
+    g_assert_cmpstr(fixture->base.replies->str, ==, "");
     check_read(fixture, 2, expected);
 }
 

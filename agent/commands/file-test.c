@@ -2,11 +2,11 @@
 
 /* Files behave as through stdio. */
 
-#include "agent/bench-file.h"
+#include "agent/fixture-file.h"
 
 #include "common/limits.h"
 
-static void test_transcript(FileBench *fixture, gconstpointer data)
+static void test_transcript(FileFixture *fixture, gconstpointer data)
 {
     CHECK(fixture, "{\"return\": 1000}", OPEN(fixture->path, "w+"));
     CHECK(fixture, "{\"return\": {\"count\": 13, \"eof\": false}}",
@@ -19,7 +19,7 @@ static void test_transcript(FileBench *fixture, gconstpointer data)
     CHECK(fixture, "{\"return\": {}}", CLOSE(1001));
 }
 
-static void test_end_of_file(FileBench *fixture, gconstpointer data)
+static void test_end_of_file(FileFixture *fixture, gconstpointer data)
 {
     g_file_set_contents(fixture->path, "hello", -1, NULL);
     CHECK(fixture, "{\"return\": 1000}", OPEN(fixture->path, "r"));
@@ -30,7 +30,7 @@ static void test_end_of_file(FileBench *fixture, gconstpointer data)
     CHECK(fixture, GOT("1", "bw==", "true"), READ(1000, 2));
 }
 
-static void test_seek(FileBench *fixture, gconstpointer data)
+static void test_seek(FileFixture *fixture, gconstpointer data)
 {
     g_file_set_contents(fixture->path, "0123456789", -1, NULL);
     CHECK(fixture, "{\"return\": 1000}", OPEN(fixture->path, "r+"));
@@ -47,7 +47,7 @@ static void test_seek(FileBench *fixture, gconstpointer data)
     CHECK(fixture, ERROR("failed to seek file: Invalid argument"), SEEK(1000, -1, "0"));
 }
 
-static void test_modes(FileBench *fixture, gconstpointer data)
+static void test_modes(FileFixture *fixture, gconstpointer data)
 {
     g_autofree char *text = NULL;
     g_autofree char *emptied = NULL;
@@ -75,7 +75,7 @@ static void test_modes(FileBench *fixture, gconstpointer data)
     CHECK(fixture, ERROR("failed to write to file: Bad file descriptor"), WRITE(1003, "YWJj"));
 }
 
-static void test_counts(FileBench *fixture, gconstpointer data)
+static void test_counts(FileFixture *fixture, gconstpointer data)
 {
     g_file_set_contents(fixture->path, "", -1, NULL);
     CHECK(fixture, "{\"return\": 1000}", OPEN(fixture->path, "r+"));
@@ -91,7 +91,7 @@ static void test_counts(FileBench *fixture, gconstpointer data)
     CHECK(fixture, GOT("2", "YWI=", "true"), READ(1000, 9));
 }
 
-static void test_unknown_handle(FileBench *fixture, gconstpointer data)
+static void test_unknown_handle(FileFixture *fixture, gconstpointer data)
 {
     CHECK(fixture, ERROR("handle '7' has not been found"), READ(7, 1));
     CHECK(fixture, ERROR("handle '7' has not been found"), WRITE(7, ""));
@@ -100,7 +100,7 @@ static void test_unknown_handle(FileBench *fixture, gconstpointer data)
     CHECK(fixture, ERROR("handle '7' has not been found"), CLOSE(7));
 }
 
-static void test_large(FileBench *fixture, gconstpointer data)
+static void test_large(FileFixture *fixture, gconstpointer data)
 {
     const gsize size = 1000 * 1000;
     g_autofree char *text = g_strnfill(size, 'x');
@@ -114,7 +114,7 @@ static void test_large(FileBench *fixture, gconstpointer data)
 }
 
 /* Some of it, all of it, and more than there is: the same bytes, wherever they were read to. */
-static void test_lengths(FileBench *fixture, gconstpointer data)
+static void test_lengths(FileFixture *fixture, gconstpointer data)
 {
     static const gsize lengths[] = {1,   2,   3,     62,    63,    64,    191,
                                     192, 193, 65535, 65536, 65537, 200000};
@@ -143,14 +143,14 @@ static void test_lengths(FileBench *fixture, gconstpointer data)
     }
 }
 
-static void test_too_many(FileBench *fixture, gconstpointer data)
+static void test_too_many(FileFixture *fixture, gconstpointer data)
 {
     g_autofree char *words =
         g_strdup_printf(ERROR("too many open files: there may be %d"), LIMIT_FILE_HANDLES);
 
     g_file_set_contents(fixture->path, "", 0, NULL);
     for (guint i = 0; i < LIMIT_FILE_HANDLES; i++) {
-        g_autofree char *reply = file_bench_ask(fixture, OPEN(fixture->path, "r"));
+        g_autofree char *reply = file_fixture_ask(fixture, OPEN(fixture->path, "r"));
 
         g_assert_true(g_str_has_prefix(reply, "{\"return\": "));
     }
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) \
-    g_test_add("/file/" name, FileBench, NULL, file_bench_init, function, file_bench_clear)
+    g_test_add("/file/" name, FileFixture, NULL, file_fixture_init, function, file_fixture_clear)
     ADD("transcript", test_transcript);
     ADD("end-of-file", test_end_of_file);
     ADD("seek", test_seek);

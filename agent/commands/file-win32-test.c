@@ -3,7 +3,7 @@
 /* What Windows has of its own in files: bytes that C libraries change in text, folders, names
  * beyond ASCII, and reads that wait. */
 
-#include "agent/bench-file.h"
+#include "agent/fixture-file.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define JSON_PIPE "//./pipe/qga-file-test"
 
 /* Line ends, and the byte that ends a text file, pass unchanged in both directions. */
-static void test_bytes(FileBench *fixture, gconstpointer data)
+static void test_bytes(FileFixture *fixture, gconstpointer data)
 {
     static const char bytes[] = "a\nb\r\nc\x1a"
                                 "d\n";
@@ -33,7 +33,7 @@ static void test_bytes(FileBench *fixture, gconstpointer data)
     CHECK(fixture, got, READ(1001, 100));
 }
 
-static void test_names(FileBench *fixture, gconstpointer data)
+static void test_names(FileFixture *fixture, gconstpointer data)
 {
     g_autofree char *path = g_strconcat(fixture->path, "-\xC3\xA4\xE2\x82\xAC", NULL);
 
@@ -42,41 +42,41 @@ static void test_names(FileBench *fixture, gconstpointer data)
     g_assert_true(g_file_test(path, G_FILE_TEST_IS_REGULAR));
 }
 
-static void test_folder(FileBench *fixture, gconstpointer data)
+static void test_folder(FileFixture *fixture, gconstpointer data)
 {
     g_autofree char *reply = NULL;
 
     g_assert_cmpint(g_mkdir(fixture->path, 0700), ==, 0);
-    reply = file_bench_ask(fixture, OPEN(fixture->path, "r"));
+    reply = file_fixture_ask(fixture, OPEN(fixture->path, "r"));
     g_assert_nonnull(strstr(reply, "(mode: 'r'): Permission denied"));
 }
 
 /* Windows lets a read of a pipe wait; that keeps no other command waiting. */
-static void test_waiting_read(FileBench *fixture, gconstpointer data)
+static void test_waiting_read(FileFixture *fixture, gconstpointer data)
 {
     HANDLE pipe = CreateNamedPipeA(PIPE, PIPE_ACCESS_OUTBOUND, PIPE_TYPE_BYTE, 1, 64, 64, 0, NULL);
-    Bench *bench = &fixture->bench;
+    CommandFixture *base = &fixture->base;
     DWORD written;
 
     g_assert_true(pipe != INVALID_HANDLE_VALUE);
-    g_free(bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
-                            "{\"enable\": [\"pipeline\"]}}"));
+    g_free(fixture_ask(base, "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
+                             "{\"enable\": [\"pipeline\"]}}"));
     CHECK(fixture, "",
           "{\"execute\": \"guest-file-open\", \"id\": 2, \"arguments\": {\"path\": \"%s\"}}",
           JSON_PIPE);
-    while (dispatch_is_working(&bench->dispatch))
+    while (dispatch_is_working(&base->dispatch))
         g_main_context_iteration(NULL, TRUE);
-    g_assert_cmpstr(bench->replies->str, ==, "{\"return\": 1000, \"id\": 2}\n");
-    g_string_truncate(bench->replies, 0);
+    g_assert_cmpstr(base->replies->str, ==, "{\"return\": 1000, \"id\": 2}\n");
+    g_string_truncate(base->replies, 0);
     CHECK(fixture, "",
           "{\"execute\": \"guest-file-read\", \"id\": 3, \"arguments\": {\"handle\": "
           "1000, \"count\": 3}}");
     CHECK(fixture, "{\"return\": {}, \"id\": 4}", "{\"execute\": \"guest-ping\", \"id\": 4}");
-    g_assert_true(dispatch_is_working(&bench->dispatch));
+    g_assert_true(dispatch_is_working(&base->dispatch));
     g_assert_true(WriteFile(pipe, "abc", 3, &written, NULL));
-    while (dispatch_is_working(&bench->dispatch))
+    while (dispatch_is_working(&base->dispatch))
         g_main_context_iteration(NULL, TRUE);
-    g_assert_cmpstr(bench->replies->str, ==,
+    g_assert_cmpstr(base->replies->str, ==,
                     "{\"return\": {\"count\": 3, \"buf-b64\": \"YWJj\", \"eof\": false}, \"id\": "
                     "3}\n");
     CloseHandle(pipe);
@@ -85,8 +85,9 @@ static void test_waiting_read(FileBench *fixture, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define ADD(name, function) \
-    g_test_add("/file-win32/" name, FileBench, NULL, file_bench_init, function, file_bench_clear)
+#define ADD(name, function)                                                         \
+    g_test_add("/file-win32/" name, FileFixture, NULL, file_fixture_init, function, \
+               file_fixture_clear)
     ADD("bytes", test_bytes);
     ADD("names", test_names);
     ADD("folder", test_folder);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "agent/bench-win32.h"
+#include "agent/fixture-win32.h"
 
 #define FREEZE "{\"execute\": \"guest-fsfreeze-freeze\"}"
 #define THAW   "{\"execute\": \"guest-fsfreeze-thaw\"}"
@@ -17,119 +17,120 @@
     "{\"error\": {\"class\": \"GenericError\", \"desc\": \"couldn't hold writes: " \
     "fsfreeze is limited up to 10 seconds\"}}"
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
+    fixture_init(fixture, NULL);
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
-static void await_thawed(Bench *bench)
+static void await_thawed(CommandFixture *fixture)
 {
-    while (bench->policy.frozen)
+    while (fixture->policy.frozen)
         g_main_context_iteration(NULL, TRUE);
 }
 
-static void test_freeze_and_thaw(Bench *bench, gconstpointer data)
+static void test_freeze_and_thaw(CommandFixture *fixture, gconstpointer data)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_check(bench, STATUS, "{\"return\": \"frozen\"}");
-    bench_check_log(bench, "hold all, quiet");
-    g_assert_true(bench->policy.frozen);
-    bench_check(bench, THAW, "{\"return\": 2}");
-    bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
-    bench_check_log(bench, "loud");
-    bench_check(bench, THAW, "{\"return\": 0}");
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    bench_check(bench, THAW, "{\"return\": 2}");
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_check(fixture, STATUS, "{\"return\": \"frozen\"}");
+    fixture_check_log(fixture, "hold all, quiet");
+    g_assert_true(fixture->policy.frozen);
+    fixture_check(fixture, THAW, "{\"return\": 2}");
+    fixture_check(fixture, STATUS, "{\"return\": \"thawed\"}");
+    fixture_check_log(fixture, "loud");
+    fixture_check(fixture, THAW, "{\"return\": 0}");
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
 }
 
-static void test_some(Bench *bench, gconstpointer data)
+static void test_some(CommandFixture *fixture, gconstpointer data)
 {
-    bench_check(bench,
-                "{\"execute\": \"guest-fsfreeze-freeze-list\", "
-                "\"arguments\": {\"mountpoints\": [\"C:\\\\\", \"D:\\\\\"]}}",
-                "{\"return\": 2}");
-    bench_check_log(bench, "hold C:\\ D:\\, quiet");
-    bench_check(bench, THAW, "{\"return\": 2}");
+    fixture_check(fixture,
+                  "{\"execute\": \"guest-fsfreeze-freeze-list\", "
+                  "\"arguments\": {\"mountpoints\": [\"C:\\\\\", \"D:\\\\\"]}}",
+                  "{\"return\": 2}");
+    fixture_check_log(fixture, "hold C:\\ D:\\, quiet");
+    fixture_check(fixture, THAW, "{\"return\": 2}");
 }
 
-static void test_refused(Bench *bench, gconstpointer data)
+static void test_refused(CommandFixture *fixture, gconstpointer data)
 {
-    bench_win32.hold = BENCH_REFUSES;
-    bench_check(bench, FREEZE,
-                "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no provider\"}}");
-    bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
-    bench_check_log(bench, "hold all");
+    fixture_win32.hold = FIXTURE_REFUSES;
+    fixture_check(fixture, FREEZE,
+                  "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no provider\"}}");
+    fixture_check(fixture, STATUS, "{\"return\": \"thawed\"}");
+    fixture_check_log(fixture, "hold all");
 }
 
-static void test_nothing(Bench *bench, gconstpointer data)
+static void test_nothing(CommandFixture *fixture, gconstpointer data)
 {
-    bench_win32.hold = BENCH_HAS_NONE;
-    bench_check(bench, FREEZE, "{\"return\": 0}");
-    bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
+    fixture_win32.hold = FIXTURE_HAS_NONE;
+    fixture_check(fixture, FREEZE, "{\"return\": 0}");
+    fixture_check(fixture, STATUS, "{\"return\": \"thawed\"}");
 }
 
 /* Whoever thaws is told that what was copied since may be torn. */
-static void test_given_up(Bench *bench, gconstpointer data)
+static void test_given_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_win32.hold = BENCH_GIVES_UP;
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    await_thawed(bench);
-    bench_check(bench, STATUS, "{\"return\": \"thawed\"}");
-    bench_check(bench, THAW, LIMITED);
-    bench_check(bench, THAW, "{\"return\": 0}");
+    fixture_win32.hold = FIXTURE_GIVES_UP;
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    await_thawed(fixture);
+    fixture_check(fixture, STATUS, "{\"return\": \"thawed\"}");
+    fixture_check(fixture, THAW, LIMITED);
+    fixture_check(fixture, THAW, "{\"return\": 0}");
 }
 
-static void test_time_limit(Bench *bench, gconstpointer data)
+static void test_time_limit(CommandFixture *fixture, gconstpointer data)
 {
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    await_thawed(bench);
-    bench_check(bench, THAW, LIMITED);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    await_thawed(fixture);
+    fixture_check(fixture, THAW, LIMITED);
 }
 
-static void set_up_limited(Bench *bench, gconstpointer data)
+static void set_up_limited(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
-    bench_set_freezer(bench, &(FreezerOptions){.timeout_ms = 1});
+    fixture_init(fixture, NULL);
+    fixture_set_freezer(fixture, &(FreezerOptions){.timeout_ms = 1});
 }
 
 /* A thaw that comes while a freeze is prepared ends it: both are told, and nothing stays frozen. */
-static void test_thaw_beside_a_freeze(Bench *bench, gconstpointer data)
+static void test_thaw_beside_a_freeze(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *enabled = bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 1, "
-                                                "\"arguments\": {\"enable\": [\"pipeline\"]}}");
+    g_autofree char *enabled =
+        fixture_ask(fixture, "{\"execute\": \"guest-capabilities\", \"id\": 1, "
+                             "\"arguments\": {\"enable\": [\"pipeline\"]}}");
 
     g_assert_nonnull(strstr(enabled, "\"enabled\": [\"pipeline\"]"));
-    bench_check(bench, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 2}", "");
-    bench_check(bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
-    bench_check(bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 4}", "");
-    while (dispatch_is_working(&bench->dispatch))
+    fixture_check(fixture, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 2}", "");
+    fixture_check(fixture, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    fixture_check(fixture, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 4}", "");
+    while (dispatch_is_working(&fixture->dispatch))
         g_main_context_iteration(NULL, TRUE);
     g_assert_cmpstr(
-        bench->replies->str, ==,
+        fixture->replies->str, ==,
         "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"the guest was "
         "thawed before it was frozen\"}}\n"
         "{\"return\": 2, \"id\": 3}\n{\"return\": 2, \"id\": 4}\n");
-    g_assert_false(bench->policy.frozen);
-    bench_check_log(bench, "hold all, quiet, loud");
+    g_assert_false(fixture->policy.frozen);
+    fixture_check_log(fixture, "hold all, quiet, loud");
 }
 
 /* So with one that fails by itself. */
-static void test_thaw_beside_a_failure(Bench *bench, gconstpointer data)
+static void test_thaw_beside_a_failure(CommandFixture *fixture, gconstpointer data)
 {
-    bench_win32.hold = BENCH_REFUSES;
-    g_free(bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 1, "
-                            "\"arguments\": {\"enable\": [\"pipeline\"]}}"));
-    bench_check(bench, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 2}", "");
-    bench_check(bench, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
-    while (dispatch_is_working(&bench->dispatch))
+    fixture_win32.hold = FIXTURE_REFUSES;
+    g_free(fixture_ask(fixture, "{\"execute\": \"guest-capabilities\", \"id\": 1, "
+                                "\"arguments\": {\"enable\": [\"pipeline\"]}}"));
+    fixture_check(fixture, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 2}", "");
+    fixture_check(fixture, "{\"execute\": \"guest-fsfreeze-thaw\", \"id\": 3}", "");
+    while (dispatch_is_working(&fixture->dispatch))
         g_main_context_iteration(NULL, TRUE);
     g_assert_cmpstr(
-        bench->replies->str, ==,
+        fixture->replies->str, ==,
         "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"no provider\"}}\n"
         "{\"return\": 0, \"id\": 3}\n");
 }
@@ -140,21 +141,21 @@ static void on_released(gpointer user)
 }
 
 /* The agent ends only when nothing is frozen any more. */
-static void test_release(Bench *bench, gconstpointer data)
+static void test_release(CommandFixture *fixture, gconstpointer data)
 {
     gboolean released = FALSE;
 
-    bench_check(bench, FREEZE, "{\"return\": 2}");
-    freezer_release(bench->commands.freezer, on_released, &released);
+    fixture_check(fixture, FREEZE, "{\"return\": 2}");
+    freezer_release(fixture->commands.freezer, on_released, &released);
     g_assert_false(released);
-    bench_run_until(&released);
-    g_assert_false(bench->policy.frozen);
+    fixture_run_until(&released);
+    g_assert_false(fixture->policy.frozen);
 }
 
-static void add(const char *path, void (*set)(Bench *bench, gconstpointer data),
-                void (*test)(Bench *bench, gconstpointer data))
+static void add(const char *path, void (*set)(CommandFixture *fixture, gconstpointer data),
+                void (*test)(CommandFixture *fixture, gconstpointer data))
 {
-    g_test_add(path, Bench, NULL, set, test, tear_down);
+    g_test_add(path, CommandFixture, NULL, set, test, tear_down);
 }
 
 int main(int argc, char **argv)

@@ -1,76 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * freeze: guest-fsfreeze-status, -freeze, -freeze-list, -thaw.
+ * freeze: guest-fsfreeze-freeze, -freeze-list, and what else of a freeze is the same everywhere:
+ * how it is asked for, how long it may last, how its end is told.
  *
- *   THAWED     to PREPARING: a freeze is asked for, its hook is started
- *              to THAWING: a thaw is asked for, though nothing is known to be frozen
- *   PREPARING  to SYNCING: the hook succeeded
- *              to FINISHING: it was killed, and so could undo nothing
- *              to THAWED: it failed
- *   SYNCING    to FREEZING: all is opened and written out
- *   FREEZING   to FROZEN: at least one was frozen, and none failed
- *   SYNCING, FREEZING, FROZEN
- *              to THAWING: a thaw is asked for, the time is up, the agent ends, or it has failed
- *   THAWING    to FINISHING: all is thawed
- *   FINISHING  to THAWED: the thaw hook has ended
- *
- * Hooks are programs, and what the kernel takes its time for is a step of a FreezeJob, on a thread:
- * neither is waited for. What is asked for while a step is under way is remembered in @ending, and
- * done when the step has ended. A thaw hook follows every freeze hook that has not undone its work
- * itself, also where nothing was frozen: a database that was told to stop is told to go on.
+ * Leaves -thaw, -status and the way from one state to the next to each system, whose file shows it.
  */
 
-#include "freeze.h"
+#include "freeze-private.h"
 
 #include "common/qmp-error.h"
-#include "freeze-job.h"
-#include "helper.h"
 
-typedef enum {
-    STATE_THAWED,
-    STATE_PREPARING,
-    STATE_SYNCING,
-    STATE_FREEZING,
-    STATE_FROZEN,
-    STATE_THAWING,
-    STATE_FINISHING,
-} FreezerState;
+/* ---- What is told ---------------------------------------------------------------------------- */
 
-struct Freezer {
-    Commands *commands;
-    FreezerOptions options; /* its own copies */
-    guint lease_ms;         /* 0: options.timeout_ms counts */
-    guint timer;
-    FreezerState state;
-    FreezeJob *job;  /* (nullable): from SYNCING to FINISHING */
-    FreezeJob *past; /* (nullable): the last one, whose end nobody waits for */
-    guint resting;   /* the source that sees to it; 0: there is none */
-    CrewSpare spare;
-    gboolean ending;    /* it is to be thawed as soon as that has ended */
-    guint frozen;       /* how many it froze, for the log */
-    guint thawed;       /* how many were thawed in the end */
-    gboolean expired;   /* the last freeze ended by its time, and no thaw was told */
-    GStrv wanted;       /* (nullable): while PREPARING: which to freeze; NULL: all */
-    Call *freezing;     /* (nullable): who asked for the freeze */
-    GPtrArray *thawing; /* of Call: who asked for a thaw meanwhile */
-    GPtrArray *asking;  /* of Call: who asked whether it still is frozen */
-    GError *failure;    /* (nullable): what went wrong first */
-    void (*released)(gpointer user);
-    gpointer released_user;
-};
-
-/*
- * Microseconds that the main loop waits for a step of a freeze or thaw where nobody else can be
- * answered meanwhile. A filesystem at rest takes 3 to 6 ms in an emulated guest, and the two turns
- * of the loop that this saves for each step half of one. What else the loop has to do, ends and
- * leases of whole seconds, waits no longer than that for it.
- */
-enum { STEP_WAIT_US = 20000 };
-
-/* ---- Parts ----------------------------------------------------------------------------------- */
-
-static void set_frozen(Freezer *freezer, gboolean frozen)
+void freezer_set_frozen(Freezer *freezer, gboolean frozen)
 {
     Commands *commands = freezer->commands;
 
@@ -78,265 +21,43 @@ static void set_frozen(Freezer *freezer, gboolean frozen)
     commands->system->set_frozen(commands->system, frozen);
 }
 
-/* What nobody waits for. */
-static void rest(Freezer *freezer)
+void freezer_tell_thawed(Freezer *freezer)
 {
-    System *system = freezer->commands->system;
+    Commands *commands = freezer->commands;
 
-    if (freezer->past == NULL)
-        return;
-    g_clear_handle_id(&freezer->resting, g_source_remove);
-    system->hurry(system, FALSE);
-    freeze_job_free(g_steal_pointer(&freezer->past), &freezer->spare);
+    if (commands->thawed != NULL)
+        commands->thawed(commands->thawed_user);
 }
 
-static gboolean on_rest(gpointer user_data)
+void freezer_answer(Call *call, guint count, const GError *error)
 {
-    Freezer *freezer = user_data;
-
-    freezer->resting = 0;
-    rest(freezer);
-    return G_SOURCE_REMOVE;
-}
-
-/*
- * The rest comes once the answer is sent, and before the next request is looked for: from an agent
- * that had stopped hurrying the answer came up to 3 ms later beside a writer. What a job had open
- * is closed then, too.
- */
-static void end_job(Freezer *freezer)
-{
-    rest(freezer);
-    freezer->past = g_steal_pointer(&freezer->job);
-    if (freezer->past != NULL)
-        freezer->resting = g_idle_add_full(G_PRIORITY_HIGH, on_rest, freezer, NULL);
-}
-
-/* @call: (nullable): who waits for it */
-static void start(Freezer *freezer, WorkStep step, void (*done)(gpointer owner), const Call *call)
-{
-    freeze_job_start(freezer->job, step, done,
-                     call != NULL && call_is_alone(call) ? STEP_WAIT_US : 0);
-}
-
-/* From here until all is thawed those who write wait for the agent, and it for nobody else. */
-static void make_job(Freezer *freezer)
-{
-    const FreezerOptions *options = &freezer->options;
-    FreezeJob *job;
-
-    rest(freezer);
-    job = freeze_job_new(freezer->commands->system, &freezer->spare, freezer->commands->state->mark,
-                         freezer->wanted, options->excluded);
-    job->owner = freezer;
-    job->expedite = options->expedite;
-    job->wanted.skip_unopenable = options->skip_unopenable;
-    freezer->job = job;
-    g_clear_pointer(&freezer->wanted, g_strfreev);
-    job->system->hurry(job->system, TRUE);
-}
-
-/* What went wrong first is what the caller is told. @failure: (transfer full) */
-static void fail(Freezer *freezer, GError *failure)
-{
-    if (freezer->failure == NULL)
-        freezer->failure = failure;
-    else
-        g_error_free(failure);
-}
-
-static void fail_saying(Freezer *freezer, const char *words)
-{
-    GError *failure = NULL;
-
-    qmp_error_set(&failure, "%s", words);
-    fail(freezer, failure);
-}
-
-static void log_notes(FreezeJob *job)
-{
-    for (guint i = 0; i < job->notes->len; i++)
-        g_warning("%s", (const char *)job->notes->pdata[i]);
-    g_ptr_array_set_size(job->notes, 0);
-}
-
-/* ---- Hooks ----------------------------------------------------------------------------------- */
-
-static void run_hook(Freezer *freezer, const char *argument, SystemDone done)
-{
-    System *system = freezer->commands->system;
-    const char *const argv[] = {freezer->options.hook, argument, NULL};
-
-    if (freezer->options.hook != NULL)
-        system->run(system,
-                    &(SystemProgram){.argv = argv, .timeout_ms = freezer->options.hook_limit_ms},
-                    done, freezer);
-    else
-        done(freezer, &(SystemExit){.output = ""});
-}
-
-static gboolean check_hook(Freezer *freezer, const SystemExit *result)
-{
-    GError *failure = NULL;
-
-    if (helper_check(result, "execute fsfreeze hook", &failure))
-        return TRUE;
-    fail(freezer, failure);
-    return FALSE;
-}
-
-/* ---- End of it ------------------------------------------------------------------------------- */
-
-static void answer_thaw(Freezer *freezer, Call *call, guint count, const GError *failure)
-{
-    g_autoptr(GError) expired = NULL;
-
-    if (freezer->expired) {
-        freezer->expired = FALSE;
-        qmp_error_set(&expired, "the agent itself has ended the freeze: no thaw came in time");
-        failure = expired;
-    }
-    if (failure == NULL)
+    if (error == NULL)
         json_write_int64(call_result(call), count);
-    call_finish(call, failure);
+    call_finish(call, error);
 }
 
-/* All is over before anybody is told: whoever is may freeze again. */
-static void finish(Freezer *freezer)
+/* Whoever is answered may ask for the next. */
+void freezer_answer_thaws(Freezer *freezer, guint count, const GError *error)
 {
-    Call *freezing = g_steal_pointer(&freezer->freezing);
-    g_autoptr(GPtrArray) thawing = g_steal_pointer(&freezer->thawing);
-    g_autoptr(GError) failure = g_steal_pointer(&freezer->failure);
-    guint count = freezer->thawed;
-
-    end_job(freezer);
-    freezer->thawing = g_ptr_array_new();
-    freezer->state = STATE_THAWED;
-    freezer->ending = FALSE;
-    g_clear_pointer(&freezer->wanted, g_strfreev);
-    if (failure != NULL && freezing == NULL && thawing->len == 0)
-        g_warning("%s", failure->message);
-    if (freezing != NULL) {
-        if (failure == NULL)
-            json_write_int64(call_result(freezing), 0);
-        call_finish(freezing, failure);
-    }
-    for (guint i = 0; i < thawing->len; i++)
-        answer_thaw(freezer, thawing->pdata[i], i == 0 ? count : 0,
-                    i == 0 && freezing == NULL ? failure : NULL);
-    if (freezer->released != NULL)
-        freezer->released(freezer->released_user);
-}
-
-static void on_thaw_hook(gpointer user, const SystemExit *result)
-{
-    Freezer *freezer = user;
-
-    check_hook(freezer, result);
-    finish(freezer);
-}
-
-static void begin_finishing(Freezer *freezer)
-{
-    freezer->state = STATE_FINISHING;
-    run_hook(freezer, "thaw", on_thaw_hook);
-}
-
-/* ---- Thaw ------------------------------------------------------------------------------------ */
-
-static void arm(Freezer *freezer);
-
-/* Nothing is known of the mounts: all stays as it is, to be tried again. */
-static void stay(Freezer *freezer)
-{
-    g_autoptr(GError) error = g_steal_pointer(&freezer->job->error);
     g_autoptr(GPtrArray) thawing = g_steal_pointer(&freezer->thawing);
 
     freezer->thawing = g_ptr_array_new();
-    freezer->expired = FALSE;
-    freezer->ending = FALSE;
-    if (freezer->commands->policy->frozen) {
-        freezer->state = STATE_FROZEN;
-        if (freezer->timer == 0)
-            arm(freezer);
-    } else {
-        freezer->state = STATE_THAWED;
-        end_job(freezer);
-    }
     for (guint i = 0; i < thawing->len; i++)
-        call_finish(thawing->pdata[i], error);
-    if (freezer->released != NULL)
-        freezer->released(freezer->released_user);
+        freezer_answer(thawing->pdata[i], count, error);
 }
 
-static void on_thawed(gpointer owner)
-{
-    Freezer *freezer = owner;
-    FreezeJob *job = freezer->job;
-
-    if (job->filesystems == NULL) {
-        stay(freezer);
-        return;
-    }
-    g_clear_handle_id(&freezer->timer, g_source_remove);
-    freezer->thawed = job->count;
-    if (freezer->commands->policy->frozen) {
-        set_frozen(freezer, FALSE);
-        g_debug("froze %u filesystems, thawed %u", freezer->frozen, job->count);
-    }
-    freezer->frozen = 0;
-    log_notes(job);
-    if (job->error != NULL)
-        fail(freezer, g_steal_pointer(&job->error));
-    if (freezer->commands->thawed != NULL)
-        freezer->commands->thawed(freezer->commands->thawed_user);
-    begin_finishing(freezer);
-}
-
-static void begin_thaw(Freezer *freezer)
-{
-    if (freezer->job == NULL)
-        make_job(freezer);
-    freezer->state = STATE_THAWING;
-    start(freezer, freeze_job_thaw, on_thawed,
-          freezer->thawing->len > 0 ? freezer->thawing->pdata[0] : NULL);
-}
-
-/* Whatever is under way ends in a guest that is thawed, and @why is told to who had asked for it.
- */
-static void end(Freezer *freezer, const char *why)
-{
-    switch (freezer->state) {
-    case STATE_FREEZING: freeze_job_cancel(freezer->job); G_GNUC_FALLTHROUGH;
-    case STATE_PREPARING:
-    case STATE_SYNCING:
-        freezer->ending = TRUE;
-        fail_saying(freezer, why);
-        break;
-    case STATE_FROZEN:
-        if (freeze_job_is_busy(freezer->job))
-            freezer->ending = TRUE;
-        else
-            begin_thaw(freezer);
-        break;
-    case STATE_THAWED:
-    case STATE_THAWING:
-    case STATE_FINISHING: break;
-    }
-}
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static gboolean on_time_up(gpointer user_data)
 {
     Freezer *freezer = user_data;
 
     freezer->timer = 0;
-    /* One that was never told to be frozen is told that it is not. */
-    freezer->expired = freezer->state == STATE_FROZEN;
-    end(freezer, "the agent itself has ended the freeze: it was not complete in time");
+    freezer_own_expire(freezer);
     return G_SOURCE_REMOVE;
 }
 
-static void arm(Freezer *freezer)
+void freezer_arm(Freezer *freezer)
 {
     guint ms = freezer->lease_ms > 0 ? freezer->lease_ms : freezer->options.timeout_ms;
 
@@ -348,8 +69,8 @@ static void arm(Freezer *freezer)
 void freezer_set_lease(Freezer *freezer, guint seconds)
 {
     freezer->lease_ms = seconds * 1000;
-    if (freezer->state == STATE_FREEZING || freezer->state == STATE_FROZEN)
-        arm(freezer);
+    if (freezer->state == FREEZER_FREEZING || freezer->state == FREEZER_FROZEN)
+        freezer_arm(freezer);
 }
 
 void freezer_forget_lease(Freezer *freezer)
@@ -359,77 +80,19 @@ void freezer_forget_lease(Freezer *freezer)
 
 /* ---- Freeze ---------------------------------------------------------------------------------- */
 
-/* Returns: whether the step that has just ended is the last one */
-static gboolean is_over(Freezer *freezer, gboolean empty)
-{
-    FreezeJob *job = freezer->job;
-
-    if (job->error != NULL)
-        fail(freezer, g_steal_pointer(&job->error));
-    if (freezer->failure == NULL && !empty)
-        return FALSE;
-    begin_thaw(freezer);
-    return TRUE;
-}
-
-static void on_frozen(gpointer owner)
-{
-    Freezer *freezer = owner;
-    Call *call;
-
-    freezer->frozen = freezer->job->count;
-    if (is_over(freezer, freezer->job->count == 0))
-        return;
-    freezer->state = STATE_FROZEN;
-    call = g_steal_pointer(&freezer->freezing);
-    json_write_int64(call_result(call), freezer->frozen);
-    call_finish(call, NULL);
-}
-
-static void on_prepared(gpointer owner)
-{
-    Freezer *freezer = owner;
-
-    log_notes(freezer->job);
-    if (is_over(freezer, freezer->job->filesystems->len == 0))
-        return;
-    g_debug("freezes");
-    set_frozen(freezer, TRUE); /* nothing is logged from here to the thaw, which tells how many */
-    freezer->state = STATE_FREEZING;
-    freezer->expired = FALSE;
-    arm(freezer);
-    start(freezer, freeze_job_freeze, on_frozen, freezer->freezing);
-}
-
-/* One that failed has undone what it did, as with qemu-ga; one that was killed could not. */
-static void on_freeze_hook(gpointer user, const SystemExit *result)
-{
-    Freezer *freezer = user;
-
-    if (!check_hook(freezer, result) && result->status >= 0 && !result->overdue) {
-        finish(freezer);
-    } else if (freezer->failure != NULL) {
-        begin_finishing(freezer);
-    } else {
-        make_job(freezer);
-        freezer->state = STATE_SYNCING;
-        start(freezer, freeze_job_prepare, on_prepared, freezer->freezing);
-    }
-}
-
 static gboolean begin_freeze(Freezer *freezer, GArray *wanted, Call *call, GError **error)
 {
-    if (freezer->state != STATE_THAWED || freezer->released != NULL) {
+    if (freezer->state != FREEZER_THAWED || freezer->released != NULL) {
         qmp_error_set(error, "a former freeze is not over yet");
         return FALSE;
     }
     if (wanted != NULL)
         freezer->wanted = g_strdupv((GStrv)(gpointer)wanted->data);
     freezer->freezing = call;
-    freezer->thawed = 0;
-    freezer->state = STATE_PREPARING;
+    freezer->frozen = 0;
+    freezer->state = FREEZER_PREPARING;
     call_defer(call);
-    run_hook(freezer, "freeze", on_freeze_hook);
+    freezer_own_prepare(freezer);
     return TRUE;
 }
 
@@ -445,75 +108,7 @@ gboolean guest_fsfreeze_freeze_list(Commands *commands,
     return begin_freeze(commands->freezer, args->mountpoints, call, error);
 }
 
-/* ---- Thaw and status ------------------------------------------------------------------------- */
-
-gboolean guest_fsfreeze_thaw(Commands *commands, Call *call, GError **error)
-{
-    Freezer *freezer = commands->freezer;
-
-    call_defer(call);
-    if (freezer->state == STATE_THAWED && freezer->expired) {
-        answer_thaw(freezer, call, 0, NULL);
-        return TRUE;
-    }
-    g_ptr_array_add(freezer->thawing, call);
-    if (freezer->state == STATE_THAWED)
-        begin_thaw(freezer);
-    else
-        end(freezer, "the guest was thawed before it was frozen");
-    return TRUE;
-}
-
-static void answer_status(Call *call, gboolean frozen)
-{
-    json_write_string(call_result(call), frozen ? "frozen" : "thawed");
-}
-
-static void on_looked(gpointer owner)
-{
-    Freezer *freezer = owner;
-    g_autoptr(GPtrArray) asking = g_steal_pointer(&freezer->asking);
-    gboolean frozen = freezer->job->frozen;
-
-    freezer->asking = g_ptr_array_new();
-    if (freezer->ending)
-        begin_thaw(freezer);
-    for (guint i = 0; i < asking->len; i++) {
-        answer_status(asking->pdata[i], frozen);
-        call_finish(asking->pdata[i], NULL);
-    }
-}
-
-gboolean guest_fsfreeze_status(Commands *commands, Call *call, GError **error)
-{
-    Freezer *freezer = commands->freezer;
-
-    if (freezer->state != STATE_FROZEN || freezer->job->filesystems == NULL) {
-        answer_status(call, commands->policy->frozen);
-        return TRUE;
-    }
-    call_defer(call);
-    g_ptr_array_add(freezer->asking, call);
-    if (!freeze_job_is_busy(freezer->job))
-        start(freezer, freeze_job_look, on_looked, call);
-    return TRUE;
-}
-
 /* ---- Life ------------------------------------------------------------------------------------ */
-
-static void take_over(Freezer *freezer)
-{
-    Commands *commands = freezer->commands;
-
-    if (!state_is_marked_frozen(commands->state))
-        return;
-    if (state_is_marked_expedited(commands->state))
-        freeze_job_stop_expediting(commands->system);
-    make_job(freezer);
-    set_frozen(freezer, TRUE);
-    freezer->state = STATE_FROZEN;
-    arm(freezer);
-}
 
 Freezer *freezer_new(Commands *commands, const FreezerOptions *options)
 {
@@ -523,11 +118,10 @@ Freezer *freezer_new(Commands *commands, const FreezerOptions *options)
         .commands = commands,
         .options = *options,
         .thawing = g_ptr_array_new(),
-        .asking = g_ptr_array_new(),
     };
     freezer->options.hook = g_strdup(options->hook);
     freezer->options.excluded = g_strdupv(options->excluded);
-    take_over(freezer);
+    freezer_own_init(freezer);
     return freezer;
 }
 
@@ -535,10 +129,10 @@ void freezer_release(Freezer *freezer, void (*done)(gpointer user), gpointer use
 {
     freezer->released = done;
     freezer->released_user = user;
-    if (freezer->state == STATE_THAWED)
+    if (freezer->state == FREEZER_THAWED)
         done(user);
     else
-        end(freezer, "the agent is shutting down");
+        freezer_own_stop(freezer);
 }
 
 void freezer_free(Freezer *freezer)
@@ -546,13 +140,10 @@ void freezer_free(Freezer *freezer)
     if (freezer == NULL)
         return;
     g_clear_handle_id(&freezer->timer, g_source_remove);
-    end_job(freezer);
-    rest(freezer);
-    crew_spare_clear(&freezer->spare);
+    if (!freezer_own_clear(freezer))
+        return;
     g_ptr_array_unref(freezer->thawing);
-    g_ptr_array_unref(freezer->asking);
     g_strfreev(freezer->wanted);
-    g_clear_error(&freezer->failure);
     g_free((char *)freezer->options.hook);
     g_strfreev(freezer->options.excluded);
     g_free(freezer);

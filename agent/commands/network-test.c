@@ -9,7 +9,7 @@
 #include <netpacket/packet.h>
 #include <string.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 /* ---- Interfaces ------------------------------------------------------------------------------ */
 
@@ -221,14 +221,14 @@ static void test_counters_hostile(void)
     "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT  \n"
 #define IPV6_ZERO "00000000000000000000000000000000"
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
+    fixture_init(fixture, NULL);
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
 /* The table has addresses in the order of the processor's bytes. */
@@ -262,62 +262,62 @@ static char *ipv4_line(void)
                            gateway, mask);
 }
 
-static void test_routes(Bench *bench, gconstpointer data)
+static void test_routes(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree char *text = ipv4_line();
 
-    bench_write(bench, IPV4, text);
-    bench_write(bench, IPV6, IPV6_LINE);
-    bench_check(bench, ROUTES, "{\"return\": [" IPV4_RETURN ", " IPV6_RETURN "]}");
+    fixture_write(fixture, IPV4, text);
+    fixture_write(fixture, IPV6, IPV6_LINE);
+    fixture_check(fixture, ROUTES, "{\"return\": [" IPV4_RETURN ", " IPV6_RETURN "]}");
 }
 
-static void test_routes_missing(Bench *bench, gconstpointer data)
+static void test_routes_missing(CommandFixture *fixture, gconstpointer data)
 {
-    bench_check_error(bench, ROUTES, "open(\"/proc/net/route\"): No such file or directory");
-    bench_write(bench, IPV6, IPV6_LINE);
-    bench_check(bench, ROUTES, "{\"return\": [" IPV6_RETURN "]}");
-    bench_write(bench, IPV6, "");
-    bench_check(bench, ROUTES, "{\"return\": []}");
+    fixture_check_error(fixture, ROUTES, "open(\"/proc/net/route\"): No such file or directory");
+    fixture_write(fixture, IPV6, IPV6_LINE);
+    fixture_check(fixture, ROUTES, "{\"return\": [" IPV6_RETURN "]}");
+    fixture_write(fixture, IPV6, "");
+    fixture_check(fixture, ROUTES, "{\"return\": []}");
 }
 
-static void test_routes_without_ipv6(Bench *bench, gconstpointer data)
-{
-    g_autofree char *text = ipv4_line();
-
-    bench_write(bench, IPV4, text);
-    bench_check(bench, ROUTES, "{\"return\": [" IPV4_RETURN "]}");
-    bench_write(bench, IPV4, IPV4_HEAD);
-    bench_check(bench, ROUTES, "{\"return\": []}");
-}
-
-static void test_routes_hostile(Bench *bench, gconstpointer data)
-{
-    bench_write(bench, IPV4,
-                "\n\t\neth0\neth0 0 0\n"
-                "eth0 X 0 1 0 0 0 0 0 0 0\neth0 100000000 0 1 0 0 0 0 0 0 0\n"
-                "eth0 0 0 -1 0 0 0 0 0 0 0\neth0 0 0 1 0 0 4294967296 0 0 0 0\n"
-                "eth0 0 0 1 0 0 0 0 0 0 x\neth0 0 0 1 0 0 0 0 0 0");
-    bench_write(bench, IPV6,
-                "0 0 0 0 0 0 0 0 0 lo\n"
-                "0000000000000000000000000000000x 0 " IPV6_ZERO " 0 " IPV6_ZERO
-                " 0 0 0 0 lo\n" IPV6_ZERO "0 0 " IPV6_ZERO " 0 " IPV6_ZERO " 0 0 0 0 lo\n" IPV6_ZERO
-                " x " IPV6_ZERO " 0 " IPV6_ZERO " 0 0 0 0 lo\n" IPV6_ZERO " 0 " IPV6_ZERO
-                " 0 " IPV6_ZERO " 0 0 0 0");
-    bench_check(bench, ROUTES, "{\"return\": []}");
-}
-
-static void test_routes_cut(Bench *bench, gconstpointer data)
+static void test_routes_without_ipv6(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree char *text = ipv4_line();
 
-    bench_check_cut(bench, ROUTES, IPV6, IPV6_LINE, strlen(IPV6_LINE));
-    bench_check_cut(bench, ROUTES, IPV4, text, strlen(text));
+    fixture_write(fixture, IPV4, text);
+    fixture_check(fixture, ROUTES, "{\"return\": [" IPV4_RETURN "]}");
+    fixture_write(fixture, IPV4, IPV4_HEAD);
+    fixture_check(fixture, ROUTES, "{\"return\": []}");
+}
+
+static void test_routes_hostile(CommandFixture *fixture, gconstpointer data)
+{
+    fixture_write(fixture, IPV4,
+                  "\n\t\neth0\neth0 0 0\n"
+                  "eth0 X 0 1 0 0 0 0 0 0 0\neth0 100000000 0 1 0 0 0 0 0 0 0\n"
+                  "eth0 0 0 -1 0 0 0 0 0 0 0\neth0 0 0 1 0 0 4294967296 0 0 0 0\n"
+                  "eth0 0 0 1 0 0 0 0 0 0 x\neth0 0 0 1 0 0 0 0 0 0");
+    fixture_write(fixture, IPV6,
+                  "0 0 0 0 0 0 0 0 0 lo\n"
+                  "0000000000000000000000000000000x 0 " IPV6_ZERO " 0 " IPV6_ZERO
+                  " 0 0 0 0 lo\n" IPV6_ZERO "0 0 " IPV6_ZERO " 0 " IPV6_ZERO
+                  " 0 0 0 0 lo\n" IPV6_ZERO " x " IPV6_ZERO " 0 " IPV6_ZERO
+                  " 0 0 0 0 lo\n" IPV6_ZERO " 0 " IPV6_ZERO " 0 " IPV6_ZERO " 0 0 0 0");
+    fixture_check(fixture, ROUTES, "{\"return\": []}");
+}
+
+static void test_routes_cut(CommandFixture *fixture, gconstpointer data)
+{
+    g_autofree char *text = ipv4_line();
+
+    fixture_check_cut(fixture, ROUTES, IPV6, IPV6_LINE, strlen(IPV6_LINE));
+    fixture_check_cut(fixture, ROUTES, IPV4, text, strlen(text));
 }
 
 /* The real list, whose interfaces the counters of another system say nothing of. */
-static void test_command(Bench *bench, gconstpointer data)
+static void test_command(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *reply = bench_ask(bench, INTERFACES);
+    g_autofree char *reply = fixture_ask(fixture, INTERFACES);
 
     g_assert_nonnull(strstr(reply, "{\"name\": \"lo\""));
     g_assert_null(strstr(reply, "statistics"));
@@ -331,7 +331,8 @@ int main(int argc, char **argv)
     g_test_add_func("/network/hardware-addresses", test_hardware_addresses);
     g_test_add_func("/network/labels", test_labels);
     g_test_add_func("/network/counters-hostile", test_counters_hostile);
-#define ADD(name, function) g_test_add("/network/" name, Bench, NULL, set_up, function, tear_down)
+#define ADD(name, function) \
+    g_test_add("/network/" name, CommandFixture, NULL, set_up, function, tear_down)
     ADD("routes", test_routes);
     ADD("routes-missing", test_routes_missing);
     ADD("routes-without-ipv6", test_routes_without_ipv6);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "agent/bench-win32.h"
+#include "agent/fixture-win32.h"
 
 static char *describe(DWORD major, DWORD minor, DWORD build, BYTE type, const char *product)
 {
@@ -83,22 +83,22 @@ static void test_unknown(void)
 
 static void test_commands(void)
 {
-    Bench bench;
+    CommandFixture fixture;
     g_autofree char *info = NULL;
     g_autofree char *name = NULL;
     g_autofree char *zone = NULL;
 
-    bench_init(&bench, NULL);
-    bench_win32.version = (OSVERSIONINFOEXW){
+    fixture_init(&fixture, NULL);
+    fixture_win32.version = (OSVERSIONINFOEXW){
         .dwMajorVersion = 10, .dwBuildNumber = 26100, .wProductType = VER_NT_SERVER};
-    bench_win32.product = "Windows Server 2025 Datacenter";
-    info = bench_ask(&bench, "{\"execute\": \"guest-get-osinfo\"}");
+    fixture_win32.product = "Windows Server 2025 Datacenter";
+    info = fixture_ask(&fixture, "{\"execute\": \"guest-get-osinfo\"}");
     g_assert_nonnull(strstr(info, "\"pretty-name\": \"Windows Server 2025 Datacenter\""));
-    name = bench_ask(&bench, "{\"execute\": \"guest-get-host-name\"}");
+    name = fixture_ask(&fixture, "{\"execute\": \"guest-get-host-name\"}");
     g_assert_true(g_str_has_prefix(name, "{\"return\": {\"host-name\": \""));
-    zone = bench_ask(&bench, "{\"execute\": \"guest-get-timezone\"}");
+    zone = fixture_ask(&fixture, "{\"execute\": \"guest-get-timezone\"}");
     g_assert_nonnull(strstr(zone, "\"offset\": "));
-    bench_clear(&bench);
+    fixture_clear(&fixture);
 }
 
 int main(int argc, char **argv)

@@ -3,7 +3,7 @@
 /* Several commands under way where one of them is of Linux' own kind: it hangs in the kernel, or
  * has a freeze's hook to wait for. */
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 #include "common/limits.h"
 
@@ -11,79 +11,79 @@
 #define PING "{\"execute\": \"guest-ping\", \"id\": 2}"
 #define PONG "{\"return\": {}, \"id\": 2}"
 
-static void enable(Bench *bench)
+static void enable(CommandFixture *fixture)
 {
-    g_free(bench_ask(bench, "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
-                            "{\"enable\": [\"pipeline\"]}}"));
+    g_free(fixture_ask(fixture, "{\"execute\": \"guest-capabilities\", \"id\": 1, \"arguments\": "
+                                "{\"enable\": [\"pipeline\"]}}"));
 }
 
 /* A whole command that runs on a thread, and hangs there, keeps no other waiting. */
 static void test_beside(void)
 {
     GMutex gate;
-    Bench bench;
+    CommandFixture fixture;
 
     g_mutex_init(&gate);
-    bench_init(&bench, NULL);
-    bench.mounts = "";
-    bench.gate = &gate;
-    enable(&bench);
+    fixture_init(&fixture, NULL);
+    fixture.mounts = "";
+    fixture.gate = &gate;
+    enable(&fixture);
     g_mutex_lock(&gate);
-    bench_check(&bench, "{\"execute\": \"guest-get-fsinfo\", \"id\": \"slow\"}", "");
-    bench_check(&bench, PING, PONG);
+    fixture_check(&fixture, "{\"execute\": \"guest-get-fsinfo\", \"id\": \"slow\"}", "");
+    fixture_check(&fixture, PING, PONG);
     g_mutex_unlock(&gate);
-    while (dispatch_is_working(&bench.dispatch))
+    while (dispatch_is_working(&fixture.dispatch))
         g_main_context_iteration(NULL, TRUE);
-    g_assert_cmpstr(bench.replies->str, ==, "{\"return\": [], \"id\": \"slow\"}\n");
-    bench_clear(&bench);
+    g_assert_cmpstr(fixture.replies->str, ==, "{\"return\": [], \"id\": \"slow\"}\n");
+    fixture_clear(&fixture);
     g_mutex_clear(&gate);
 }
 
 /* A thaw is taken beside as many commands as there may be. */
 static void test_thaw_is_not_counted(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    bench_init(&bench, "/hook");
-    bench.tools = BENCH_CLOCK_TOOLS;
-    enable(&bench);
-    bench.hold = TRUE;
+    fixture_init(&fixture, "/hook");
+    fixture.tools = FIXTURE_CLOCK_TOOLS;
+    enable(&fixture);
+    fixture.hold = TRUE;
     for (guint i = 0; i < LIMIT_AGENT_PIPELINE; i++) {
         g_autofree char *request =
             g_strdup_printf("{\"execute\": \"guest-set-time\", \"id\": %u}", i);
 
-        bench_check(&bench, request, "");
+        fixture_check(&fixture, request, "");
     }
-    bench_check(&bench, THAW, "");
-    bench_wait_programs(&bench, LIMIT_AGENT_PIPELINE + 1);
-    bench_end_program(&bench, 0, "");
-    g_assert_cmpstr(bench.replies->str, ==, "{\"return\": 0, \"id\": \"thaw\"}\n");
-    while (bench.held->len > 0)
-        bench_end_program(&bench, 0, "");
-    bench_clear(&bench);
+    fixture_check(&fixture, THAW, "");
+    fixture_wait_programs(&fixture, LIMIT_AGENT_PIPELINE + 1);
+    fixture_end_program(&fixture, 0, "");
+    g_assert_cmpstr(fixture.replies->str, ==, "{\"return\": 0, \"id\": \"thaw\"}\n");
+    while (fixture.held->len > 0)
+        fixture_end_program(&fixture, 0, "");
+    fixture_clear(&fixture);
 }
 
 /* A thaw that comes while a freeze is prepared ends it, and is answered when that is over: whoever
  * asks then finds the truth. */
 static void test_thaw_beside_a_freeze(void)
 {
-    Bench bench;
+    CommandFixture fixture;
 
-    bench_init(&bench, "/hook");
-    bench.mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n";
-    enable(&bench);
-    bench.hold = TRUE;
-    bench_check(&bench, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 3}", "");
-    bench_check(&bench, THAW, "");
-    bench_end_program(&bench, 0, "");
-    g_assert_cmpstr(bench.replies->str, ==, "");
-    bench_end_program(&bench, 0, "");
+    fixture_init(&fixture, "/hook");
+    fixture.mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n";
+    enable(&fixture);
+    fixture.hold = TRUE;
+    fixture_check(&fixture, "{\"execute\": \"guest-fsfreeze-freeze\", \"id\": 3}", "");
+    fixture_check(&fixture, THAW, "");
+    fixture_end_program(&fixture, 0, "");
+    g_assert_cmpstr(fixture.replies->str, ==, "");
+    fixture_end_program(&fixture, 0, "");
     g_assert_cmpstr(
-        bench.replies->str, ==,
+        fixture.replies->str, ==,
         "{\"id\": 3, \"error\": {\"class\": \"GenericError\", \"desc\": \"the guest was "
         "thawed before it was frozen\"}}\n{\"return\": 0, \"id\": \"thaw\"}\n");
-    bench_check_log(&bench, "run /hook freeze, run /hook thaw");
-    bench_clear(&bench);
+    fixture_check_log(&fixture, "run /hook freeze, run /hook thaw");
+    fixture_clear(&fixture);
 }
 
 int main(int argc, char **argv)

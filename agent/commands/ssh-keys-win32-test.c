@@ -6,20 +6,20 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "agent/bench-win32.h"
+#include "agent/fixture-win32.h"
 
 static wchar_t *home;
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
-    home = g_utf8_to_utf16(bench->directory, -1, NULL, NULL, NULL);
-    bench_win32.folder = home;
+    fixture_init(fixture, NULL);
+    home = g_utf8_to_utf16(fixture->directory, -1, NULL, NULL, NULL);
+    fixture_win32.folder = home;
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
     g_clear_pointer(&home, g_free);
 }
 
@@ -31,54 +31,54 @@ static void tear_down(Bench *bench, gconstpointer data)
     "\"keys\": [" key "]}}"
 #define GET "{\"execute\": \"guest-ssh-get-authorized-keys\", \"arguments\": {\"username\": \"u\"}}"
 
-static void test_user(Bench *bench, gconstpointer data)
+static void test_user(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree char *text = NULL;
 
-    bench_check(bench, ADD("\"ssh-rsa A\", \"ssh-rsa B\"", ""), "{\"return\": {}}");
-    bench_check(bench, ADD("\"ssh-rsa B\", \"ssh-rsa C\"", ""), "{\"return\": {}}");
-    text = bench_read(bench, ".ssh/authorized_keys");
+    fixture_check(fixture, ADD("\"ssh-rsa A\", \"ssh-rsa B\"", ""), "{\"return\": {}}");
+    fixture_check(fixture, ADD("\"ssh-rsa B\", \"ssh-rsa C\"", ""), "{\"return\": {}}");
+    text = fixture_read(fixture, ".ssh/authorized_keys");
     g_assert_cmpstr(text, ==, "ssh-rsa A\nssh-rsa B\nssh-rsa C\n");
-    bench_check(bench, REMOVE("\"ssh-rsa A\""), "{\"return\": {}}");
-    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa B\", \"ssh-rsa C\"]}}");
-    bench_check(bench, ADD("\"ssh-rsa D\"", ", \"reset\": true"), "{\"return\": {}}");
-    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa D\"]}}");
+    fixture_check(fixture, REMOVE("\"ssh-rsa A\""), "{\"return\": {}}");
+    fixture_check(fixture, GET, "{\"return\": {\"keys\": [\"ssh-rsa B\", \"ssh-rsa C\"]}}");
+    fixture_check(fixture, ADD("\"ssh-rsa D\"", ", \"reset\": true"), "{\"return\": {}}");
+    fixture_check(fixture, GET, "{\"return\": {\"keys\": [\"ssh-rsa D\"]}}");
 }
 
-static void test_administrators(Bench *bench, gconstpointer data)
+static void test_administrators(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree char *text = NULL;
 
-    bench_win32.is_administrator = TRUE;
-    bench_check(bench, ADD("\"ssh-rsa A\"", ""), "{\"return\": {}}");
-    text = bench_read(bench, "ssh/administrators_authorized_keys");
+    fixture_win32.is_administrator = TRUE;
+    fixture_check(fixture, ADD("\"ssh-rsa A\"", ""), "{\"return\": {}}");
+    text = fixture_read(fixture, "ssh/administrators_authorized_keys");
     g_assert_cmpstr(text, ==, "ssh-rsa A\n");
 }
 
-static void test_line_ends(Bench *bench, gconstpointer data)
+static void test_line_ends(CommandFixture *fixture, gconstpointer data)
 {
-    bench_write(bench, ".ssh/authorized_keys", "# mine\r\nssh-rsa A\r\n\r\nssh-rsa B");
-    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa A\", \"ssh-rsa B\"]}}");
-    bench_check(bench, REMOVE("\"ssh-rsa A\""), "{\"return\": {}}");
-    bench_check(bench, GET, "{\"return\": {\"keys\": [\"ssh-rsa B\"]}}");
+    fixture_write(fixture, ".ssh/authorized_keys", "# mine\r\nssh-rsa A\r\n\r\nssh-rsa B");
+    fixture_check(fixture, GET, "{\"return\": {\"keys\": [\"ssh-rsa A\", \"ssh-rsa B\"]}}");
+    fixture_check(fixture, REMOVE("\"ssh-rsa A\""), "{\"return\": {}}");
+    fixture_check(fixture, GET, "{\"return\": {\"keys\": [\"ssh-rsa B\"]}}");
 }
 
-static void check_refused(Bench *bench, const char *request, const char *words)
+static void check_refused(CommandFixture *fixture, const char *request, const char *words)
 {
-    g_autofree char *reply = bench_ask(bench, request);
+    g_autofree char *reply = fixture_ask(fixture, request);
 
     if (strstr(reply, words) == NULL)
         g_assert_cmpstr(reply, ==, words);
 }
 
-static void test_refused(Bench *bench, gconstpointer data)
+static void test_refused(CommandFixture *fixture, gconstpointer data)
 {
-    check_refused(bench, GET, "failed to read '");
-    check_refused(bench, ADD("\"# no key\"", ""), "invalid OpenSSH public key");
-    bench_write(bench, ".ssh/authorized_keys/file", "a folder is in its place");
-    check_refused(bench, GET, "failed to read '");
-    bench_win32.folder = NULL;
-    check_refused(bench, GET, "failed to lookup user 'u': ");
+    check_refused(fixture, GET, "failed to read '");
+    check_refused(fixture, ADD("\"# no key\"", ""), "invalid OpenSSH public key");
+    fixture_write(fixture, ".ssh/authorized_keys/file", "a folder is in its place");
+    check_refused(fixture, GET, "failed to read '");
+    fixture_win32.folder = NULL;
+    check_refused(fixture, GET, "failed to lookup user 'u': ");
 }
 
 /* Wine has no links that a program could make of a folder. So the agent's calls come here, and
@@ -102,35 +102,35 @@ static HANDLE WINAPI on_open(LPCWSTR path, DWORD access, DWORD share,
 
 __typeof__(&CreateFileW) __imp_CreateFileW = on_open;
 
-static gboolean exists(const Bench *bench, const char *name)
+static gboolean exists(const CommandFixture *fixture, const char *name)
 {
-    g_autofree char *path = g_build_filename(bench->directory, name, NULL);
+    g_autofree char *path = g_build_filename(fixture->directory, name, NULL);
 
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
 /* The folder becomes a link while it is held: what is behind it is neither told nor written to. */
-static void test_link(Bench *bench, gconstpointer data)
+static void test_link(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *path = g_build_filename(bench->directory, "other", NULL);
+    g_autofree char *path = g_build_filename(fixture->directory, "other", NULL);
     g_autofree wchar_t *other = g_utf8_to_utf16(path, -1, NULL, NULL, NULL);
     g_autofree char *text = NULL;
 
-    bench_write(bench, ".ssh/mine", "");
-    bench_write(bench, "other/authorized_keys", "ssh-rsa A\n");
+    fixture_write(fixture, ".ssh/mine", "");
+    fixture_write(fixture, "other/authorized_keys", "ssh-rsa A\n");
     elsewhere = other;
-    check_refused(bench, GET, "failed to read '");
-    check_refused(bench, ADD("\"ssh-rsa B\"", ", \"reset\": true"), "failed to write '");
+    check_refused(fixture, GET, "failed to read '");
+    check_refused(fixture, ADD("\"ssh-rsa B\"", ", \"reset\": true"), "failed to write '");
     elsewhere = NULL;
-    text = bench_read(bench, "other/authorized_keys");
+    text = fixture_read(fixture, "other/authorized_keys");
     g_assert_cmpstr(text, ==, "ssh-rsa A\n");
-    g_assert_false(exists(bench, "other/authorized_keys.qga"));
-    g_assert_false(exists(bench, ".ssh/authorized_keys"));
+    g_assert_false(exists(fixture, "other/authorized_keys.qga"));
+    g_assert_false(exists(fixture, ".ssh/authorized_keys"));
 }
 
-static void add(const char *path, void (*test)(Bench *bench, gconstpointer data))
+static void add(const char *path, void (*test)(CommandFixture *fixture, gconstpointer data))
 {
-    g_test_add(path, Bench, NULL, set_up, test, tear_down);
+    g_test_add(path, CommandFixture, NULL, set_up, test, tear_down);
 }
 
 int main(int argc, char **argv)

@@ -8,72 +8,72 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 #include "common/limits.h"
 #include "sysfs.h"
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
+    fixture_init(fixture, NULL);
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
-static void check_fails(Bench *bench, const char *path, const char *words)
+static void check_fails(CommandFixture *fixture, const char *path, const char *words)
 {
     g_autoptr(GError) error = NULL;
 
-    g_assert_null(text_file_read(&bench->system, path, NULL, &error));
+    g_assert_null(text_file_read(&fixture->system, path, NULL, &error));
     g_assert_cmpstr(error->message, ==, words);
 }
 
-static void check_reads(Bench *bench, const char *text, gsize len)
+static void check_reads(CommandFixture *fixture, const char *text, gsize len)
 {
     g_autofree char *found = NULL;
     gsize found_len;
 
-    bench_write_bytes(bench, "/proc/some/file", text, len);
-    found = text_file_read(&bench->system, "/proc/some/file", &found_len, NULL);
+    fixture_write_bytes(fixture, "/proc/some/file", text, len);
+    found = text_file_read(&fixture->system, "/proc/some/file", &found_len, NULL);
     g_assert_cmpmem(found, found_len, text, len);
     g_assert_true(found[len] == '\0');
 }
 
 /* Sizes around those at which more memory is taken. */
-static void test_read(Bench *bench, gconstpointer data)
+static void test_read(CommandFixture *fixture, gconstpointer data)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    g_assert_false(sysfs_exists(&bench->system, "/proc/some/file"));
-    check_reads(bench, "", 0);
-    check_reads(bench, "a\0b", 3);
+    g_assert_false(sysfs_exists(&fixture->system, "/proc/some/file"));
+    check_reads(fixture, "", 0);
+    check_reads(fixture, "a\0b", 3);
     for (guint i = 0; i < 10000; i++)
         g_string_append_printf(text, "%x", i % 16);
     for (gsize len = 4094; len < 10000; len = len < 4098 ? len + 1 : 2 * len - 4)
-        check_reads(bench, text->str, len);
-    g_assert_true(sysfs_exists(&bench->system, "/proc/some/file"));
+        check_reads(fixture, text->str, len);
+    g_assert_true(sysfs_exists(&fixture->system, "/proc/some/file"));
 }
 
-static void test_refuse(Bench *bench, gconstpointer data)
+static void test_refuse(CommandFixture *fixture, gconstpointer data)
 {
-    g_autofree char *fifo = g_build_filename(bench->directory, "proc", "fifo", NULL);
-    g_autofree char *zero = g_build_filename(bench->directory, "proc", "zero", NULL);
+    g_autofree char *fifo = g_build_filename(fixture->directory, "proc", "fifo", NULL);
+    g_autofree char *zero = g_build_filename(fixture->directory, "proc", "zero", NULL);
     g_autofree char *text = NULL;
-    g_autofree char *large = g_build_filename(bench->directory, "proc", "large", NULL);
+    g_autofree char *large = g_build_filename(fixture->directory, "proc", "large", NULL);
 
-    check_fails(bench, "/proc/stat", "open(\"/proc/stat\"): No such file or directory");
-    bench_write_bytes(bench, "/proc/large", "", 0);
+    check_fails(fixture, "/proc/stat", "open(\"/proc/stat\"): No such file or directory");
+    fixture_write_bytes(fixture, "/proc/large", "", 0);
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
-    check_fails(bench, "/proc/fifo", "/proc/fifo is not a regular file");
+    check_fails(fixture, "/proc/fifo", "/proc/fifo is not a regular file");
     g_assert_cmpint(symlink("/dev/zero", zero), ==, 0);
-    check_fails(bench, "/proc/zero", "/proc/zero is not a regular file");
-    check_fails(bench, "/proc", "/proc is not a regular file");
+    check_fails(fixture, "/proc/zero", "/proc/zero is not a regular file");
+    check_fails(fixture, "/proc", "/proc is not a regular file");
     g_assert_cmpint(truncate(large, LIMIT_TEXT_FILE_BYTES + 1), ==, 0);
-    check_fails(bench, "/proc/large", "/proc/large is larger than 16777216 bytes");
+    check_fails(fixture, "/proc/large", "/proc/large is larger than 16777216 bytes");
     g_assert_cmpint(truncate(large, LIMIT_TEXT_FILE_BYTES), ==, 0);
-    text = text_file_read(&bench->system, "/proc/large", NULL, NULL);
+    text = text_file_read(&fixture->system, "/proc/large", NULL, NULL);
     g_assert_nonnull(text);
 }
 
@@ -123,8 +123,8 @@ static void test_numbers(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add("/text-file/read", Bench, NULL, set_up, test_read, tear_down);
-    g_test_add("/text-file/refuse", Bench, NULL, set_up, test_refuse, tear_down);
+    g_test_add("/text-file/read", CommandFixture, NULL, set_up, test_read, tear_down);
+    g_test_add("/text-file/refuse", CommandFixture, NULL, set_up, test_refuse, tear_down);
     g_test_add_func("/text-file/lines", test_lines);
     g_test_add_func("/text-file/words", test_words);
     g_test_add_func("/text-file/numbers", test_numbers);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 #include "common/qmp-error.h"
 
 #define SET(time) "{\"execute\": \"guest-set-time\", \"arguments\": {\"time\": " time "}}"
@@ -25,96 +25,96 @@ static struct tm rtc = {
     .tm_isdst = -1,
 };
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
     g_setenv("TZ", "XYZ-05:30", TRUE);
-    bench_init(bench, NULL);
-    bench->rtc = &rtc;
+    fixture_init(fixture, NULL);
+    fixture->rtc = &rtc;
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
-static void test_by_hwclock(Bench *bench, gconstpointer data)
+static void test_by_hwclock(CommandFixture *fixture, gconstpointer data)
 {
-    bench->tools = "hwclock ";
-    bench_check(bench, SET(TIME), OK);
-    bench_check_log(bench, CLOCK ", run hwclock -w");
-    bench_check(bench, FROM_RTC, OK);
-    bench_check_log(bench, "run hwclock -s");
+    fixture->tools = "hwclock ";
+    fixture_check(fixture, SET(TIME), OK);
+    fixture_check_log(fixture, CLOCK ", run hwclock -w");
+    fixture_check(fixture, FROM_RTC, OK);
+    fixture_check_log(fixture, "run hwclock -s");
 }
 
-static void test_hwclock_fails(Bench *bench, gconstpointer data)
+static void test_hwclock_fails(CommandFixture *fixture, gconstpointer data)
 {
-    bench->tools = "hwclock ";
-    bench->status = 1;
-    bench_check_error(bench, SET(TIME),
-                      "child process has failed to set hardware clock to system time,"
-                      " exit status 1");
-    bench->output = "no access";
-    bench_check_error(bench, FROM_RTC,
-                      "child process has failed to set hardware clock to system time: no access");
+    fixture->tools = "hwclock ";
+    fixture->status = 1;
+    fixture_check_error(fixture, SET(TIME),
+                        "child process has failed to set hardware clock to system time,"
+                        " exit status 1");
+    fixture->output = "no access";
+    fixture_check_error(fixture, FROM_RTC,
+                        "child process has failed to set hardware clock to system time: no access");
 }
 
 /* The hardware's clock tells UTC, unless hwclock's notes say otherwise. */
-static void test_without_hwclock(Bench *bench, gconstpointer data)
+static void test_without_hwclock(CommandFixture *fixture, gconstpointer data)
 {
-    bench_check(bench, SET(TIME), OK);
-    bench_check_log(bench, CLOCK ", rtc 2009-02-13 23:31:30");
-    bench_check(bench, FROM_RTC, OK);
-    bench_check_log(bench, "clock 1234567890.000000");
-    bench_write(bench, "/etc/adjtime", "0.0 0 0.0\n0\nUTC\n");
-    bench_check(bench, FROM_RTC, OK);
-    bench_check_log(bench, "clock 1234567890.000000");
-    bench_write(bench, "/etc/adjtime", "0.0 0 0.0\n0\nLOCAL");
-    bench_check(bench, SET(TIME), OK);
-    bench_check_log(bench, CLOCK ", rtc 2009-02-14 05:01:30");
-    bench_check(bench, FROM_RTC, OK);
-    bench_check_log(bench, "clock 1234548090.000000");
-    bench_write(bench, "/etc/adjtime", "LOCAL\nLOCAL\n");
-    bench_check(bench, FROM_RTC, OK);
-    bench_check_log(bench, "clock 1234567890.000000");
+    fixture_check(fixture, SET(TIME), OK);
+    fixture_check_log(fixture, CLOCK ", rtc 2009-02-13 23:31:30");
+    fixture_check(fixture, FROM_RTC, OK);
+    fixture_check_log(fixture, "clock 1234567890.000000");
+    fixture_write(fixture, "/etc/adjtime", "0.0 0 0.0\n0\nUTC\n");
+    fixture_check(fixture, FROM_RTC, OK);
+    fixture_check_log(fixture, "clock 1234567890.000000");
+    fixture_write(fixture, "/etc/adjtime", "0.0 0 0.0\n0\nLOCAL");
+    fixture_check(fixture, SET(TIME), OK);
+    fixture_check_log(fixture, CLOCK ", rtc 2009-02-14 05:01:30");
+    fixture_check(fixture, FROM_RTC, OK);
+    fixture_check_log(fixture, "clock 1234548090.000000");
+    fixture_write(fixture, "/etc/adjtime", "LOCAL\nLOCAL\n");
+    fixture_check(fixture, FROM_RTC, OK);
+    fixture_check_log(fixture, "clock 1234567890.000000");
 }
 
-static void test_adjtime_cut(Bench *bench, gconstpointer data)
+static void test_adjtime_cut(CommandFixture *fixture, gconstpointer data)
 {
     static const char notes[] = "0.0 0 0.0\n0\nLOCAL\n";
 
-    bench_check_cut(bench, FROM_RTC, "/etc/adjtime", notes, strlen(notes));
+    fixture_check_cut(fixture, FROM_RTC, "/etc/adjtime", notes, strlen(notes));
 }
 
 /* Whoever sets the time has what was asked for; whoever wants it from there has not. */
-static void test_without_rtc(Bench *bench, gconstpointer data)
+static void test_without_rtc(CommandFixture *fixture, gconstpointer data)
 {
-    bench->rtc = NULL;
-    bench->tools = "hwclock ";
-    bench->status = 1;
-    bench_check(bench, SET(TIME), OK);
-    bench_check_log(bench, CLOCK);
-    bench_check_error(bench, FROM_RTC,
-                      "child process has failed to set hardware clock to system time,"
-                      " exit status 1");
-    bench->tools = "";
-    bench_check_error(bench, FROM_RTC, "no hardware clock");
+    fixture->rtc = NULL;
+    fixture->tools = "hwclock ";
+    fixture->status = 1;
+    fixture_check(fixture, SET(TIME), OK);
+    fixture_check_log(fixture, CLOCK);
+    fixture_check_error(fixture, FROM_RTC,
+                        "child process has failed to set hardware clock to system time,"
+                        " exit status 1");
+    fixture->tools = "";
+    fixture_check_error(fixture, FROM_RTC, "no hardware clock");
 }
 
-static void test_refused(Bench *bench, gconstpointer data)
+static void test_refused(CommandFixture *fixture, gconstpointer data)
 {
-    qmp_error_set(&bench->clock_error, "not permitted");
-    bench->tools = "hwclock ";
-    bench_check_error(bench, SET(TIME), "not permitted");
-    bench->tools = "";
-    bench_check_error(bench, FROM_RTC, "not permitted");
-    bench_check_log(bench, "");
+    qmp_error_set(&fixture->clock_error, "not permitted");
+    fixture->tools = "hwclock ";
+    fixture_check_error(fixture, SET(TIME), "not permitted");
+    fixture->tools = "";
+    fixture_check_error(fixture, FROM_RTC, "not permitted");
+    fixture_check_log(fixture, "");
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) \
-    g_test_add("/time-linux/" name, Bench, NULL, set_up, function, tear_down)
+    g_test_add("/time-linux/" name, CommandFixture, NULL, set_up, function, tear_down)
     ADD("by-hwclock", test_by_hwclock);
     ADD("hwclock-fails", test_hwclock_fails);
     ADD("without-hwclock", test_without_hwclock);

@@ -5,25 +5,25 @@
 
 #include <string.h>
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 #define SET(time) "{\"execute\": \"guest-set-time\", \"arguments\": {\"time\": " time "}}"
 #define OK        "{\"return\": {}}"
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
+    fixture_init(fixture, NULL);
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
-static void test_get(Bench *bench, gconstpointer data)
+static void test_get(CommandFixture *fixture, gconstpointer data)
 {
     gint64 before = g_get_real_time();
-    g_autofree char *reply = bench_ask(bench, "{\"execute\": \"guest-get-time\"}");
+    g_autofree char *reply = fixture_ask(fixture, "{\"execute\": \"guest-get-time\"}");
     gint64 time;
 
     g_assert_true(g_str_has_prefix(reply, "{\"return\": "));
@@ -33,25 +33,27 @@ static void test_get(Bench *bench, gconstpointer data)
     g_assert_cmpint(time / 1000, <=, g_get_real_time());
 }
 
-static void test_range(Bench *bench, gconstpointer data)
+static void test_range(CommandFixture *fixture, gconstpointer data)
 {
-    bench_check_error(bench, SET("-1000000000"), "Invalid time");
-    bench_check_error(bench, SET("-9223372036854775808"), "Invalid time");
-    bench_check_error(bench, SET("9223372036854775807"), "Invalid time");
-    bench_check_error(bench, SET("3155760000000000000"), "Invalid time");
-    bench_check_log(bench, "");
-    bench_check(bench, SET("3155759999999999999"), OK);
-    bench_check_log(bench, "clock 3155759999.999999");
-    bench_check(bench, SET("0"), OK);
-    bench_check_log(bench, "clock 0.000000");
-    bench_check_error(bench, SET("1.5"), "Invalid parameter type for 'time', expected: integer");
-    bench_check_error(bench, SET("\"1\""), "Invalid parameter type for 'time', expected: integer");
+    fixture_check_error(fixture, SET("-1000000000"), "Invalid time");
+    fixture_check_error(fixture, SET("-9223372036854775808"), "Invalid time");
+    fixture_check_error(fixture, SET("9223372036854775807"), "Invalid time");
+    fixture_check_error(fixture, SET("3155760000000000000"), "Invalid time");
+    fixture_check_log(fixture, "");
+    fixture_check(fixture, SET("3155759999999999999"), OK);
+    fixture_check_log(fixture, "clock 3155759999.999999");
+    fixture_check(fixture, SET("0"), OK);
+    fixture_check_log(fixture, "clock 0.000000");
+    fixture_check_error(fixture, SET("1.5"),
+                        "Invalid parameter type for 'time', expected: integer");
+    fixture_check_error(fixture, SET("\"1\""),
+                        "Invalid parameter type for 'time', expected: integer");
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add("/time/get", Bench, NULL, set_up, test_get, tear_down);
-    g_test_add("/time/range", Bench, NULL, set_up, test_range, tear_down);
+    g_test_add("/time/get", CommandFixture, NULL, set_up, test_get, tear_down);
+    g_test_add("/time/range", CommandFixture, NULL, set_up, test_range, tear_down);
     return g_test_run();
 }

@@ -2,62 +2,63 @@
 
 /* Each filesystem is trimmed once, and one that fails stops no other. */
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 #define TRIM "{\"execute\": \"guest-fstrim\", \"arguments\": {\"minimum\": 4096}}"
 
-static void set_up(Bench *bench, gconstpointer data)
+static void set_up(CommandFixture *fixture, gconstpointer data)
 {
-    bench_init(bench, NULL);
-    bench->mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n"
-                    "2 1 8:2 / /b rw - vfat /dev/sda2 rw\n"
-                    "3 1 8:1 / /c rw - ext4 /dev/sda1 rw\n";
+    fixture_init(fixture, NULL);
+    fixture->mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n"
+                      "2 1 8:2 / /b rw - vfat /dev/sda2 rw\n"
+                      "3 1 8:1 / /c rw - ext4 /dev/sda1 rw\n";
 }
 
-static void tear_down(Bench *bench, gconstpointer data)
+static void tear_down(CommandFixture *fixture, gconstpointer data)
 {
-    bench_clear(bench);
+    fixture_clear(fixture);
 }
 
-static void test_trim(Bench *bench, gconstpointer data)
+static void test_trim(CommandFixture *fixture, gconstpointer data)
 {
-    bench->untrimmable = "/b";
-    bench_check(bench, TRIM,
-                "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
-                "\"minimum\": 4096}, {\"path\": \"/b\", \"error\": \"trim not "
-                "supported\"}]}}");
-    bench_check(bench, "{\"execute\": \"guest-fstrim\"}",
-                "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
-                "\"minimum\": 512}, {\"path\": \"/b\", \"error\": \"trim not "
-                "supported\"}]}}");
+    fixture->untrimmable = "/b";
+    fixture_check(fixture, TRIM,
+                  "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
+                  "\"minimum\": 4096}, {\"path\": \"/b\", \"error\": \"trim not "
+                  "supported\"}]}}");
+    fixture_check(fixture, "{\"execute\": \"guest-fstrim\"}",
+                  "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
+                  "\"minimum\": 512}, {\"path\": \"/b\", \"error\": \"trim not "
+                  "supported\"}]}}");
 }
 
-static void test_hidden(Bench *bench, gconstpointer data)
+static void test_hidden(CommandFixture *fixture, gconstpointer data)
 {
-    bench->hidden = "/a";
-    bench->untrimmable = "/c";
-    bench_check(bench, TRIM,
-                "{\"return\": {\"paths\": [{\"path\": \"/c\", \"error\": \"trim not "
-                "supported\"}, {\"path\": \"/b\", \"trimmed\": 8192, \"minimum\": 4096}]}}");
-    bench->hidden = "/b";
-    bench->untrimmable = NULL;
-    bench_check(bench, TRIM,
-                "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
-                "\"minimum\": 4096}]}}");
+    fixture->hidden = "/a";
+    fixture->untrimmable = "/c";
+    fixture_check(fixture, TRIM,
+                  "{\"return\": {\"paths\": [{\"path\": \"/c\", \"error\": \"trim not "
+                  "supported\"}, {\"path\": \"/b\", \"trimmed\": 8192, \"minimum\": 4096}]}}");
+    fixture->hidden = "/b";
+    fixture->untrimmable = NULL;
+    fixture_check(fixture, TRIM,
+                  "{\"return\": {\"paths\": [{\"path\": \"/a\", \"trimmed\": 8192, "
+                  "\"minimum\": 4096}]}}");
 }
 
-static void test_nothing(Bench *bench, gconstpointer data)
+static void test_nothing(CommandFixture *fixture, gconstpointer data)
 {
-    bench->mounts = "";
-    bench_check(bench, TRIM, "{\"return\": {\"paths\": []}}");
-    bench->mounts = NULL;
-    bench_check_error(bench, TRIM, "no mounts");
+    fixture->mounts = "";
+    fixture_check(fixture, TRIM, "{\"return\": {\"paths\": []}}");
+    fixture->mounts = NULL;
+    fixture_check_error(fixture, TRIM, "no mounts");
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define ADD(name, function) g_test_add("/trim/" name, Bench, NULL, set_up, function, tear_down)
+#define ADD(name, function) \
+    g_test_add("/trim/" name, CommandFixture, NULL, set_up, function, tear_down)
     ADD("trim", test_trim);
     ADD("hidden", test_hidden);
     ADD("nothing", test_nothing);

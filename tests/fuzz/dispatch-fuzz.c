@@ -8,7 +8,7 @@
  * that are read and written; the rest is what the host sends, where byte 1 and a letter are what
  * happens between.
  *
- * Nothing of it reaches the machine: the system is that of agent/bench.h, programs are
+ * Nothing of it reaches the machine: the system is that of agent/fixture.h, programs are
  * memory-process.h's, the channel memory-channel.h's, and files are below a directory that is
  * removed (cage.h). guest-network-get-interfaces, which asks the kernel by itself, is blocked.
  *
@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 
 #include "agent/agent.h"
-#include "agent/bench.h"
+#include "agent/fixture.h"
 #include "cage.h"
 #include "common/envelope.h"
 #include "common/limits.h"
@@ -35,7 +35,7 @@
 enum { DELIMITER = 0xFF };
 
 typedef struct {
-    Bench bench;
+    CommandFixture fixture;
     Agent *agent;
     GString *sent; /* on this connection */
     gboolean left; /* the host did, and its replies may be lost */
@@ -186,7 +186,7 @@ static void check_connection(const Run *run)
 static void settle(Run *run)
 {
     memory_channel_turn();
-    while (memory_channel_is_held() && run->bench.held->len == 0) {
+    while (memory_channel_is_held() && run->fixture.held->len == 0) {
         g_main_context_iteration(NULL, TRUE);
         memory_channel_turn();
     }
@@ -194,15 +194,15 @@ static void settle(Run *run)
 
 static void end_program(Run *run, int status)
 {
-    if (run->bench.held->len > 0)
-        bench_end_program(&run->bench, status, status == 0 ? "" : "it \xFF failed\n");
+    if (run->fixture.held->len > 0)
+        fixture_end_program(&run->fixture, status, status == 0 ? "" : "it \xFF failed\n");
     settle(run);
 }
 
 static void end_programs(Run *run)
 {
     settle(run);
-    while (run->bench.held->len > 0)
+    while (run->fixture.held->len > 0)
         end_program(run, 0);
 }
 
@@ -263,7 +263,7 @@ static void play(Run *run, const char *bytes, gsize len)
     "3 1 8:2 /x /mnt/c rw - xfs /dev/sdb rw\n"  \
     "4 1 0:5 / /mnt/d rw - tmpfs none rw\n"
 
-static void furnish(Bench *bench, guint8 kind)
+static void furnish(CommandFixture *fixture, guint8 kind)
 {
     static struct tm rtc = {.tm_year = 100, .tm_mday = 1};
     static const struct {
@@ -277,21 +277,21 @@ static void furnish(Bench *bench, guint8 kind)
         {"etc/os-release", "ID='x y'\n"},
     };
 
-    bench->mounts = MOUNTS;
-    bench->output = "";
-    bench->user = "u";
-    bench->hold = (kind & 1) != 0;
-    bench->status = (kind & 2) != 0 ? 1 : 0;
-    bench->tools = (kind & 4) != 0 ? "hwclock chpasswd poweroff systemctl " : "";
-    bench->rtc = (kind & 8) != 0 ? &rtc : NULL;
-    bench->refusing = (kind & 16) != 0 ? "/mnt/a" : NULL;
-    bench->power_state = "mem disk";
-    bench->power_disk = "[platform] suspend";
+    fixture->mounts = MOUNTS;
+    fixture->output = "";
+    fixture->user = "u";
+    fixture->hold = (kind & 1) != 0;
+    fixture->status = (kind & 2) != 0 ? 1 : 0;
+    fixture->tools = (kind & 4) != 0 ? "hwclock chpasswd poweroff systemctl " : "";
+    fixture->rtc = (kind & 8) != 0 ? &rtc : NULL;
+    fixture->refusing = (kind & 16) != 0 ? "/mnt/a" : NULL;
+    fixture->power_state = "mem disk";
+    fixture->power_disk = "[platform] suspend";
     for (guint i = 0; i < G_N_ELEMENTS(files); i++)
-        bench_write(bench, files[i].path, files[i].text);
-    g_hash_table_add(bench->policy.blocked.names, g_strdup("guest-network-get-interfaces"));
+        fixture_write(fixture, files[i].path, files[i].text);
+    g_hash_table_add(fixture->policy.blocked.names, g_strdup("guest-network-get-interfaces"));
     /* Answers are held against questions in their order. */
-    g_hash_table_add(bench->policy.blocked.names, g_strdup("guest-capabilities"));
+    g_hash_table_add(fixture->policy.blocked.names, g_strdup("guest-capabilities"));
 }
 
 static void raise_flag(gpointer user)
@@ -306,15 +306,15 @@ static void leave(Run *run)
     memory_process_end_all(0);
     agent_quit(run->agent, raise_flag, &quit);
     while (!quit) {
-        if (run->bench.held->len > 0)
+        if (run->fixture.held->len > 0)
             end_program(run, 0);
         else
             g_main_context_iteration(NULL, TRUE);
     }
     while (agent_is_working(run->agent))
         g_main_context_iteration(NULL, TRUE);
-    g_assert_cmpuint(g_hash_table_size(run->bench.frozen), ==, 0);
-    g_assert_false(state_is_marked_frozen(&run->bench.state));
+    g_assert_cmpuint(g_hash_table_size(run->fixture.frozen), ==, 0);
+    g_assert_false(state_is_marked_frozen(&run->fixture.state));
     agent_free(run->agent);
 }
 
@@ -336,15 +336,15 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
             g_setenv("TMPDIR", "/dev/shm", FALSE);
         prepared = TRUE;
     }
-    bench_init(&run.bench, NULL);
-    cage_enter(run.bench.directory);
-    furnish(&run.bench, size > 0 ? data[0] : 0);
+    fixture_init(&run.fixture, NULL);
+    cage_enter(run.fixture.directory);
+    furnish(&run.fixture, size > 0 ? data[0] : 0);
     memory_process_begin();
-    the_system = &run.bench.system;
+    the_system = &run.fixture.system;
     run.agent = agent_new(&(AgentOptions){
         .freezer.hook = size > 0 && (data[0] & 32) != 0 ? "hook" : NULL,
-        .policy = &run.bench.policy,
-        .state = &run.bench.state,
+        .policy = &run.fixture.policy,
+        .state = &run.fixture.state,
     });
     g_assert_true(agent_open(run.agent, &address, NULL));
     memory_channel_set_read_max(size > 1 ? data[1] : 0);
@@ -354,7 +354,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     come_and_go(&run, FALSE);
     leave(&run);
     memory_process_end();
-    bench_clear(&run.bench);
+    fixture_clear(&run.fixture);
     g_string_free(run.sent, TRUE);
     return 0;
 }

@@ -51,9 +51,9 @@ MAY_INCLUDE = {
     "example": {"example", "proxy public header"},
     "agent": {"agent", "agent command", "common"},
     "agent command": {"agent command", "common"},
-    "agent test": {"agent", "agent command", "common", "test support"},
+    "agent test": {"agent test", "agent", "agent command", "common", "test support"},
     "test support": {"test support", "common", "proxy public header"},
-    "test": {"test", "test support", "common", "proxy public header", "agent"} | PROXY_AREAS,
+    "test": {"test", "test support", "common", "proxy public header", "agent", "agent test"} | PROXY_AREAS,
 }
 
 # Single headers beyond that.
@@ -96,12 +96,14 @@ def area_of(path):
     test = stem.endswith("-test")
     if folder == "proxy":
         return proxy_area(path, stem)
+    if folder == "agent":
+        if test or stem.split("-")[0] == "fixture":
+            return "agent test"
+        return "agent command" if path.parts[1] == "commands" else "agent"
     if folder == "tests":
         return "test support" if path.parts[1] == "support" else "test"
     if folder == "examples":
         return "example"
-    if folder == "agent" and not test:
-        return "agent command" if path.parts[1] == "commands" else "agent"
     return f"{folder} test" if test else folder
 
 

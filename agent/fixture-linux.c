@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "agent/bench-system.h"
+#include "agent/fixture-system.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -11,7 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-const BenchFreeze bench_freeze = {
+const FixtureFreeze fixture_freeze = {
     .mounts = "1 1 8:1 / /a rw - ext4 /dev/sda1 rw\n",
     .frozen = "1",
     .freeze_log = "quiet, freeze /a",
@@ -19,15 +19,15 @@ const BenchFreeze bench_freeze = {
     .expired = "the agent itself has ended the freeze: no thaw came in time",
 };
 
-static Bench *bench_of(System *system)
+static CommandFixture *fixture_of(System *system)
 {
-    return (Bench *)(gpointer)((char *)system - offsetof(Bench, system));
+    return (CommandFixture *)(gpointer)((char *)system - offsetof(CommandFixture, system));
 }
 
 /* By the longest directory of the table that @path is in, the last where there are several. */
 static gboolean fake_locate(System *system, const char *path, SystemPlace *ret)
 {
-    g_auto(GStrv) lines = g_strsplit(bench_of(system)->mounts, "\n", -1);
+    g_auto(GStrv) lines = g_strsplit(fixture_of(system)->mounts, "\n", -1);
     gsize longest = 0;
 
     for (guint i = 0; lines[i] != NULL; i++) {
@@ -52,27 +52,27 @@ static gboolean fake_locate(System *system, const char *path, SystemPlace *ret)
 
 static gboolean fake_find_user(System *system, const char *name, SystemUser *ret)
 {
-    Bench *bench = bench_of(system);
+    CommandFixture *fixture = fixture_of(system);
 
     errno = 0;
-    if (g_strcmp0(name, bench->user) != 0)
+    if (g_strcmp0(name, fixture->user) != 0)
         return FALSE;
-    *ret = (SystemUser){getuid(), getgid(), g_strdup(bench->directory)};
+    *ret = (SystemUser){getuid(), getgid(), g_strdup(fixture->directory)};
     return TRUE;
 }
 
-void bench_attach_system(Bench *bench)
+void fixture_attach_system(CommandFixture *fixture)
 {
     signal(SIGPIPE, SIG_IGN); /* as in the agent; and programs must not inherit it */
-    bench->system.locate = fake_locate;
-    bench->system.find_user = fake_find_user;
+    fixture->system.locate = fake_locate;
+    fixture->system.find_user = fake_find_user;
 }
 
-void bench_link(Bench *bench, const char *path, const char *target)
+void fixture_link(CommandFixture *fixture, const char *path, const char *target)
 {
-    g_autofree char *file = g_build_filename(bench->directory, path, NULL);
+    g_autofree char *file = g_build_filename(fixture->directory, path, NULL);
     g_autofree char *folder = g_path_get_dirname(file);
-    g_autofree char *real = g_build_filename(bench->directory, target, NULL);
+    g_autofree char *real = g_build_filename(fixture->directory, target, NULL);
 
     g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
     g_assert_cmpint(symlink(real, file), ==, 0);

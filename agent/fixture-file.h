@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* bench-file: a bench's agent, and a file for it to work on; requests and replies in short. For
+/* fixture-file: a fixture's agent, and a file for it to work on; requests and replies in short. For
  * tests alone, whose names these are. */
 
 #pragma once
 
-#include "agent/bench.h"
+#include "agent/fixture.h"
 
 typedef struct {
-    Bench bench;
+    CommandFixture base;
     char *path; /* of no file yet; with slashes, which mean themselves in JSON, on every system */
-} FileBench;
+} FileFixture;
 
-void file_bench_init(FileBench *fixture, gconstpointer data);
-void file_bench_clear(FileBench *fixture, gconstpointer data);
+void file_fixture_init(FileFixture *fixture, gconstpointer data);
+void file_fixture_clear(FileFixture *fixture, gconstpointer data);
 
 /* Returns: (transfer full): the reply, without its line end */
-char *file_bench_ask(FileBench *fixture, const char *format, ...) G_GNUC_PRINTF(2, 3);
+char *file_fixture_ask(FileFixture *fixture, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-#define CHECK(fixture, reply, ...)                                     \
-    G_STMT_START                                                       \
-    {                                                                  \
-        g_autofree char *found = file_bench_ask(fixture, __VA_ARGS__); \
-        g_assert_cmpstr(found, ==, reply);                             \
-    }                                                                  \
+#define CHECK(fixture, reply, ...)                                       \
+    G_STMT_START                                                         \
+    {                                                                    \
+        g_autofree char *found = file_fixture_ask(fixture, __VA_ARGS__); \
+        g_assert_cmpstr(found, ==, reply);                               \
+    }                                                                    \
     G_STMT_END
 
 #define OPEN(path, mode)                                                             \

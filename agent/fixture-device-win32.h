@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* bench-device: what Windows, and the virtio-serial driver, tell of a port: to the window of the
+/* fixture-device: what Windows, and the virtio-serial driver, tell of a port: to the window of the
  * device watch that this process has. */
 
 #pragma once
@@ -10,17 +10,17 @@
 #include <dbt.h>
 
 /* Returns: (nullable) */
-HWND bench_device_window(void);
+HWND fixture_device_window(void);
 
 /* @news: (nullable): begins with a DEV_BROADCAST_HDR */
-void bench_device_tell(WPARAM event, gconstpointer news);
+void fixture_device_tell(WPARAM event, gconstpointer news);
 
 /* News of the handle that is followed. */
-extern const DEV_BROADCAST_HANDLE bench_device_handle;
+extern const DEV_BROADCAST_HANDLE fixture_device_handle;
 
 /* A port has come. */
-void bench_device_came(void);
+void fixture_device_came(void);
 /* The port that is open is to go. */
-void bench_device_goes(void);
+void fixture_device_goes(void);
 /* A host has opened or closed it. */
-void bench_device_status(gboolean connected);
+void fixture_device_status(gboolean connected);

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "agent/bench-exec.h"
+#include "agent/fixture-exec.h"
 
 #include <string.h>
 
-gint64 bench_exec_start(Bench *bench, const char *arguments)
+gint64 fixture_exec_start(CommandFixture *fixture, const char *arguments)
 {
     static const char answer[] = "{\"return\": {\"pid\": ";
     g_autofree char *request =
         g_strdup_printf("{\"execute\": \"guest-exec\", \"arguments\": {%s}}", arguments);
-    g_autofree char *reply = bench_ask(bench, request);
+    g_autofree char *reply = fixture_ask(fixture, request);
 
     g_assert_true(g_str_has_prefix(reply, answer));
     return g_ascii_strtoll(reply + strlen(answer), NULL, 10);
 }
 
-char *bench_exec_status(Bench *bench, gint64 pid)
+char *fixture_exec_status(CommandFixture *fixture, gint64 pid)
 {
     g_autofree char *request = g_strdup_printf("{\"execute\": \"guest-exec-status\", \"arguments\":"
                                                " {\"pid\": %" G_GINT64_FORMAT "}}",
                                                pid);
 
-    return g_strchomp(bench_ask(bench, request));
+    return g_strchomp(fixture_ask(fixture, request));
 }
 
-char *bench_exec_finish(Bench *bench, gint64 pid)
+char *fixture_exec_finish(CommandFixture *fixture, gint64 pid)
 {
     for (;;) {
-        char *reply = bench_exec_status(bench, pid);
+        char *reply = fixture_exec_status(fixture, pid);
 
         if (strcmp(reply, "{\"return\": {\"exited\": false}}") != 0)
             return reply;
@@ -36,18 +36,18 @@ char *bench_exec_finish(Bench *bench, gint64 pid)
     }
 }
 
-void bench_exec_check(Bench *bench, const char *arguments, const char *expected)
+void fixture_exec_check(CommandFixture *fixture, const char *arguments, const char *expected)
 {
-    g_autofree char *reply = bench_exec_finish(bench, bench_exec_start(bench, arguments));
+    g_autofree char *reply = fixture_exec_finish(fixture, fixture_exec_start(fixture, arguments));
     g_autofree char *whole = g_strdup_printf("{\"return\": {\"exited\": true, %s}}", expected);
 
     g_assert_cmpstr(reply, ==, whole);
 }
 
-void bench_exec_check_error(Bench *bench, const char *arguments, const char *words)
+void fixture_exec_check_error(CommandFixture *fixture, const char *arguments, const char *words)
 {
     g_autofree char *request =
         g_strdup_printf("{\"execute\": \"guest-exec\", \"arguments\": {%s}}", arguments);
 
-    bench_check_error(bench, request, words);
+    fixture_check_error(fixture, request, words);
 }

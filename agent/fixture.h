@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * bench: what command tests stand on: dispatch with every handler, a state directory of its own,
+ * fixture: what command tests stand on: dispatch with every handler, a state directory of its own,
  * and a system that only writes down what it is asked to do.
  */
 
@@ -35,7 +35,7 @@ typedef struct {
     const char
         *failing; /* (nullable): the one program, by its name, that ends with status 1 instead */
     const GError *program_error; /* (nullable): why those that fail never came to their end */
-    gboolean hold;               /* programs run until bench_end_program() */
+    gboolean hold;               /* programs run until fixture_end_program() */
     GError *clock_error;         /* (nullable): why it cannot be set */
     struct tm *rtc;          /* (nullable): what the hardware clock tells; NULL: there is none */
     const char *untrimmable; /* (nullable): a directory whose trim fails */
@@ -55,76 +55,76 @@ typedef struct {
     guint freezing;
     GMutex lock; /* of these two */
     GCond changed;
-} Bench;
+} CommandFixture;
 
-/* What guest-set-time without a time runs, on whatever system: a command that bench_end_program()
+/* What guest-set-time without a time runs, on whatever system: a command that fixture_end_program()
  * ends. */
-#define BENCH_CLOCK_TOOLS "hwclock w32tm "
+#define FIXTURE_CLOCK_TOOLS "hwclock w32tm "
 
 /* What the freeze of all that there is comes to on this system. */
 typedef struct {
-    const char *mounts; /* to be the bench's */
+    const char *mounts; /* to be the fixture's */
     const char *frozen; /* what is returned */
     const char *freeze_log;
     const char *thaw_log;
     const char *expired; /* what a thaw is told that comes too late */
-} BenchFreeze;
+} FixtureFreeze;
 
-extern const BenchFreeze bench_freeze;
+extern const FixtureFreeze fixture_freeze;
 
 /* @hook: (nullable) */
-void bench_init(Bench *bench, const char *hook);
-void bench_clear(Bench *bench);
+void fixture_init(CommandFixture *fixture, const char *hook);
+void fixture_clear(CommandFixture *fixture);
 
 /* Writes @text to @path below the directory, which is the root of /sys, /proc, /etc and
  * /run; folders on the way are made. */
-void bench_write(Bench *bench, const char *path, const char *text);
-void bench_write_bytes(Bench *bench, const char *path, const char *data, gsize len);
+void fixture_write(CommandFixture *fixture, const char *path, const char *text);
+void fixture_write_bytes(CommandFixture *fixture, const char *path, const char *data, gsize len);
 
 /* In place of the freezer that there is. */
-void bench_set_freezer(Bench *bench, const FreezerOptions *options);
+void fixture_set_freezer(CommandFixture *fixture, const FreezerOptions *options);
 
 /**
- * bench_ask:
+ * fixture_ask:
  *
  * Returns: (transfer full): all that was answered, up to the end of the call; or until a program is
  *   held
  */
-char *bench_ask(Bench *bench, const char *request);
+char *fixture_ask(CommandFixture *fixture, const char *request);
 
 /* Asserts that @request is answered by @reply and a line end. */
-void bench_check(Bench *bench, const char *request, const char *reply);
-void bench_check_error(Bench *bench, const char *request, const char *desc);
+void fixture_check(CommandFixture *fixture, const char *request, const char *reply);
+void fixture_check_error(CommandFixture *fixture, const char *request, const char *desc);
 
 /* Of any call: whether it failed with an error that has these @words (nullable); NULL: it did not.
  */
-void bench_check_words(gboolean ok, const GError *error, const char *words);
+void fixture_check_words(gboolean ok, const GError *error, const char *words);
 
 /**
- * bench_check_cut:
+ * fixture_check_cut:
  *
  * Asserts that @request is answered, by one object and a line end, when the file at @path is cut
  * anywhere in @text, and when any one byte of it is another.
  */
-void bench_check_cut(Bench *bench, const char *request, const char *path, const char *text,
-                     gsize len);
+void fixture_check_cut(CommandFixture *fixture, const char *request, const char *path,
+                       const char *text, gsize len);
 
 /**
- * bench_take_log:
+ * fixture_take_log:
  * Returns: (transfer full): what the system was asked to do since the last time, comma separated
  */
-char *bench_take_log(Bench *bench);
-void bench_check_log(Bench *bench, const char *expected);
+char *fixture_take_log(CommandFixture *fixture);
+void fixture_check_log(CommandFixture *fixture, const char *expected);
 
 /* Makes @path a link to @target, which begins with a slash too: there it is below the directory. */
-void bench_link(Bench *bench, const char *path, const char *target);
-char *bench_read(Bench *bench, const char *path);
+void fixture_link(CommandFixture *fixture, const char *path, const char *target);
+char *fixture_read(CommandFixture *fixture, const char *path);
 
 /* Runs the main loop until so many programs are held. */
-void bench_wait_programs(Bench *bench, guint count);
+void fixture_wait_programs(CommandFixture *fixture, guint count);
 
 /* The one that was started last; waits for one. */
-void bench_end_program(Bench *bench, int status, const char *output);
+void fixture_end_program(CommandFixture *fixture, int status, const char *output);
 
 /* Runs the main loop until *@flag. */
-void bench_run_until(const gboolean *flag);
+void fixture_run_until(const gboolean *flag);
