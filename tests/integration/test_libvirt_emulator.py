@@ -6,9 +6,9 @@ import os
 import signal
 import subprocess
 import unittest
-from pathlib import Path
 
 from harness.libvirt import DAEMONS, EmulatedGuest, Libvirt, RoamingGuest, obstacle
+from running_program import RunningProgram
 
 AT_ONCE = 10
 LIBVIRTD = DAEMONS[1]
@@ -93,10 +93,9 @@ class Emulator(unittest.TestCase):
     def test_upgrade(self):
         """So is one that is upgraded, with no moment between."""
         worker = self.worker()
-        vector = Path(f"/proc/{worker}/auxv")
-        former = vector.read_bytes()
+        former = RunningProgram(worker)
         os.kill(worker, signal.SIGUSR2)
-        self.libvirt.wait(lambda: vector.read_bytes() not in (former, b""), "the upgrade")
+        self.libvirt.wait(former.replaced, "the upgrade")
         self.assertEqual(self.virsh("domstate"), "running")
         self.assertEqual(self.monitor("guest-ping")["return"], {})
         self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))

@@ -2,7 +2,6 @@
 """The daemon is upgraded while it works: on a signal it starts its program anew in the same process, or it leaves
 everything with the service manager and another process carries on. Nobody who is connected can tell."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -14,25 +13,19 @@ from pathlib import Path
 from bare import NAME, Bare, BehindBare, listening_socket
 from harness import AgentChannel, Deadline, Guest, Proxy, Qmp, program
 from harness.proxy import PROXYD
+from running_program import RunningProgram
 from service_manager import Manager
 
 CLIENTS = 1000
 
 
 def upgrade(proxy):
-    """Returns when it has become its successor, which is told by the program's start: its memory is another."""
-    before = started(proxy)
+    """Returns when it has become its successor."""
+    former = RunningProgram(proxy.process.pid)
     deadline = Deadline(30)
     os.kill(proxy.process.pid, signal.SIGUSR2)
-    while started(proxy) == before:
+    while not former.replaced():
         proxy._pause(deadline, "the upgrade")
-
-
-def started(proxy):
-    """What differs from one program in a process to the next: where its memory is."""
-    with contextlib.suppress(FileNotFoundError):
-        return Path(f"/proc/{proxy.process.pid}/stat").read_text().rpartition(")")[2].split()[44:48]
-    return None
 
 
 class Commands(unittest.TestCase, BehindBare):
@@ -248,9 +241,9 @@ class FewDescriptors(unittest.TestCase):
         clients, refused = [], 0
         while refused < 5:
             clients.append(self.enterContext(proxy.client()))
-            before, deadline = started(proxy), Deadline(30)
+            former, deadline = RunningProgram(proxy.process.pid), Deadline(30)
             os.kill(proxy.process.pid, signal.SIGUSR2)
-            while started(proxy) == before and log.read_text().count("no upgrade") == refused:
+            while not former.replaced() and log.read_text().count("no upgrade") == refused:
                 proxy._pause(deadline, "the upgrade or its failure")
             refused = log.read_text().count("no upgrade")
             for client in clients:
