@@ -238,7 +238,7 @@ static void test_lease_is_forgotten(void)
 {
     Bench bench;
 
-    set_lease(&bench, 86400, 50);
+    set_lease(&bench, 86400, 1000);
     bench_check(&bench, SYNC, SYNCED);
     freeze(&bench);
     wait_thawed(&bench);

@@ -275,7 +275,7 @@ static void wait_thawed(Bench *bench)
 
 static void test_time_is_up(Bench *bench, gconstpointer hook)
 {
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
+    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 1000});
     bench_check(bench, FREEZE, "{\"return\": 2}");
     wait_thawed(bench);
     bench_check_log(bench, "run /hook freeze, quiet, freeze /mnt/b, freeze /, thaw /, thaw /mnt/b, "
@@ -595,7 +595,7 @@ static void test_freeze_hook_is_killed(Bench *bench, gconstpointer hook)
 /* With nobody there to be told, the log is. */
 static void test_thaw_hook_fails_alone(Bench *bench, gconstpointer hook)
 {
-    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
+    bench_set_freezer(bench, &(FreezerOptions){.hook = hook, .timeout_ms = 1000});
     bench_check(bench, FREEZE, "{\"return\": 2}");
     bench->failing = "thaw";
     wait_thawed(bench);
