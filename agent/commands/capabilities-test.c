@@ -238,7 +238,7 @@ static void test_lease_is_forgotten(void)
 {
     CommandFixture fixture;
 
-    set_lease(&fixture, 86400, 50);
+    set_lease(&fixture, 86400, 1000);
     fixture_check(&fixture, SYNC, SYNCED);
     freeze(&fixture);
     wait_thawed(&fixture);

@@ -276,7 +276,7 @@ static void wait_thawed(CommandFixture *fixture)
 
 static void test_time_is_up(CommandFixture *fixture, gconstpointer hook)
 {
-    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 1000});
     fixture_check(fixture, FREEZE, "{\"return\": 2}");
     wait_thawed(fixture);
     fixture_check_log(fixture,
@@ -617,7 +617,7 @@ static void test_freeze_hook_is_killed(CommandFixture *fixture, gconstpointer ho
 /* With nobody there to be told, the log is. */
 static void test_thaw_hook_fails_alone(CommandFixture *fixture, gconstpointer hook)
 {
-    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 100});
+    fixture_set_freezer(fixture, &(FreezerOptions){.hook = hook, .timeout_ms = 1000});
     fixture_check(fixture, FREEZE, "{\"return\": 2}");
     fixture->failing = "thaw";
     wait_thawed(fixture);

@@ -24,7 +24,8 @@ class AgentProcess:
         guest.wait_until(f"[ -s {session} ]")
         self.pid = guest.shell(f"cat {session}")
         if method == "unix-listen":
-            opened = f"grep -q {path} /proc/net/unix"
+            # The flag says that it listens; it is listed from when it is bound.
+            opened = f"grep -q ' 00010000 .* {path}$' /proc/net/unix"
         else:
             opened = f'ls -l /proc/{self.pid}/fd | grep -q -- "-> $(readlink -f {path})$"'
         guest.wait_until(opened)

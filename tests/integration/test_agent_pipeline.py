@@ -12,6 +12,9 @@ HOOK = r"""printf '#!/bin/sh\necho $1 >> /run/hook.log\nwhile [ -e /run/hold-$1 
 chmod +x /run/hook"""
 MEBIBYTE = 1024 * 1024
 
+# Seconds, in which a freeze is done: it writes all out first, and the machine may be busy with other things.
+LEASE = 5
+
 
 class Pipeline(unittest.TestCase):
     @classmethod
@@ -136,7 +139,7 @@ class Pipeline(unittest.TestCase):
 
     def test_lease(self):
         """It ends a freeze that nobody thaws, and the thaw is told."""
-        self.enable("lease", lease=1)
+        self.enable("lease", lease=LEASE)
         self.assertEqual(self.agent.execute("guest-fsfreeze-freeze"), 2)
         [touch] = self.guest.touch("ext4")
         self.assertEqual(touch.wait(), (0, ""))
@@ -145,18 +148,18 @@ class Pipeline(unittest.TestCase):
 
     def test_lease_is_renewed(self):
         """From when it is, for a freeze under way."""
-        self.enable("lease", lease=2)
+        self.enable("lease", lease=LEASE)
         self.assertEqual(self.agent.execute("guest-fsfreeze-freeze"), 2)
         self.agent.execute("guest-capabilities", {"lease": 86400})
         [touch] = self.guest.stuck_touches("ext4")
-        self.guest.shell("sleep 3")
+        self.guest.shell(f"sleep {LEASE + 1}")
         self.assertEqual(self.agent.execute("guest-fsfreeze-status"), "frozen")
         self.assertEqual(self.agent.execute("guest-fsfreeze-thaw"), 2)
         self.assertEqual(touch.wait(), (0, ""))
 
     def test_lease_outlives_its_host(self):
         """A stranger neither ends nor lengthens a deadline that is armed."""
-        self.enable("lease", lease=2)
+        self.enable("lease", lease=LEASE)
         self.assertEqual(self.agent.execute("guest-fsfreeze-freeze"), 2)
         self.agent.close()
         self.agent = self.connect()

@@ -15,6 +15,7 @@ from bare import NAME, Bare
 from harness import Deadline, Qmp, Stream, program, wait_until
 from harness.proxy import PROXYD, free_port
 from harness.stream import wait_readable
+from running_program import RunningProgram
 from service_manager import Manager
 
 AT_ONCE = 10
@@ -75,11 +76,10 @@ class Daemon:
         return self.process.wait()
 
     def upgrade(self):
-        """Returns when it has become its successor, whose memory is at another place."""
-        vector = Path(f"/proc/{self.process.pid}/auxv")
-        before = vector.read_bytes()
+        """Returns when it has become its successor."""
+        former = RunningProgram(self.process.pid)
         os.kill(self.process.pid, signal.SIGUSR2)
-        self.wait(lambda: vector.read_bytes() not in (before, b""), "the upgrade")
+        self.wait(former.replaced, "the upgrade")
 
 
 class Case(unittest.TestCase):

@@ -78,10 +78,10 @@ class Lane:
             self.proxy.wait_status("a second command",
                                    lambda status: (status["agent"]["queued"], status["agent"]["commands"]) == counts)
 
-    def lost(self, why, waits=False, alone=False):
+    def lost(self, why, waits=False, alone=False, timeout=AT_ONCE):
         """The one under way has an unknown outcome, and so has one beside it, unless the first is lost alone. One that
         waits behind it was not sent, unless it goes on waiting."""
-        reply = self.client.read_reply(AT_ONCE)
+        reply = self.client.read_reply(timeout)
         self.test.assertRegex(reply["error"]["desc"], f"^{why}; guest-file-open {UNKNOWN}$")
         self.behind_goes_on = alone if self.pipelined else waits
         if not self.behind_goes_on:
@@ -179,11 +179,11 @@ class Case:
         self.each("check_ready", opened)
         self.guest.control.wait_ready(90)
 
-    def booted(self):
+    def booted(self, timeout=AT_ONCE):
         """The guest was reset with commands under way, by whomever."""
         for lane in self.lanes:
             # QEMU closes the port first.
-            lane.lost("The guest (was reset|agent closed its port)", waits=True)
+            lane.lost("The guest (was reset|agent closed its port)", waits=True, timeout=timeout)
             lane.wait_ready()
         self.check_boot()
         states = {lane.method: self.collapse(lane.states()) for lane in self.lanes}
@@ -199,10 +199,10 @@ class Case:
         self.booted()
 
     def test_reboot(self):
-        """By the guest itself. What stops agents there, and resets, takes as long as it takes."""
+        """By the guest itself. What writes to its disks, stops agents and resets takes as long as it takes."""
         self.each("pend")
         self.guest.spawn("reboot -f")
-        self.booted()
+        self.booted(30)
 
     def test_crash(self):
         """The kernel panics, and boots again at once."""
@@ -332,7 +332,8 @@ class Stock(Case, unittest.TestCase):
 class Migration:
     """To another QEMU on this machine, which has a proxy of its own from the beginning."""
 
-    lease = 3
+    # Seconds, in which all that is to be seen of a frozen guest has been seen.
+    lease = 10
 
     def setUp(self):
         directory = self.enterContext(tempfile.TemporaryDirectory(prefix="qga-"))

@@ -3,7 +3,9 @@
 gets what one command would have brought, and others need not wait for all of it."""
 
 import base64
+import contextlib
 import hashlib
+import signal
 import unittest
 
 from harness import Guest, Proxy
@@ -36,6 +38,15 @@ class Case:
         self.before = self.commands()
         self.first.send_command("guest-file-read", {"handle": self.handle, "count": 48 * MEBIBYTE}, id="read")
         self.proxy.wait_status("some pieces", lambda status: status["agent"]["commands"] >= self.before + BEGUN)
+
+    @contextlib.contextmanager
+    def stopped_proxy(self):
+        """No more pieces are asked for meanwhile. All of them may take less time than what is done within."""
+        self.proxy.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.proxy.process.send_signal(signal.SIGCONT)
 
     def commands(self):
         return self.proxy.status()["agent"]["commands"]
@@ -97,8 +108,10 @@ class Case:
 
     def test_agent_is_killed(self):
         self.begin()
-        with self.guest.stopped_agent():
-            self.guest.signal_agent("KILL")
+        with self.stopped_proxy():
+            self.guest.signal_agent("STOP")
+        self.proxy.wait_agent_running("guest-file-read")
+        self.guest.signal_agent("KILL")
         reply = self.first.read_reply(60)
         self.assertRegex(reply["error"]["desc"], "; guest-file-read was sent and its outcome is unknown$")
         self.proxy.wait_agent()
@@ -107,7 +120,8 @@ class Case:
     def test_client_leaves(self):
         """Nothing more is asked for it."""
         self.begin()
-        self.first.close()
+        with self.stopped_proxy():
+            self.first.close()
         self.assertEqual(self.other.execute("guest-ping"), {})
         self.proxy.wait_status("an idle agent", lambda status: not status["agent"]["running"] and
                                status["agent"]["queued"] == 0)

@@ -21,6 +21,7 @@ from harness.image import SOURCE, program
 from harness.launcher import CHANNEL, MACHINE, QGA_QEMU, Launched, LaunchedGuest, Place
 from harness.proxy import free_port
 from harness.stream import wait_readable
+from running_program import RunningProgram
 
 AT_ONCE = 10
 EXAMPLES = SOURCE / "examples"
@@ -325,12 +326,10 @@ class Killed(LauncherCase):
         machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait")
         client = self.enterContext(machine.client())
         worker = self.place.worker()
-        # It has another with each program that the process becomes.
-        vector = Path(f"/proc/{worker}/auxv")
         for _ in range(2):
-            former = vector.read_bytes()
+            former = RunningProgram(worker)
             os.kill(self.place.processes("qga-qemu")[0], signal.SIGUSR2)
-            wait_until(lambda former=former: vector.read_bytes() not in (former, b""), "the upgrade")
+            wait_until(former.replaced, "the upgrade")
             self.check_serves(client)
         os.kill(worker, signal.SIGKILL)
         self.check_serves(client)

@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import unittest
-from pathlib import Path
 
 from harness import wait_until
 from harness.libvirt import DAEMONS, EmulatedGuest, Libvirt, RoamingGuest, obstacle
+from running_program import RunningProgram
 
 AT_ONCE = 10
 LIBVIRTD = DAEMONS[1]
@@ -94,10 +94,9 @@ class Emulator(unittest.TestCase):
     def test_upgrade(self):
         """So is one that is upgraded, with no moment between."""
         worker = self.worker()
-        vector = Path(f"/proc/{worker}/auxv")
-        former = vector.read_bytes()
+        former = RunningProgram(worker)
         os.kill(worker, signal.SIGUSR2)
-        wait_until(lambda: vector.read_bytes() not in (former, b""), "the upgrade")
+        wait_until(former.replaced, "the upgrade")
         self.assertEqual(self.virsh("domstate"), "running")
         self.assertEqual(self.monitor("guest-ping")["return"], {})
         self.assertIn("/mnt/xfs", self.virsh("domfsinfo"))

@@ -132,8 +132,8 @@ class Clients(Case):
         """Who does not negotiate in its time is closed, whatever else it says; who did stays."""
         self.start(negotiation_seconds=1)
         client = self.client()
-        silent, talking = (self.enterContext(self.proxy.connect(transport)) for transport in ("tcp", "unix"))
         began, deadline = time.monotonic(), Deadline(30)
+        silent, talking = (self.enterContext(self.proxy.connect(transport)) for transport in ("tcp", "unix"))
         talking.read_message(30)
         with self.assertRaises(Closed):
             while deadline.left():

@@ -2,7 +2,6 @@
 """The daemon is upgraded while it works: on a signal it starts its program anew in the same process, or it leaves
 everything with the service manager and another process carries on. Nobody who is connected can tell."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -14,23 +13,17 @@ from pathlib import Path
 from bare import NAME, Bare, BehindBare, listening_socket
 from harness import AgentChannel, Deadline, Guest, Proxy, Qmp, program
 from harness.proxy import PROXYD
+from running_program import RunningProgram
 from service_manager import Manager
 
 CLIENTS = 1000
 
 
 def upgrade(proxy):
-    """Returns when it has become its successor, which is told by the program's start: its memory is another."""
-    before = started(proxy)
+    """Returns when it has become its successor."""
+    former = RunningProgram(proxy.process.pid)
     os.kill(proxy.process.pid, signal.SIGUSR2)
-    proxy.wait_until(lambda: started(proxy) != before, "the upgrade")
-
-
-def started(proxy):
-    """What differs from one program in a process to the next: where its memory is."""
-    with contextlib.suppress(FileNotFoundError):
-        return Path(f"/proc/{proxy.process.pid}/stat").read_text().rpartition(")")[2].split()[44:48]
-    return None
+    proxy.wait_until(former.replaced, "the upgrade")
 
 
 class Commands(unittest.TestCase, BehindBare):
@@ -245,9 +238,9 @@ class FewDescriptors(unittest.TestCase):
         clients, refused = [], 0
         while refused < 5:
             clients.append(self.enterContext(proxy.client()))
-            before = started(proxy)
+            former = RunningProgram(proxy.process.pid)
             os.kill(proxy.process.pid, signal.SIGUSR2)
-            proxy.wait_until(lambda: started(proxy) != before or log.read_text().count("no upgrade") != refused,
+            proxy.wait_until(lambda: former.replaced() or log.read_text().count("no upgrade") != refused,
                              "the upgrade or its failure")
             refused = log.read_text().count("no upgrade")
             for client in clients:
