@@ -143,6 +143,11 @@
  * that is killed: each change of it would write all of that down again. */
 #define LIMIT_KEPT_CLIENT_BYTES (256u * 1024)
 
+/* An id, as JSON, of which a copy is kept that no account pays for: of a client's last sync while
+ * no agent is there, and of a command under way in case the proxy is killed. One that is longer is
+ * not kept. */
+#define LIMIT_KEPT_ID_BYTES 4096
+
 /* Milliseconds that clients get to read what is left for them when QEMU has gone. */
 #define LIMIT_LINGER_MS 2000
 

@@ -138,6 +138,13 @@ void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask)
     agent_lane_pump(lane);
 }
 
+/* Whoever waits for it does so until another look, by whoever is asked from now on, was answered.
+ */
+void agent_lane_look_failed(AgentLane *lane)
+{
+    lane->way.asking = FALSE;
+}
+
 void agent_lane_take_over(AgentLane *lane, AgentLane *former)
 {
     lane->way.frozen = former->way.frozen;

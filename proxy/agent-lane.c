@@ -224,6 +224,7 @@ static void on_connected(gpointer owner, int fd)
     AgentLane *lane = owner;
 
     agent_lane_open(lane, fd);
+    lane->way.stopped = 0; /* that was the guest of a QEMU that has ended since */
     agent_lane_doubt(lane);
     agent_lane_pump(lane);
 }

@@ -39,7 +39,7 @@ typedef struct {
     /* agent_lane_state() has changed, where AGENT_BUSY counts as AGENT_READY. @state: its name */
     void (*changed)(gpointer owner, const char *state);
     /* Before a command is sent, where port_must_ask() applies: to be answered with
-     * agent_lane_set_port(). */
+     * agent_lane_set_port(), or agent_lane_look_failed(). */
     void (*ask_port)(gpointer owner);
 } AgentLaneOps;
 
@@ -67,6 +67,9 @@ void agent_lane_submit(AgentLane *lane, Pending *pending);
 
 /* What QEMU says of the port. */
 void agent_lane_set_port(AgentLane *lane, PortState port, gboolean must_ask);
+
+/* It has said nothing: its monitor was lost. */
+void agent_lane_look_failed(AgentLane *lane);
 
 /* Whether filesystems are frozen: for the state. */
 void agent_lane_set_frozen(AgentLane *lane, gboolean frozen);

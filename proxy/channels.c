@@ -122,6 +122,8 @@ static void on_lost(gpointer owner)
 
 static gboolean are_all_offline(const Channels *channels)
 {
+    if (channels->stray)
+        return FALSE;
     for (guint i = 0; i < channels->all->len; i++)
         if (agent_lane_state(channel_at(channels, i)->lane) != AGENT_OFFLINE)
             return FALSE;
@@ -176,20 +178,31 @@ void channels_clear(Channels *channels)
     g_ptr_array_unref(channels->all);
 }
 
-gboolean channels_add(Channels *channels, const Address *address, const Bounds *bounds,
-                      const HandoverPart *part, GError **error)
+static Channel *channel_new(Channels *channels, const Address *address, const Bounds *bounds,
+                            const HandoverPart *part, GError **error)
 {
     static const AgentLaneOps ops = {on_synced, on_lost, on_changed, on_ask_port};
     Channel *channel = g_new0(Channel, 1);
 
     channel->channels = channels;
     channel->address = address_copy(address);
+    channel->former = -1;
     channel->lane = agent_lane_new(channels->loop, address, bounds, &ops, channel, part, error);
     watch_init(&channel->watch, channels->loop, address, channel->lane);
-    if (!channel->lane) {
-        channel_free(channel);
+    if (!channel->lane)
+        g_clear_pointer(&channel, channel_free);
+    return channel;
+}
+
+gboolean channels_add(Channels *channels, const Address *address, const Bounds *bounds,
+                      const HandoverPart *part, guint former, GError **error)
+{
+    Channel *channel = channel_new(channels, address, bounds, part, error);
+
+    if (!channel)
         return FALSE;
-    }
+    if (part)
+        channel->former = (int)former;
     g_ptr_array_add(channels->all, channel);
     if (!channels->used)
         channels->used = channel;
@@ -205,16 +218,18 @@ void channels_connect(Channels *channels)
             agent_lane_connect(channel_at(channels, i)->lane);
 }
 
+static void lead(Channel *channel, Upstream *upstream)
+{
+    agent_lane_set_blind(channel->lane, !upstream);
+    agent_lane_let_in(channel->lane, upstream != NULL);
+    if (upstream)
+        watch_start(&channel->watch, upstream);
+}
+
 void channels_lead(Channels *channels, Upstream *upstream)
 {
-    for (guint i = 0; i < channels->all->len; i++) {
-        Channel *channel = channel_at(channels, i);
-
-        agent_lane_set_blind(channel->lane, !upstream);
-        agent_lane_let_in(channel->lane, upstream != NULL);
-        if (upstream)
-            watch_start(&channel->watch, upstream);
-    }
+    for (guint i = 0; i < channels->all->len; i++)
+        lead(channel_at(channels, i), upstream);
 }
 
 void channels_event(Channels *channels, const EnvelopeReply *event)
@@ -251,6 +266,8 @@ void channels_foreach(Channels *channels, void (*func)(Pending *pending, gpointe
 {
     for (guint i = 0; i < channels->all->len; i++)
         agent_lane_foreach(channel_at(channels, i)->lane, func, data);
+    if (channels->stray)
+        agent_lane_foreach(channels->stray->lane, func, data);
 }
 
 gboolean channels_allow_cache(Channels *channels, const char *text, GError **error)
@@ -317,10 +334,14 @@ void channels_save(const Channels *channels, Handover *handover, Saved *to)
         save_channel(channels, i, handover, to);
 }
 
-static void restore_channel(Channel *channel, const char *name, const HandoverPart *from)
+static void restore_channel(Channel *channel, const HandoverPart *from)
 {
+    g_autofree char *name = NULL;
     Saved lane;
 
+    if (channel->former < 0)
+        return;
+    name = channels_part_name("agent", (guint)channel->former);
     if (saved_get_part(from->from, name, &lane)) {
         channel->may_act_late = saved_get_int(&lane, "owes") != 0;
         channel->frozen = saved_get_int(&lane, "left-frozen") != 0;
@@ -329,28 +350,56 @@ static void restore_channel(Channel *channel, const char *name, const HandoverPa
     g_variant_dict_clear(&lane);
 }
 
-void channels_restore(Channels *channels, const HandoverPart *from)
+/* Returns: (nullable): NULL where there was none */
+static Channel *restore_stray(Channels *channels, guint number, const Bounds *bounds,
+                              const HandoverPart *from)
 {
-    gint64 used = saved_get_int(from->from, "channel");
+    const Address nowhere = {.kind = ADDRESS_UNIX, .path = (char *)""};
+    g_autofree char *name = channels_part_name("agent", number);
+    Channel *stray = NULL;
+    Saved lane;
+
+    if (saved_get_part(from->from, name, &lane)) {
+        stray = channel_new(channels, &nowhere, bounds, NULL, NULL);
+        stray->former = (int)number;
+        restore_channel(stray, from);
+    }
+    g_variant_dict_clear(&lane);
+    return stray;
+}
+
+void channels_restore(Channels *channels, const Bounds *bounds, const HandoverPart *from)
+{
+    const guint number = (guint)saved_get_int(from->from, "channel");
+    Channel *used = NULL;
 
     channels->met = saved_get_int(from->from, "met") != 0;
     channels->gone = saved_get_int(from->from, "gone") != 0;
-    if (used > 0 && used < channels->all->len)
-        channels->used = channel_at(channels, (guint)used);
     for (guint i = 0; i < channels->all->len; i++) {
-        g_autofree char *name = channels_part_name("agent", i);
+        Channel *channel = channel_at(channels, i);
 
-        restore_channel(channel_at(channels, i), name, from);
+        restore_channel(channel, from);
+        if (channel->former == (int)number)
+            used = channel;
     }
+    if (!used)
+        used = channels->stray = restore_stray(channels, number, bounds, from);
+    if (used)
+        channels->used = used;
 }
 
 void channels_restore_lead(Channels *channels, Upstream *upstream, Saved *from)
 {
     for (guint i = 0; i < channels->all->len; i++) {
         Channel *channel = channel_at(channels, i);
-        g_autofree char *name = channels_part_name("watch", i);
+        g_autofree char *name = NULL;
         Saved watch;
 
+        if (channel->former < 0) {
+            lead(channel, upstream); /* nobody has asked about its port yet */
+            continue;
+        }
+        name = channels_part_name("watch", (guint)channel->former);
         agent_lane_let_in(channel->lane, TRUE);
         if (saved_get_part(from, name, &watch))
             watch_restore(&channel->watch, upstream, &watch);
@@ -358,8 +407,21 @@ void channels_restore_lead(Channels *channels, Upstream *upstream, Saved *from)
     }
 }
 
+/* Another is in use from here on, as if the agent there had gone. */
+static void leave_stray(Channels *channels)
+{
+    Channel *answering = find_answering(channels);
+
+    if (channels->used == channels->stray)
+        change_over(channels, answering ? answering : channel_at(channels, 0));
+    agent_lane_abandon(channels->stray->lane, "The guest agent's channel was taken away");
+    g_clear_pointer(&channels->stray, channel_free);
+}
+
 void channels_resume(Channels *channels, gboolean anew)
 {
+    if (channels->stray)
+        leave_stray(channels);
     for (guint i = 0; i < channels->all->len; i++)
         agent_lane_resume(channel_at(channels, i)->lane, anew);
 }

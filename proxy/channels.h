@@ -25,6 +25,7 @@ typedef struct {
     Address *address;
     gboolean may_act_late; /* when it was left it had not answered a freeze or a thaw */
     gboolean frozen;       /* when it was left filesystems were frozen, or may have been */
+    int former;            /* its number in what a former core left, or -1 */
 } Channel;
 
 typedef struct {
@@ -47,6 +48,8 @@ struct Channels {
     IoLoop *loop;
     GPtrArray *all; /* of Channel, in the order in which they are preferred */
     Channel *used;  /* (nullable): where there is any */
+    Channel *stray; /* (nullable): a former core's, in use there, that is none of these: it is
+                       there until channels_resume(), for what was under way */
     gboolean gone;  /* none was connected, and none has been used since */
     gboolean met;   /* an agent has answered: from then on one is left only for a reason */
     IoTimer *timer; /* until then: for those that are preferred to answer, too */
@@ -58,11 +61,13 @@ void channels_clear(Channels *channels);
 /**
  * channels_add:
  * @part: (nullable): as for agent_lane_new()
+ * @former: the number that the channel has there
  *
  * The first is in use until it turns out that another is to be.
  */
 gboolean channels_add(Channels *channels, const Address *address, const Bounds *bounds,
-                      const HandoverPart *part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                      const HandoverPart *part, guint former,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Those that are not connected are from now on, as soon as they can be. */
 void channels_connect(Channels *channels);
@@ -97,7 +102,7 @@ void channels_add_latency(const Channels *channels, Latency *sum);
 void channels_save(const Channels *channels, Handover *handover, Saved *to);
 
 /* agent_lane_restore() for each; @from: as it was saved. */
-void channels_restore(Channels *channels, const HandoverPart *from);
+void channels_restore(Channels *channels, const Bounds *bounds, const HandoverPart *from);
 
 /* In the place of channels_lead(), where all was asked and answered before. */
 void channels_restore_lead(Channels *channels, Upstream *upstream, Saved *from);

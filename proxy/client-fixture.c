@@ -74,7 +74,7 @@ static void reap(gpointer owner, gint64 unused_now)
     g_clear_pointer(&desk->client, client_free);
 }
 
-static void open_with(Desk *desk, int type, gsize memory)
+static void open_with(Desk *desk, int type, gsize memory, gboolean kept)
 {
     static const ClientOps ops = {on_request, on_gone};
 
@@ -85,6 +85,10 @@ static void open_with(Desk *desk, int type, gsize memory)
     desk->came = g_string_new(NULL);
     charge_init(&desk->common.memory, NULL, memory);
     world_init(&desk->world);
+    if (kept) {
+        desk->common.journal = journal_new(NULL);
+        g_assert_nonnull(desk->common.journal);
+    }
     desk->reaper = io_timer_new(desk->world.loop, reap, desk);
     desk->client = client_new(desk->world.loop, peer_init_pair(&desk->peer, type), "the client",
                               ANSWERS_QMP, &ops, desk, &desk->common);
@@ -92,7 +96,7 @@ static void open_with(Desk *desk, int type, gsize memory)
 
 void desk_open(Desk *desk, int type)
 {
-    open_with(desk, type, LIMIT_PROXY_BYTES);
+    open_with(desk, type, LIMIT_PROXY_BYTES, FALSE);
 }
 
 void desk_greet(Desk *desk, gboolean oob)
@@ -107,12 +111,23 @@ void desk_ask(Desk *desk, const char *text)
     world_settle(&desk->world);
 }
 
-void desk_open_negotiated(Desk *desk, gboolean oob, gsize memory)
+static void negotiate(Desk *desk, gboolean oob)
 {
-    open_with(desk, SOCK_STREAM, memory);
     desk_greet(desk, TRUE);
     desk_ask(desk, oob ? NEGOTIATE_OOB : NEGOTIATE);
     peer_expect(&desk->peer, GREETING("\"oob\"") DONE);
+}
+
+void desk_open_negotiated(Desk *desk, gboolean oob, gsize memory)
+{
+    open_with(desk, SOCK_STREAM, memory, FALSE);
+    negotiate(desk, oob);
+}
+
+void desk_open_kept(Desk *desk, gboolean oob)
+{
+    open_with(desk, SOCK_STREAM, LIMIT_PROXY_BYTES, TRUE);
+    negotiate(desk, oob);
 }
 
 void desk_close(Desk *desk)
@@ -120,6 +135,7 @@ void desk_close(Desk *desk)
     client_free(desk->client);
     io_timer_free(desk->reaper);
     charge_clear(&desk->common.memory);
+    journal_free(desk->common.journal);
     g_string_free(desk->came, TRUE);
     g_queue_clear_full(&desk->asked, (GDestroyNotify)asked_free);
     peer_clear(&desk->peer);

@@ -47,6 +47,9 @@ void desk_greet(Desk *desk, gboolean oob);
 /* A client that has negotiated and read its answer, and may hold so much memory. */
 void desk_open_negotiated(Desk *desk, gboolean oob, gsize memory);
 
+/* The same, and there is a journal. */
+void desk_open_kept(Desk *desk, gboolean oob);
+
 /* Asserts that nothing is held any more. */
 void desk_close(Desk *desk);
 

@@ -136,8 +136,10 @@ static void restore_owed(Client *client, Saved *from)
 
 void client_forget_owed(Client *client, gboolean oob)
 {
-    Owed *owed = &client->owed[oob ? OWED_OOB : OWED_IN_BAND];
+    const guint lane = oob ? OWED_OOB : OWED_IN_BAND;
+    Owed *owed = &client->owed[lane];
 
+    client->unkept &= (guint8) ~(1u << lane);
     g_clear_pointer(&owed->name, g_free);
     g_clear_pointer(&owed->id, g_bytes_unref);
 }
@@ -151,7 +153,7 @@ void client_note(Client *client)
     client->told = FALSE;
     if (client->kept.slot == 0)
         return;
-    if (stream_waiting(&client->stream) > LIMIT_KEPT_CLIENT_BYTES) {
+    if (client->unkept || stream_waiting(&client->stream) > LIMIT_KEPT_CLIENT_BYTES) {
         g_variant_dict_clear(&saved);
         journal_note(client->kept.journal, client->kept.slot, NULL);
         return;

@@ -298,6 +298,49 @@ static void test_finish(void)
     desk_close(&desk);
 }
 
+/* ---- In the journal -------------------------------------------------------------------------- */
+
+static void count_record(guint slot, GVariant *record, gpointer count)
+{
+    ++*(guint *)count;
+}
+
+static void assert_kept(const Desk *desk, guint wanted)
+{
+    guint count = 0;
+
+    journal_foreach(desk->common.journal, count_record, &count);
+    g_assert_cmpuint(count, ==, wanted);
+}
+
+/* Nobody pays for the id that is kept of a command under way: where it is long the client does not
+ * outlive the proxy, until it was answered. */
+static void ask_with_id(gboolean oob, gsize len, guint wanted)
+{
+    g_autofree char *id = g_strnfill(len - strlen("\"\""), 'x');
+    g_autofree char *command =
+        g_strdup_printf("{\"%s\":\"a\",\"id\":\"%s\"}", oob ? "exec-oob" : "execute", id);
+    Desk desk;
+
+    desk_open_kept(&desk, TRUE);
+    assert_kept(&desk, 1);
+    desk_ask(&desk, command);
+    desk_assert_asked(&desk, "a");
+    assert_kept(&desk, wanted);
+    desk_answer(&desk, "a");
+    g_assert_cmpuint(count_lines(&desk.peer), ==, 1);
+    assert_kept(&desk, 1);
+    desk_close(&desk);
+}
+
+static void test_kept_ids(void)
+{
+    for (gboolean oob = FALSE; oob <= TRUE; oob++) {
+        ask_with_id(oob, LIMIT_KEPT_ID_BYTES, 1);
+        ask_with_id(oob, LIMIT_KEPT_ID_BYTES + 1, 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -314,5 +357,6 @@ int main(int argc, char **argv)
     g_test_add_func("/client-limits/half-close", test_half_close);
     g_test_add_func("/client-limits/close", test_close);
     g_test_add_func("/client-limits/finish", test_finish);
+    g_test_add_func("/client-limits/kept-ids", test_kept_ids);
     return g_test_run();
 }

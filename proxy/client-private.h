@@ -77,6 +77,7 @@ struct Client {
     guint8 unnoted;   /* something has changed that the journal has not */
     guint8 told;      /* so has what it is left to read, by an event */
     guint8 recovered; /* from the journal, and not resumed */
+    guint8 unkept;    /* bits by lane: what is under way there has an id that is not kept */
 
     guint8 n_first;
     char first[HTTP_VERB]; /* of the connection, as far as they have come */

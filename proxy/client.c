@@ -115,12 +115,16 @@ static int take_fd(Client *client)
 /* Known to be under way before it is: it must never be taken twice. */
 static void keep_owed(Client *client, const EnvelopeCommand *command)
 {
-    Owed *owed = &client->owed[command->oob ? OWED_OOB : OWED_IN_BAND];
+    const guint lane = command->oob ? OWED_OOB : OWED_IN_BAND;
+    Owed *owed = &client->owed[lane];
 
     if (client->kept.slot == 0)
         return;
     owed->name = g_strdup(command->name);
-    owed->id = command->id.text ? g_bytes_new(command->id.text, command->id.len) : NULL;
+    if (command->id.len > LIMIT_KEPT_ID_BYTES)
+        client->unkept |= (guint8)(1u << lane);
+    else if (command->id.text)
+        owed->id = g_bytes_new(command->id.text, command->id.len);
     client_note(client);
 }
 

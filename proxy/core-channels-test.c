@@ -74,17 +74,6 @@ static void assert_pings(ChannelsFixture *fixture, Peer *agent)
     assert_used(fixture, agent == &fixture->second);
 }
 
-/* The last probe is answered as by an agent that reads all at once, what came before included. */
-static void answer_last_probe(ChannelsFixture *fixture, Peer *agent)
-{
-    g_autofree char *came = peer_take(agent);
-    const char *last = g_strrstr(came, "\"id\":");
-
-    g_assert_nonnull(last);
-    fake_agent_answer_probe(agent, g_ascii_strtoll(last + strlen("\"id\":"), NULL, 10));
-    world_settle(&fixture->base.world);
-}
-
 static void drop_input(Peer *agent)
 {
     g_autofree char *dropped = peer_take(agent);
@@ -218,7 +207,7 @@ static void test_hung(ChannelsFixture *fixture, gconstpointer unused)
     world_pass_ms(&fixture->base.world, HOPE_MS);
     assert_used(fixture, 1);
     drop_input(&fixture->base.agent);
-    answer_last_probe(fixture, &fixture->second);
+    fake_agent_sync_last(&fixture->second, &fixture->base.world);
     agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
     agent_does(fixture, &fixture->second, GET_INFO, INFO);
     core_expect_states(&fixture->client, "hung syncing ready");
@@ -294,7 +283,7 @@ static void test_frozen_lease(ChannelsFixture *fixture, gconstpointer unused)
 {
     lose_first_frozen(fixture);
     world_pass_ms(&fixture->base.world, LIMIT_FREEZE_LEASE_SECONDS * 1000);
-    answer_last_probe(fixture, &fixture->second);
+    fake_agent_sync_last(&fixture->second, &fixture->base.world);
     agent_refuses(fixture, &fixture->second, THAW);
     agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
     agent_does(fixture, &fixture->second, GET_INFO, INFO);

@@ -161,6 +161,25 @@ void core_meet_agent(CoreFixture *fixture, const char *info)
     core_agent_answer(fixture, "guest-info", info);
 }
 
+void core_meet_agent_without_id(CoreFixture *fixture)
+{
+    g_autofree char *open = core_chardevs(fixture, TRUE);
+
+    core_answer_first(
+        fixture, open, NOTHING,
+        "{\"return\": [{\"name\": \"device[1]\", \"type\": \"child<virtserialport>\"}]}\r\n");
+    core_answer(fixture,
+                "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine/peripheral-anon/"
+                "device[1]\",\"property\":\"chardev\"}}",
+                "{\"return\": \"qga0\"}\r\n");
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
+    core_agent_answer(fixture, "guest-info", "{}");
+}
+
 void core_set_up(CoreFixture *fixture, gconstpointer unused)
 {
     core_set_up_met(fixture, unused);

@@ -113,6 +113,10 @@ void core_assert_freeze(CoreFixture *fixture, const char *state);
  * returns to guest-info */
 void core_meet_agent(CoreFixture *fixture, const char *info);
 
+/* The same, and QEMU is asked before: the agent's port has no id, so that each command is preceded
+ * by a look. */
+void core_meet_agent_without_id(CoreFixture *fixture);
+
 /* Takes the command that the agent was sent, and answers it. */
 void core_agent_answer(CoreFixture *fixture, const char *command, const char *value);
 

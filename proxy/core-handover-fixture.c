@@ -58,10 +58,11 @@ Core *core_new_successor(CoreFixture *fixture, const CoreState *state, GError **
     const Address monitor = {.kind = ADDRESS_UNIX, .path = fixture->monitor};
     const Address channel = {.kind = ADDRESS_UNIX, .path = fixture->channel};
 
-    return core_new(fixture->world.context, &monitor, &channel, state, &ops, fixture, error);
+    return core_new(fixture->world.context, &monitor, fixture->channel ? &channel : NULL, state,
+                    &ops, fixture, error);
 }
 
-void core_hand_over(CoreFixture *fixture)
+void core_begin_hand_over(CoreFixture *fixture, CoreStateChange change)
 {
     g_autoptr(GUnixFDList) descriptors = g_unix_fd_list_new();
     g_autoptr(GError) error = NULL;
@@ -72,14 +73,29 @@ void core_hand_over(CoreFixture *fixture)
     g_assert_no_error(error);
     bytes = g_variant_get_data_as_bytes(saved);
     state = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE_VARDICT, bytes, FALSE));
+    if (change) {
+        g_autoptr(GVariant) former = state;
+
+        state = g_variant_ref_sink(change(former));
+    }
     take_away_originals(descriptors);
     end_former(fixture);
     fixture->core = core_new_successor(fixture, &(CoreState){state, descriptors}, &error);
     g_assert_no_error(error);
-    core_add_second(fixture);
+}
+
+void core_end_hand_over(CoreFixture *fixture)
+{
     core_listen(fixture, fixture->socket, FALSE);
     core_start(fixture->core);
     world_settle(&fixture->world);
+}
+
+void core_hand_over(CoreFixture *fixture)
+{
+    core_begin_hand_over(fixture, NULL);
+    core_add_second(fixture);
+    core_end_hand_over(fixture);
 }
 
 /* ---- A QEMU and an agent that answer by themselves ------------------------------------------- */

@@ -4,9 +4,11 @@
  * core-handover: what the core leaves to its successor, and how that carries on.
  *
  * The order of both sides is the same: monitors, then clients, since commands under way refer to
- * both. Where the core waits for answers to questions of its own, they are asked anew, and the
- * answers that still come are taken for nobody; where it does not, nothing is asked, and nobody can
- * tell that there was a change.
+ * both, by the numbers that the former core gave them. Which monitor or channel here is which there
+ * its address tells: there may be others now, and what is none of ours is lost like a connection
+ * that broke. Where the core waits for answers to questions of its own, they are asked anew, and
+ * the answers that still come are taken for nobody; where it does not, nothing is asked, and nobody
+ * can tell that there was a change.
  */
 
 #include "core-private.h"
@@ -34,7 +36,7 @@ const HandoverFds core_handover_fds = {put_fd, get_fd};
 static void save_monitors(Core *core, Handover *handover, Saved *to)
 {
     for (guint i = 0; i < core->monitors->len; i++) {
-        g_autofree char *name = g_strdup_printf("monitor-%u", i);
+        g_autofree char *name = core_monitor_part(i);
         Saved part = G_VARIANT_DICT_INIT(NULL);
 
         monitor_save(core->monitors->pdata[i], handover, &part);
@@ -204,14 +206,126 @@ void core_inherited_clear(CoreInherited *inherited)
     g_variant_dict_clear(&inherited->saved);
 }
 
-static void restore_monitor(Core *core, guint i)
+/* ---- Which is which -------------------------------------------------------------------------- */
+
+char *core_monitor_part(guint number)
 {
-    g_autofree char *name = g_strdup_printf("monitor-%u", i);
+    return g_strdup_printf("monitor-%u", number);
+}
+
+char *core_channel_part(guint number)
+{
+    return channels_part_name("agent", number);
+}
+
+/* Where others have come or gone, the same one has another number. A former version of this program
+ * has left no addresses: then the number is all there is. */
+static gboolean is_at(const HandoverPart *part, const char *address)
+{
+    g_autofree char *saved = saved_get_text(part->from, "address");
+
+    return !saved || g_str_equal(saved, address);
+}
+
+const HandoverPart *core_inherit_at(Core *core, CorePartName name, const Address *address,
+                                    guint *ret_number, CoreInherited *ret)
+{
+    g_autofree char *text = address_to_string(address);
+
+    for (guint i = 0;; i++) {
+        g_autofree char *part_name = name(i);
+        const HandoverPart *part = core_inherit(core, part_name, ret);
+
+        if (!part)
+            return NULL;
+        if (is_at(part, text) && g_hash_table_add(core->claimed, g_strdup(part_name))) {
+            *ret_number = i;
+            return part;
+        }
+        core_inherited_clear(ret);
+    }
+}
+
+static gboolean is_left(Core *core, const char *name)
+{
+    g_auto(CoreInherited) inherited;
+
+    return core_inherit(core, name, &inherited) != NULL;
+}
+
+void core_add_former_monitors(Core *core)
+{
+    for (guint i = 0;; i++) {
+        g_autofree char *name = core_monitor_part(i);
+
+        if (!is_left(core, name))
+            return;
+        handover_add_party(&core->handover, NULL);
+    }
+}
+
+/* ---- What is none of ours any more ----------------------------------------------------------- */
+
+/* Returns: (transfer full): the former core's monitors that have no successor, as parties, to be
+ * restored and lost: else whoever uses them would be taken for somebody without a monitor */
+static GPtrArray *add_strays(Core *core)
+{
+    const Address nowhere = {.kind = ADDRESS_UNIX, .path = (char *)""};
+    GPtrArray *parties = core->handover.parties;
+    GPtrArray *strays = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+
+    for (guint i = 0; i < parties->len; i++) {
+        if (parties->pdata[i])
+            continue;
+        parties->pdata[i] =
+            monitor_new(core->loop, &nowhere, &core->bounds, &core_monitor_ops, core, NULL, NULL);
+        g_ptr_array_add(strays, parties->pdata[i]);
+    }
+    return strays;
+}
+
+static void finish_user(Client *client, gpointer stray)
+{
+    if (client_data(client) != stray)
+        return;
+    client_set_data(client, NULL);
+    client_finish(client);
+}
+
+/* As where one of several monitors is closed: what was under way there fails, and its clients go.
+ */
+static void lose_strays(Core *core, GPtrArray *strays)
+{
+    for (guint i = 0; i < strays->len; i++) {
+        crowd_foreach(&core->crowd, finish_user, strays->pdata[i]);
+        monitor_abandon(strays->pdata[i]);
+    }
+}
+
+static void finish_busy(Client *client, gpointer unused)
+{
+    if (client_stats(client).busy)
+        client_finish(client);
+}
+
+/* Where there is no agent any more, nobody answers what it was asked. */
+static void lose_agent(Core *core)
+{
+    g_autofree char *name = core_channel_part(0);
+
+    if (is_left(core, name))
+        crowd_foreach(&core->crowd, finish_busy, NULL);
+}
+
+/* ---- Restoring, part by part ----------------------------------------------------------------- */
+
+static void restore_monitor(Core *core, guint number)
+{
+    g_autofree char *name = core_monitor_part(number);
     g_auto(CoreInherited) inherited;
     const HandoverPart *part = core_inherit(core, name, &inherited);
 
-    if (part)
-        monitor_restore(core->monitors->pdata[i], part);
+    monitor_restore(core->handover.parties->pdata[number], part);
 }
 
 static void restore_crowd(Core *core)
@@ -219,8 +333,6 @@ static void restore_crowd(Core *core)
     g_auto(CoreInherited) inherited;
     const HandoverPart *part = core_inherit(core, "crowd", &inherited);
 
-    for (guint i = 0; i < core->monitors->len; i++)
-        handover_add_party(&core->handover, core->monitors->pdata[i]);
     if (part)
         crowd_restore(&core->crowd, part);
 }
@@ -239,7 +351,7 @@ static void restore_agent(Core *core)
     Saved saved;
 
     g_variant_dict_init(&saved, core->inherited);
-    channels_restore(&core->channels, &(HandoverPart){&core->handover, &saved});
+    channels_restore(&core->channels, &core->bounds, &(HandoverPart){&core->handover, &saved});
     g_variant_dict_clear(&saved);
     core_use_channel(core);
     channels_foreach(&core->channels, find_freeze, &under_way);
@@ -261,7 +373,7 @@ static gboolean restore_leader(Core *core, Saved *from)
 {
     Monitor *leader = handover_get_party(&(HandoverPart){&core->handover, from}, "leader");
 
-    if (!leader || saved_get_int(from, "asking"))
+    if (!g_ptr_array_find(core->monitors, leader, NULL) || saved_get_int(from, "asking"))
         return FALSE;
     core->leader = leader;
     channels_restore_lead(&core->channels, monitor_upstream(leader), from);
@@ -283,12 +395,21 @@ static gboolean restore_own(Core *core)
     return quiet;
 }
 
+static void forget_qemu(Core *core)
+{
+    g_clear_pointer(&core->version, g_free);
+    introspect_forget_qemu(&core->introspect);
+    channels_lead(&core->channels, NULL);
+}
+
 /* Which changes were told while the questions were asked, nobody knows. */
 static void ask_anew(Core *core)
 {
     for (guint i = 0; i < core->monitors->len; i++)
         if (upstream_is_ready(monitor_upstream(core->monitors->pdata[i])))
             core_monitor_is_ready(core, core->monitors->pdata[i]);
+    if (!core->leader)
+        forget_qemu(core);
     channels_resume(&core->channels, TRUE);
 }
 
@@ -302,16 +423,21 @@ void core_forget_inherited(Core *core)
 
 void core_restore(Core *core)
 {
+    g_autoptr(GPtrArray) strays = NULL;
+    guint n_monitors = core->handover.parties->len;
     gboolean quiet;
 
     if (!core->inherited)
         return;
+    strays = add_strays(core);
     restore_crowd(core);
-    for (guint i = 0; i < core->monitors->len; i++)
+    for (guint i = 0; i < n_monitors; i++)
         restore_monitor(core, i);
     quiet = restore_own(core);
     if (core->lane)
         restore_agent(core);
+    else
+        lose_agent(core);
     restore_local(core);
     core_forget_inherited(core);
     /* Where it was killed, a guest that may be frozen is on record, and nothing else is known. */
@@ -326,5 +452,6 @@ void core_restore(Core *core)
         channels_resume(&core->channels, FALSE);
     if (core->lane)
         freeze_resume(&core->freeze);
+    lose_strays(core, strays);
     crowd_resume(&core->crowd);
 }

@@ -23,19 +23,32 @@ typedef struct {
     Peer qemu; /* the second monitor */
 } Fixture;
 
-/* The first is what leads; a client sits on each. */
-static void set_up(Fixture *fixture, gconstpointer unused)
+static void add_second(Fixture *fixture)
 {
     Address address = {.kind = ADDRESS_UNIX};
     g_autoptr(GError) error = NULL;
 
-    core_set_up(&fixture->base, NULL);
     fixture->path = address.path = g_build_filename(fixture->base.folder, "second", NULL);
     fixture->listening = sockets_listen_unix(fixture->path, 1);
     g_assert_true(core_add_monitor(fixture->base.core, &address, &error));
     core_accept(&fixture->base, &fixture->qemu, fixture->listening);
     fake_qemu_negotiate(&fixture->qemu, &fixture->base.world, TRUE);
     peer_expect(&fixture->qemu, "");
+}
+
+/* The first is what leads; a client sits on each. */
+static void set_up(Fixture *fixture, gconstpointer unused)
+{
+    core_set_up(&fixture->base, NULL);
+    add_second(fixture);
+}
+
+/* The agent's port tells nothing by itself. */
+static void set_up_without_id(Fixture *fixture, gconstpointer unused)
+{
+    core_set_up_met(&fixture->base, NULL);
+    core_meet_agent_without_id(&fixture->base);
+    add_second(fixture);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer unused)
@@ -159,6 +172,31 @@ static void test_all_lost(Fixture *fixture, gconstpointer unused)
     peer_clear(&second);
 }
 
+/* A command waits for a look at the port, on the monitor that is lost: it is not sent before the
+ * other was asked and has answered. */
+static void test_look_lost(Fixture *fixture, gconstpointer unused)
+{
+    CoreFixture *base = &fixture->base;
+    g_autofree char *closed = core_chardevs(base, FALSE);
+    Peer first, second;
+
+    core_connect_negotiated(base, &first, FALSE);
+    core_connect_negotiated(base, &second, FALSE);
+    core_send(base, &second, PING);
+    peer_expect(&base->qemu, "{\"execute\":\"query-chardev\"}");
+    lose(fixture, &base->qemu);
+    peer_expect(&fixture->qemu, ASKED_AT_START);
+    peer_expect(&base->agent, "");
+    peer_send(&fixture->qemu, "{\"return\": {\"running\": true}}\r\n");
+    core_send(base, &fixture->qemu, closed);
+    peer_expect(&base->agent, "");
+    core_expect(&second,
+                GENERIC("The guest agent is not connected: nothing in the guest has opened "
+                        "its port; guest-ping was not sent"));
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
 #define ADD(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -168,5 +206,7 @@ int main(int argc, char **argv)
     ADD("/core-monitors/names", test_names);
     ADD("/core-monitors/one-lost", test_one_lost);
     ADD("/core-monitors/all-lost", test_all_lost);
+    g_test_add("/core-monitors/look-lost", Fixture, NULL, set_up_without_id, test_look_lost,
+               tear_down);
     return g_test_run();
 }

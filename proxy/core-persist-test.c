@@ -205,7 +205,49 @@ static void test_names_in_doubt(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&other);
 }
 
+/* ---- A guest that has gone ------------------------------------------------------------------- */
+
+/* Its agent sits on a line of which QEMU tells no changes. */
+static void meet_on_serial_line(CoreFixture *fixture)
+{
+    g_autofree char *chardevs = core_chardevs(fixture, TRUE);
+
+    core_answer_first(fixture, chardevs, NOTHING, NOTHING);
+    core_answer(fixture, "{\"execute\":\"query-chardev\"}", chardevs);
+    fake_agent_sync_last(&fixture->agent, &fixture->world);
+    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
+    core_agent_answer(fixture, "guest-info", "{\"version\": \"1\", \"supported_commands\": []}");
+}
+
+/* It was shut down, or sleeps on its disk, and QEMU has ended with it. The next one's is another,
+ * which has neither shut down nor gone to sleep. */
+static void test_started_anew(CoreFixture *fixture, gconstpointer event)
+{
+    Peer client;
+
+    core_set_up_met(fixture, NULL);
+    core_set_persist(fixture->core, TRUE);
+    meet_on_serial_line(fixture);
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &fixture->qemu, event);
+    core_send(fixture, &client, PING);
+    core_assert_heard(&client, "guest-ping was not sent");
+    lose_monitor(fixture);
+    core_lose_agent(fixture);
+
+    find_monitor(fixture);
+    core_accept_agent(fixture);
+    meet_on_serial_line(fixture);
+    core_assert_heard(&client, "\"state\": \"ready\"");
+    core_send(fixture, &client, PING);
+    core_agent_answer(fixture, "guest-ping", "{}");
+    core_expect(&client, DONE);
+    peer_clear(&client);
+}
+
 #define ADD(path, function) g_test_add(path, CoreFixture, NULL, set_up, function, core_tear_down)
+#define ADD_STOPPED(path, event) \
+    g_test_add(path, CoreFixture, event, NULL, test_started_anew, core_tear_down)
 
 int main(int argc, char **argv)
 {
@@ -216,5 +258,7 @@ int main(int argc, char **argv)
     ADD("/core-persist/blind", test_blind);
     ADD("/core-persist/names", test_names);
     ADD("/core-persist/names-in-doubt", test_names_in_doubt);
+    ADD_STOPPED("/core-persist/shut-down", EVENT("SHUTDOWN"));
+    ADD_STOPPED("/core-persist/suspended", EVENT("SUSPEND_DISK"));
     return g_test_run();
 }

@@ -54,6 +54,7 @@ struct Core {
     Journal *journal;    /* (nullable): where it is all written down */
     gboolean recovering; /* clients of a core that was killed wait for QEMU */
     GVariant *inherited; /* (nullable): what a former core left, until core_start() */
+    GHashTable *claimed; /* of char *, as a set: parts of that which are somebody's here */
     Handover handover;   /* of that */
 };
 
@@ -144,6 +145,24 @@ typedef struct {
 
 /* @ret: set in any case. Returns: (nullable): the part that is called @name */
 const HandoverPart *core_inherit(Core *core, const char *name, CoreInherited *ret);
+
+/* What one of many is called there, by the number that it had. Returns: (transfer full) */
+typedef char *(*CorePartName)(guint number);
+char *core_monitor_part(guint number);
+char *core_channel_part(guint number);
+
+/**
+ * core_inherit_at:
+ * @ret_number: (out): set with the part
+ *
+ * As core_inherit(), for the one of @address that nobody has claimed yet, whatever its number.
+ */
+const HandoverPart *core_inherit_at(Core *core, CorePartName name, const Address *address,
+                                    guint *ret_number, CoreInherited *ret);
+
+/* The former core's monitors are parties from here on, by their numbers: nobody yet. */
+void core_add_former_monitors(Core *core);
+
 void core_inherited_clear(CoreInherited *inherited);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CoreInherited, core_inherited_clear)
 

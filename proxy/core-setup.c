@@ -14,11 +14,12 @@
 
 gboolean core_add_agent(Core *core, const Address *address, GError **error)
 {
-    g_autofree char *name = channels_part_name("agent", core->channels.all->len);
     g_auto(CoreInherited) inherited;
+    guint former = 0;
+    const HandoverPart *part =
+        core_inherit_at(core, core_channel_part, address, &former, &inherited);
 
-    if (!channels_add(&core->channels, address, &core->bounds, core_inherit(core, name, &inherited),
-                      error))
+    if (!channels_add(&core->channels, address, &core->bounds, part, former, error))
         return FALSE;
     core_use_channel(core);
     return TRUE;
@@ -38,6 +39,7 @@ static void inherit(Core *core, const CoreState *inherited)
         core->inherited = g_variant_ref(inherited->state);
         core->handover.fds = g_object_ref(inherited->fds);
     }
+    core_add_former_monitors(core);
 }
 
 static char *dup_status(gpointer core, gboolean connections)
@@ -52,6 +54,7 @@ Core *core_new(GMainContext *context, const Address *monitor, const Address *age
 
     *core = (Core){.ops = ops, .owner = owner, .loop = io_loop_get(context)};
     core->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    core->claimed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     handover_init(&core->handover, &core_handover_fds, NULL);
     if (inherited)
         inherit(core, inherited);
@@ -85,6 +88,7 @@ void core_free(Core *core)
     freeze_clear(&core->freeze);
     crowd_clear(&core->crowd);
     g_ptr_array_unref(core->monitors);
+    g_hash_table_unref(core->claimed);
     introspect_clear(&core->introspect);
     core_forget_inherited(core);
     handover_clear(&core->handover);
@@ -99,13 +103,17 @@ void core_free(Core *core)
 
 gboolean core_add_monitor(Core *core, const Address *address, GError **error)
 {
-    g_autofree char *name = g_strdup_printf("monitor-%u", core->monitors->len);
     g_auto(CoreInherited) inherited;
-    Monitor *monitor = monitor_new(core->loop, address, &core->bounds, &core_monitor_ops, core,
-                                   core_inherit(core, name, &inherited), error);
+    guint former = 0;
+    const HandoverPart *part =
+        core_inherit_at(core, core_monitor_part, address, &former, &inherited);
+    Monitor *monitor =
+        monitor_new(core->loop, address, &core->bounds, &core_monitor_ops, core, part, error);
 
     if (!monitor)
         return FALSE;
+    if (part)
+        core->handover.parties->pdata[former] = monitor;
     g_ptr_array_add(core->monitors, monitor);
     if (core->started)
         upstream_connect(monitor_upstream(monitor));

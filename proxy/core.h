@@ -55,7 +55,8 @@ typedef struct {
  * @context: (nullable): NULL for the default one
  * @monitor: QEMU's
  * @agent: (nullable): the agent's channel; without one, guest commands are refused
- * @inherited: (nullable): of a core that was set up in the same way, which is carried on
+ * @inherited: (nullable): of a core that is carried on, as far as this one is set up in the same
+ *   way
  */
 Core *core_new(GMainContext *context, const Address *monitor, const Address *agent,
                const CoreState *inherited, const CoreOps *ops, gpointer owner,

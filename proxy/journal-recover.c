@@ -116,6 +116,7 @@ static Journal *reopen(int fd, GError **error)
     if (!journal)
         return NULL;
     journal->size = (gsize)file.st_size;
+    journal->landed = LANDING; /* how much of it nobody knows */
     if (journal->head->magic == MAGIC)
         return journal;
     g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
@@ -179,7 +180,6 @@ guint64 journal_take_rest(Journal *journal, guint slot, guint64 read, guint64 wr
         if (len > 0)
             *ret_input = g_bytes_new(head->landing, len);
     }
-    journal->landed = LANDING;
     return head->slots[slot].written > written ? head->slots[slot].written - written : 0;
 }
 

@@ -176,16 +176,16 @@ static void tear_down(Connection *connection)
     store_clear(&connection->store);
 }
 
-static void check_rest(Connection *connection, guint64 read, guint64 written, const char *input,
-                       guint64 more)
+static void check_rest_of(Store *store, guint slot, guint64 read, guint64 written,
+                          const char *input, guint64 more)
 {
-    Journal *next = recover(&connection->store);
+    Journal *next = recover(store);
     g_autoptr(GBytes) found = NULL;
-    int fd = journal_take_fd(next, connection->io.slot);
+    int fd = journal_take_fd(next, slot);
 
     g_assert_cmpint(fd, >=, 0);
     close(fd);
-    g_assert_cmpuint(journal_take_rest(next, connection->io.slot, read, written, &found), ==, more);
+    g_assert_cmpuint(journal_take_rest(next, slot, read, written, &found), ==, more);
     if (input)
         g_assert_cmpmem(g_bytes_get_data(found, NULL), g_bytes_get_size(found), input,
                         strlen(input));
@@ -193,6 +193,12 @@ static void check_rest(Connection *connection, guint64 read, guint64 written, co
         g_assert_null(found);
     journal_set_keep(next, NULL, NULL);
     journal_free(next);
+}
+
+static void check_rest(Connection *connection, guint64 read, guint64 written, const char *input,
+                       guint64 more)
+{
+    check_rest_of(&connection->store, connection->io.slot, read, written, input, more);
 }
 
 /* Bytes that were read are found, up to the moment when a record has them. */
@@ -209,6 +215,43 @@ static void test_read(void)
     g_assert_cmpint(journal_stream.read(&connection.io, buffer, sizeof buffer, NULL), ==, 5);
     g_assert_cmpmem(buffer, 5, "short", 5);
     check_rest(&connection, 13, 0, "short", 0);
+    tear_down(&connection);
+}
+
+/* What another had read when a former process was killed, and nobody came for, is not taken for the
+ * rest of what is read next. */
+static void test_read_by_another(void)
+{
+    static const char secret[] = "a secret of somebody else";
+    Connection connection;
+    char buffer[100];
+    Journal *next;
+    JournalIo io;
+    int pair[2];
+
+    set_up(&connection);
+    journal_note(connection.journal, connection.io.slot, NULL);
+    g_assert_cmpint(write(connection.peer, secret, strlen(secret)), ==, strlen(secret));
+    g_assert_cmpint(journal_stream.read(&connection.io, buffer, sizeof buffer, NULL), ==,
+                    strlen(secret));
+    next = recover(&connection.store);
+    journal_tidy(next);
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+    io = (JournalIo){
+        .journal = next,
+        .slot = journal_add(next, pair[0]),
+        .io = io_new(connection.loop, pair[0], NULL, NULL),
+    };
+    io_accept_fds(io.io);
+    journal_note(next, io.slot, record("idle"));
+    g_assert_cmpint(write(pair[1], "short", 5), ==, 5);
+    g_assert_cmpint(journal_stream.read(&io, buffer, sizeof buffer, NULL), ==, 5);
+    check_rest_of(&connection.store, io.slot, 0, 0, "short", 0);
+    journal_set_keep(next, NULL, NULL);
+    journal_stream.close(&io);
+    journal_free(next);
+    close(pair[1]);
     tear_down(&connection);
 }
 
@@ -267,6 +310,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/journal/records", test_records);
     g_test_add_func("/journal/read", test_read);
+    g_test_add_func("/journal/read-by-another", test_read_by_another);
     g_test_add_func("/journal/read-and-noted", test_read_and_noted);
     g_test_add_func("/journal/written", test_written);
     g_test_add_func("/journal/foreign", test_foreign);

@@ -144,6 +144,9 @@ Link *link_new(IoLoop *loop, const Address *address, LinkConnected connected, gp
 
 void link_save(const Link *link, Handover *handover, Saved *to)
 {
+    g_autofree char *address = address_to_string(link->address);
+
+    saved_put_text(to, "address", address);
     saved_put_int(to, "given", link->given_us);
     saved_put_int(to, "wanted", link->wanted);
     handover_put_fd(handover, to, "next", link->next);

@@ -166,8 +166,11 @@ QGA_PROXY_API GVariant *qga_proxy_save(QgaProxy *self, GUnixFDList *descriptors,
  * @error: return location for an error of domain %QGA_PROXY_ERROR
  *
  * Creates a proxy that carries on for one that was saved. Set it up in the same way: the same
- * monitors in the same order, the same agents, the same listeners. One that is missing is closed,
- * with all clients that came that way. The proxy takes over with qga_proxy_start().
+ * monitors, the same agents, the same listeners. Each is identified by its address, whatever the
+ * order. One that was added is used from then on. One that is missing is closed: a monitor with the
+ * clients that used it, an agent's channel with the commands under way there, which fail, and a
+ * listener alone: the clients that came through it stay. The proxy takes over with
+ * qga_proxy_start().
  *
  * Returns: (transfer full): the proxy; or %NULL with @error set, of code %QGA_PROXY_ERROR_STATE if
  *   an incompatible version wrote @state

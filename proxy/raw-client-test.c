@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "support/sockets.h"
 
 #define PING          "{\"execute\":\"guest-ping\"}"
@@ -148,6 +149,29 @@ static void test_silence(Fixture *fixture, gconstpointer unused)
     peer_expect(&fixture->client, "{\"return\": {}}\n");
 }
 
+/* Nobody pays for the id of a sync that is kept: so one that is long is dropped like all else. */
+static void test_long_id(Fixture *fixture, gconstpointer unused)
+{
+    CoreFixture *base = &fixture->base;
+    const gsize lengths[] = {LIMIT_KEPT_ID_BYTES - 2, LIMIT_KEPT_ID_BYTES - 1};
+
+    core_send(base, &base->qemu, PORT("false"));
+    for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
+        g_autofree char *id = g_strnfill(lengths[i], 'x');
+        g_autofree char *sync = g_strdup_printf(
+            SYNC "{\"execute\":\"guest-sync\",\"arguments\":{\"id\":8},\"id\":\"%s\"}", id);
+        g_autofree char *answer = g_strdup_printf("{\"return\": 8, \"id\": \"%s\"}\n", id);
+
+        assert_answers(fixture, sync, "");
+        core_send(base, &base->qemu, PORT("true"));
+        fake_agent_sync(&base->agent, &base->world);
+        peer_expect(&fixture->client, i == 0 ? answer : "");
+        core_agent_answer(base, "guest-fsfreeze-status", "\"thawed\"");
+        core_agent_answer(base, "guest-info", "{}");
+        core_send(base, &base->qemu, PORT("false"));
+    }
+}
+
 /* One that is only brought into step again is there all the time: nothing is dropped. */
 static void test_resync(Fixture *fixture, gconstpointer unused)
 {
@@ -219,6 +243,7 @@ int main(int argc, char **argv)
     ADD("/raw-client/one-write", test_one_write);
     ADD("/raw-client/private", test_private);
     ADD("/raw-client/silence", test_silence);
+    ADD("/raw-client/long-id", test_long_id);
     ADD("/raw-client/resync", test_resync);
     ADD("/raw-client/time", test_time);
     ADD("/raw-client/silent-commands", test_silent_commands);

@@ -2,6 +2,7 @@
 
 #include "raw-client.h"
 
+#include "common/limits.h"
 #include "common/qmp-error.h"
 #include "common/sync.h"
 
@@ -29,12 +30,12 @@ gboolean raw_client_request(Client *client, const EnvelopeCommand *command, gboo
 
     if (sync_is_asked_for(command->name, command->arguments, &token)) {
         g_clear_pointer(&session->sync_id, g_bytes_unref);
-        session->awaits_sync = !up;
+        session->awaits_sync = !up && command->id.len <= LIMIT_KEPT_ID_BYTES;
         session->sync_delimited = delimited;
         session->sync_token = token;
         if (up)
             client_reply_sync(client, command->id, delimited, token);
-        else if (command->id.text)
+        else if (session->awaits_sync && command->id.text)
             session->sync_id = g_bytes_new(command->id.text, command->id.len);
     } else if (up && is_for_the_agent(command->name)) {
         return FALSE;

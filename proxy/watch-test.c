@@ -97,20 +97,7 @@ static void test_must_ask(CoreFixture *fixture, gconstpointer unused)
     g_autofree char *open = core_chardevs(fixture, TRUE);
     Peer client;
 
-    core_answer_first(
-        fixture, open, NOTHING,
-        "{\"return\": [{\"name\": \"device[1]\", \"type\": \"child<virtserialport>\"}]}\r\n");
-    core_answer(fixture,
-                "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine/peripheral-anon/"
-                "device[1]\",\"property\":\"chardev\"}}",
-                "{\"return\": \"qga0\"}\r\n");
-    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
-    fake_agent_sync(&fixture->agent, &fixture->world);
-    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
-    core_agent_answer(fixture, "guest-fsfreeze-status", "\"thawed\"");
-    core_answer(fixture, "{\"execute\":\"query-chardev\"}", open);
-    core_agent_answer(fixture, "guest-info", "{}");
-
+    core_meet_agent_without_id(fixture);
     core_connect_negotiated(fixture, &client, FALSE);
     for (guint i = 0; i < 2; i++) {
         core_send(fixture, &client, PING);

@@ -25,6 +25,10 @@ static void on_chardevs(Pending *pending, const EnvelopeReply *reply, const GErr
 {
     Watch *watch = pending->owner;
 
+    if (error) {
+        agent_lane_look_failed(watch->lane);
+        return;
+    }
     port_read_chardevs(&watch->port, returned(reply));
     tell_port(watch);
 }

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 from bare import NAME, Bare
 from harness import Deadline, Qmp, Stream, program, wait_until
@@ -199,6 +200,30 @@ class Upgrade(Case):
             log = daemon.log.read_text()
             self.assertIn("qga-proxyd one: is served no more", log)
             self.assertIn(f"{daemon.file}: [vm bad] listen: ", log)
+
+    def test_other_monitors(self):
+        """A monitor that was added takes nothing from who is there; one that was removed takes its own clients along and
+        no others, whatever the number of the one that stays."""
+        added = SimpleNamespace(qmp_path=self.one.monitors[0])
+        with Daemon(self.folder, {"one": self.one}) as daemon:
+            first, second = self.enterContext(daemon.client("one")), self.enterContext(daemon.client("one"))
+            slow = self.one.slow_command()
+            self.addCleanup(slow.give_up)
+            second.send_command(slow.name, slow.arguments, id="slow")
+            slow.wait_reached()
+            daemon.write({"one": self.one}, {"one": [f"qmp = unix:{added.qmp_path}"]})
+            daemon.upgrade()
+            slow.release()
+            self.assertEqual(second.read_reply(60), {"return": {}, "id": "slow"})
+            self.assertFalse(first.readable())
+            daemon.wait(lambda: first.command("qga-proxy-status")["qemu"]["monitors-connected"] == 2, "the second monitor")
+            third = self.enterContext(daemon.client("one"))
+            daemon.write({"one": added}, {})
+            daemon.upgrade()
+            first.read_to_end(30)
+            second.read_to_end(30)
+            self.assertEqual(third.command("query-name"), {"name": NAME})
+            self.assertEqual(third.command("qga-proxy-status")["qemu"]["monitors"], 1)
 
     def test_mistake(self):
         """A file with a mistake is not upgraded to."""

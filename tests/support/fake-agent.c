@@ -37,6 +37,16 @@ void fake_agent_sync(Peer *agent, World *world)
     world_settle(world);
 }
 
+void fake_agent_sync_last(Peer *agent, World *world)
+{
+    g_autofree char *came = peer_take(agent);
+    const char *last = g_strrstr(came, "\"id\":");
+
+    g_assert_nonnull(last);
+    fake_agent_answer_probe(agent, g_ascii_strtoll(last + strlen("\"id\":"), NULL, 10));
+    world_settle(world);
+}
+
 char *fake_agent_take(Peer *agent, const char *text)
 {
     g_autofree char *came = peer_take(agent);

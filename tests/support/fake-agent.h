@@ -21,6 +21,10 @@ void fake_agent_answer_probe(Peer *agent, gint64 token);
 /* Both, for the delimited one. */
 void fake_agent_sync(Peer *agent, World *world);
 
+/* The last of several probes is answered, as by an agent that reads all at once, what came before
+ * included. */
+void fake_agent_sync_last(Peer *agent, World *world);
+
 /**
  * fake_agent_take:
  * @text: the command as it is to have come, without id and line end
