@@ -123,16 +123,16 @@ static void put_histogram(Text *text, const Histogram *histogram, const char *cl
 
 static void write_clients(Text *text, const Status *status)
 {
-    gauge(text, "clients", status->clients, "Clients that are connected.");
-    counter(text, "accepted_clients_total", status->accepted, "Clients that were let in.");
+    gauge(text, "clients", status->clients, "Connected clients.");
+    counter(text, "accepted_clients_total", status->accepted, "Clients accepted so far.");
     counter(text, "refused_clients_total", status->refused,
-            "Clients that were turned away, being one too many.");
-    counter(text, "client_commands_total", status->commands, "Commands of clients.");
-    counter(text, "client_received_bytes_total", status->bytes_in, "Bytes that came from clients.");
-    counter(text, "client_sent_bytes_total", status->bytes_out, "Bytes that went to clients.");
-    gauge(text, "memory_bytes", status->memory, "Memory that clients hold.");
+            "Clients turned away because a limit was reached.");
+    counter(text, "client_commands_total", status->commands, "Commands received from clients.");
+    counter(text, "client_received_bytes_total", status->bytes_in, "Bytes received from clients.");
+    counter(text, "client_sent_bytes_total", status->bytes_out, "Bytes sent to clients.");
+    gauge(text, "memory_bytes", status->memory, "Memory held for clients.");
     gauge(text, "descriptor_names", status->fd_names,
-          "Names of file descriptors that clients have made in QEMU.");
+          "Names of file descriptors that clients hold in QEMU.");
     counter(text, "dropped_descriptors_total", status->fds_dropped,
             "File descriptors that came with a command that takes none.");
 }
@@ -180,17 +180,18 @@ static void write_monitors(Text *text, const Status *status)
         const char *name, *type, *help;
         MonitorValue value;
     } families[] = {
-        {"monitor_ready", "gauge", "Whether this monitor of QEMU is connected.", is_ready},
-        {"monitor_users", "gauge", "Clients that use it.", users},
-        {"monitor_commands_total", "counter", "Commands that were sent to it.", commands},
-        {"monitor_oob_commands_total", "counter", "Those of them that may overtake.", out_of_band},
-        {"monitor_in_flight", "gauge", "Commands that were sent and are not answered.", in_flight},
-        {"monitor_waiting", "gauge", "Commands that are to be sent.", waiting},
-        {"monitor_stale_replies_total", "counter",
-         "Replies that were meant for a former connection.", stale_replies},
+        {"monitor_ready", "gauge", "Whether this monitor of QEMU can be used.", is_ready},
+        {"monitor_users", "gauge", "Clients that use this monitor.", users},
+        {"monitor_commands_total", "counter", "Commands sent to it.", commands},
+        {"monitor_oob_commands_total", "counter", "Out-of-band commands among them.", out_of_band},
+        {"monitor_in_flight", "gauge", "Commands sent and not answered yet.", in_flight},
+        {"monitor_waiting", "gauge", "Commands waiting to be sent.", waiting},
+        {"monitor_stale_replies_total", "counter", "Replies meant for a former connection.",
+         stale_replies},
     };
 
-    gauge(text, "qemu_connected", (guint64)status->qemu_connected, "Whether there is a monitor.");
+    gauge(text, "qemu_connected", (guint64)status->qemu_connected,
+          "Whether any monitor is connected.");
     for (gsize i = 0; i < G_N_ELEMENTS(families); i++) {
         begin(text, families[i].name, families[i].type, families[i].help);
         for (guint j = 0; j < status->n_monitors; j++) {
@@ -207,22 +208,22 @@ static void write_agent(Text *text, const Status *status)
     const AgentStats *agent = &status->agent;
 
     states(text, "agent_state", qga_proxy_agent_state_choices, QGA_PROXY_AGENT_STATE_BUSY + 1,
-           status->agent_state, "How far the proxy is with the guest agent.");
-    gauge(text, "agent_channel", status->agent_channel, "Which of its channels is in use, from 0.");
-    gauge(text, "agent_queued", agent->queued, "Commands that wait for the agent.");
-    counter(text, "agent_commands_total", agent->commands, "Commands that were sent to it.");
+           status->agent_state, "State of the guest agent, one of them 1.");
+    gauge(text, "agent_channel", status->agent_channel,
+          "Which of its channels is in use, counted from 0.");
+    gauge(text, "agent_queued", agent->queued, "Commands waiting for the agent.");
+    counter(text, "agent_commands_total", agent->commands, "Commands sent to it.");
     counter(text, "agent_dropped_messages_total", agent->dropped,
-            "Messages of its that answered nothing.");
+            "Messages from it that answered nothing.");
     counter(text, "agent_unasked_replies_total", agent->unasked,
-            "Those of them that were late, or forged.");
-    counter(text, "agent_faults_total", agent->faults, "Times that what it sent was no JSON.");
-    counter(text, "agent_oversized_total", agent->oversized,
-            "Times that what it sent went over a limit.");
-    counter(text, "agent_timeouts_total", agent->timeouts,
-            "Commands that were not answered in time.");
-    counter(text, "agent_syncs_total", agent->syncs, "Syncs that were sent.");
-    counter(text, "agent_received_bytes_total", agent->bytes_in, "Bytes that came from it.");
-    counter(text, "agent_sent_bytes_total", agent->bytes_out, "Bytes that went to it.");
+            "Late or forged replies among them.");
+    counter(text, "agent_faults_total", agent->faults,
+            "Times that it sent something that is not JSON.");
+    counter(text, "agent_oversized_total", agent->oversized, "Messages from it above a limit.");
+    counter(text, "agent_timeouts_total", agent->timeouts, "Commands not answered in time.");
+    counter(text, "agent_syncs_total", agent->syncs, "Syncs sent to it.");
+    counter(text, "agent_received_bytes_total", agent->bytes_in, "Bytes received from it.");
+    counter(text, "agent_sent_bytes_total", agent->bytes_out, "Bytes sent to it.");
 }
 
 static void write_freeze(Text *text, const Status *status)
@@ -230,11 +231,11 @@ static void write_freeze(Text *text, const Status *status)
     static const char *const choices[] = {"thawed", "freezing", "frozen", "thawing"};
 
     states(text, "freeze_state", choices, G_N_ELEMENTS(choices), status->freeze_state,
-           "How the guest's filesystems are.");
+           "State of the guest's filesystems, one of them 1.");
     if (status->freeze_lease >= 0)
         gauge(text, "freeze_lease_seconds", (guint64)status->freeze_lease,
-              "Seconds until they are thawed.");
-    counter(text, "thaws_total", status->freeze_thaws, "Thaws that nobody had asked for.");
+              "Seconds until the proxy thaws them.");
+    counter(text, "thaws_total", status->freeze_thaws, "Thaws by the proxy itself.");
 }
 
 static void write_latency(Text *text, const Status *status)
@@ -242,17 +243,17 @@ static void write_latency(Text *text, const Status *status)
     Latency qemu = status_qemu_latency(status);
 
     begin(text, "qemu_command_seconds", "histogram",
-          "From when a client's command for QEMU was taken to its answer.");
+          "Time from taking a client's command for QEMU to its answer.");
     put_histogram(text, &qemu.taken, NULL);
-    begin(text, "qemu_answer_seconds", "histogram", "From when it was sent to its answer.");
+    begin(text, "qemu_answer_seconds", "histogram", "Time from sending it to its answer.");
     put_histogram(text, &qemu.sent, NULL);
     if (!status->agent_latency)
         return;
     begin(text, "agent_command_seconds", "histogram",
-          "From when a client's command for the agent was taken to its answer.");
+          "Time from taking a client's command for the agent to its answer.");
     for (guint i = 0; i < STATUS_CLASSES; i++)
         put_histogram(text, &status->agent_latency[i].taken, status_class_names[i]);
-    begin(text, "agent_answer_seconds", "histogram", "From when it was sent to its answer.");
+    begin(text, "agent_answer_seconds", "histogram", "Time from sending it to its answer.");
     for (guint i = 0; i < STATUS_CLASSES; i++)
         put_histogram(text, &status->agent_latency[i].sent, status_class_names[i]);
 }
