@@ -75,6 +75,34 @@ static void restore_ahead(const HandoverPart *item, gpointer data)
     client_keep_ahead(restore->client, g_steal_pointer(&message), error, fd);
 }
 
+static void save_owed(const Client *client, Saved *to)
+{
+    static const char *const names[OWED_LANES][2] = {{"owed", "owed-id"},
+                                                     {"owed-oob", "owed-oob-id"}};
+
+    for (guint i = 0; i < OWED_LANES; i++) {
+        const Owed *owed = &client->owed[i];
+
+        saved_put_text(to, names[i][0], owed->name);
+        if (owed->id)
+            saved_put_bytes(to, names[i][1], g_bytes_get_data(owed->id, NULL),
+                            g_bytes_get_size(owed->id));
+    }
+    if (client->unkept)
+        saved_put_int(to, "unkept", client->unkept);
+}
+
+static void restore_owed(Client *client, Saved *from)
+{
+    if (client->kept.slot == 0)
+        return;
+    client->owed[OWED_IN_BAND] =
+        (Owed){saved_get_text(from, "owed"), saved_get_bytes(from, "owed-id")};
+    client->owed[OWED_OOB] =
+        (Owed){saved_get_text(from, "owed-oob"), saved_get_bytes(from, "owed-oob-id")};
+    client->unkept = (guint8)saved_get_int(from, "unkept");
+}
+
 void client_save(const Client *client, Handover *handover, Saved *to)
 {
     handover_put_fd(handover, to, "socket", io_fd(client->io));
@@ -95,6 +123,7 @@ void client_save(const Client *client, Handover *handover, Saved *to)
     stream_save(&client->stream, to);
     save_session(&client->session, to);
     save_ahead(client, handover, to);
+    save_owed(client, to);
     fd_marks_save(&client->marks, handover, to);
 }
 
@@ -110,29 +139,6 @@ static int put_kept(gpointer client, int fd, GError **error)
 }
 
 static const HandoverFds kept_fds = {put_kept, NULL};
-
-static void save_owed(const Client *client, Saved *to)
-{
-    static const char *const names[OWED_LANES][2] = {{"owed", "owed-id"},
-                                                     {"owed-oob", "owed-oob-id"}};
-
-    for (guint i = 0; i < OWED_LANES; i++) {
-        const Owed *owed = &client->owed[i];
-
-        saved_put_text(to, names[i][0], owed->name);
-        if (owed->id)
-            saved_put_bytes(to, names[i][1], g_bytes_get_data(owed->id, NULL),
-                            g_bytes_get_size(owed->id));
-    }
-}
-
-static void restore_owed(Client *client, Saved *from)
-{
-    client->owed[OWED_IN_BAND] =
-        (Owed){saved_get_text(from, "owed"), saved_get_bytes(from, "owed-id")};
-    client->owed[OWED_OOB] =
-        (Owed){saved_get_text(from, "owed-oob"), saved_get_bytes(from, "owed-oob-id")};
-}
 
 void client_forget_owed(Client *client, gboolean oob)
 {
@@ -159,7 +165,6 @@ void client_note(Client *client)
         return;
     }
     client_save(client, &handover, &saved);
-    save_owed(client, &saved);
     saved_put_text(&saved, "kind", "client");
     saved_put_int(&saved, "read", (gint64)client->kept.read);
     saved_put_int(&saved, "written", (gint64)client->kept.written);
@@ -177,7 +182,6 @@ static gboolean recover(Client *client, Saved *from)
 
     kept->read = read + (input ? g_bytes_get_size(input) : 0);
     kept->written = written + more;
-    restore_owed(client, from);
     client->recovered = TRUE;
     stream_pause(&client->stream, TRUE);
     stream_restore_written(&client->stream, more);
@@ -228,6 +232,7 @@ Client *client_restore(IoLoop *loop, const HandoverPart *part, const ClientOps *
     if (client->n_first > 0)
         memcpy(client->first, g_bytes_get_data(first, NULL), client->n_first);
     restore_session(&client->session, from);
+    restore_owed(client, from);
     restore.client = client;
     handover_foreach(part, "ahead", restore_ahead, &restore);
     fd_marks_restore(&client->marks, part);

@@ -583,9 +583,11 @@ static void fail_owed(Client *client, gboolean oob)
 /* Who was negotiating, or is left to read in the end, has all its time again. */
 void client_resume(Client *client)
 {
-    client->recovered = FALSE;
-    fail_owed(client, FALSE);
-    fail_owed(client, TRUE);
+    if (client->recovered) {
+        client->recovered = FALSE;
+        fail_owed(client, FALSE);
+        fail_owed(client, TRUE);
+    }
     if (client->state == CLIENT_NEGOTIATING)
         await_negotiation(client);
     else if (client->lingers)

@@ -322,9 +322,11 @@ class Killed(LauncherCase):
         self.check_serves(self.enterContext(machine.client()))
 
     def test_upgrade(self):
-        """The supervisor passes SIGUSR2 on, and nobody notices; killed afterwards, nobody is lost either."""
+        """The supervisor passes SIGUSR2 on, and nobody notices; killed afterwards, nobody is lost either, and who was
+        waiting all the while is answered."""
         machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait")
-        client = self.enterContext(machine.client())
+        client, waiter = self.enterContext(machine.client()), self.enterContext(machine.client())
+        waiter.send_command("qga-proxy-wait-agent", {"states": ["asleep"]}, id="waited")
         worker = self.place.worker()
         for _ in range(2):
             former = RunningProgram(worker)
@@ -332,6 +334,10 @@ class Killed(LauncherCase):
             wait_until(former.replaced, "the upgrade")
             self.check_serves(client)
         os.kill(worker, signal.SIGKILL)
+        reply = waiter.read_reply(AT_ONCE)
+        self.assertEqual(reply["id"], "waited")
+        self.assertIn("its outcome is unknown", reply["error"]["desc"])
+        self.check_serves(waiter)
         self.check_serves(client)
 
     def test_told_to_end(self):
