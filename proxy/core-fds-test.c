@@ -128,6 +128,57 @@ static void test_leaves(CoreFixture *fixture, gconstpointer unused)
     peer_expect(&fixture->qemu, "");
 }
 
+/* Another command has used it up: QEMU says so, and the name is free again. */
+static void test_used_up(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer alice, bob;
+
+    core_connect_negotiated(fixture, &alice, FALSE);
+    core_connect_negotiated(fixture, &bob, FALSE);
+    send_with(fixture, &alice, GETFD("x"), "alice's");
+    assert_carried(fixture, GETFD("x"), "alice's");
+    core_expect(&alice, DONE);
+    core_send(fixture, &alice, CLOSEFD("x"));
+    core_answer(fixture, CLOSEFD("x"), GENERIC("File descriptor named 'x' not found"));
+    core_expect(&alice, GENERIC("File descriptor named 'x' not found"));
+    send_with(fixture, &bob, GETFD("x"), "bob's");
+    assert_carried(fixture, GETFD("x"), "bob's");
+    core_expect(&bob, DONE);
+    peer_clear(&alice);
+    world_settle(&fixture->world);
+    peer_expect(&fixture->qemu, "");
+    peer_clear(&bob);
+    world_settle(&fixture->world);
+    assert_carried(fixture, CLOSEFD("x"), NULL);
+}
+
+/* It leaves while it closes the name, which is then closed from here too; the answer to that says
+ * nothing of who has made the name anew. */
+static void test_closed_twice(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer alice, bob, carol;
+
+    core_connect_negotiated(fixture, &alice, FALSE);
+    core_connect_negotiated(fixture, &bob, FALSE);
+    core_connect_negotiated(fixture, &carol, FALSE);
+    send_with(fixture, &alice, GETFD("x"), "alice's");
+    assert_carried(fixture, GETFD("x"), "alice's");
+    core_send(fixture, &alice, CLOSEFD("x"));
+    peer_clear(&alice);
+    world_settle(&fixture->world);
+    peer_expect(&fixture->qemu, CLOSEFD("x") CLOSEFD("x"));
+    core_send(fixture, &fixture->qemu, DONE);
+    send_with(fixture, &bob, GETFD("x"), "bob's");
+    core_send(fixture, &fixture->qemu, GENERIC("File descriptor named 'x' not found"));
+    assert_carried(fixture, GETFD("x"), "bob's");
+    core_expect(&bob, DONE);
+    core_send(fixture, &carol, CLOSEFD("x"));
+    core_expect(&carol, GENERIC("File descriptor named 'x' not found"));
+    peer_expect(&fixture->qemu, "");
+    peer_clear(&bob);
+    peer_clear(&carol);
+}
+
 #define ADD(path, function) \
     g_test_add(path, CoreFixture, NULL, core_set_up, function, core_tear_down)
 
@@ -138,5 +189,7 @@ int main(int argc, char **argv)
     ADD("/core-fds/others", test_others);
     ADD("/core-fds/names", test_names);
     ADD("/core-fds/leaves", test_leaves);
+    ADD("/core-fds/used-up", test_used_up);
+    ADD("/core-fds/closed-twice", test_closed_twice);
     return g_test_run();
 }

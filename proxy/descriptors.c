@@ -201,7 +201,8 @@ void descriptors_closed(Descriptors *descriptors, const char *name, gboolean don
 {
     Name *known = g_hash_table_lookup(descriptors->names, name);
 
-    if (!known)
+    /* Its former owner may have closed it meanwhile, and another made it anew. */
+    if (!known || !known->closing)
         return;
     known->closing = FALSE;
     if (done)

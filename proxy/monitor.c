@@ -64,10 +64,13 @@ gboolean monitor_request(Monitor *monitor, Pending *pending, const EnvelopeComma
     return carries;
 }
 
-/* Where the connection was lost behind a descriptor that was sent, QEMU may have it. */
+/* Where the connection was lost behind a descriptor that was sent, QEMU may have it. Whatever QEMU
+ * says to closefd, it has none of that name from then on: another command may have used it up. */
 static gboolean may_be_done(const Pending *pending, const EnvelopeReply *reply)
 {
-    return reply ? reply->kind == ENVELOPE_RETURN : pending->carries && pending->fd < 0;
+    if (!reply)
+        return pending->carries && pending->fd < 0;
+    return reply->kind == ENVELOPE_RETURN || g_str_equal(pending->name, "closefd");
 }
 
 void monitor_answered(Monitor *monitor, const Pending *pending, const EnvelopeReply *reply)
