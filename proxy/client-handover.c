@@ -101,6 +101,11 @@ static void restore_owed(Client *client, Saved *from)
     client->owed[OWED_OOB] =
         (Owed){saved_get_text(from, "owed-oob"), saved_get_bytes(from, "owed-oob-id")};
     client->unkept = (guint8)saved_get_int(from, "unkept");
+    /* Nothing was noted where there was no journal. */
+    if (client->busy && !client->owed[OWED_IN_BAND].name)
+        client->unkept |= 1u << OWED_IN_BAND;
+    if (client->oob_busy && !client->owed[OWED_OOB].name)
+        client->unkept |= 1u << OWED_OOB;
 }
 
 void client_save(const Client *client, Handover *handover, Saved *to)
@@ -150,6 +155,19 @@ void client_forget_owed(Client *client, gboolean oob)
     g_clear_pointer(&owed->id, g_bytes_unref);
 }
 
+/* Returns: how much of it a record would have */
+static gsize bytes_waiting(const Client *client)
+{
+    gsize bytes = stream_waiting(&client->stream);
+
+    for (const GList *at = client->read_ahead.head; at; at = at->next) {
+        const Ahead *ahead = at->data;
+
+        bytes += ahead->message ? g_bytes_get_size(ahead->message) : 0;
+    }
+    return bytes;
+}
+
 void client_note(Client *client)
 {
     Saved saved = G_VARIANT_DICT_INIT(NULL);
@@ -159,7 +177,7 @@ void client_note(Client *client)
     client->told = FALSE;
     if (client->kept.slot == 0)
         return;
-    if (client->unkept || stream_waiting(&client->stream) > LIMIT_KEPT_CLIENT_BYTES) {
+    if (client->unkept || bytes_waiting(client) > LIMIT_KEPT_CLIENT_BYTES) {
         g_variant_dict_clear(&saved);
         journal_note(client->kept.journal, client->kept.slot, NULL);
         return;

@@ -341,6 +341,25 @@ static void test_kept_ids(void)
     }
 }
 
+/* What was read ahead counts as what is still to be taken, or each change would write it down. */
+static void test_kept_ahead(void)
+{
+    g_autofree char *blank = g_strnfill(LIMIT_KEPT_CLIENT_BYTES / 2, ' ');
+    g_autofree char *command = g_strdup_printf("{\"execute\":\"a\"%s}", blank);
+    Desk desk;
+
+    desk_open_kept(&desk, TRUE);
+    desk_ask(&desk, "{\"execute\":\"a\"}");
+    desk_ask(&desk, command);
+    assert_kept(&desk, 1);
+    desk_ask(&desk, command);
+    assert_kept(&desk, 0);
+    for (guint i = 0; i < 3; i++)
+        desk_answer(&desk, "a");
+    assert_kept(&desk, 1);
+    desk_close(&desk);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -358,5 +377,6 @@ int main(int argc, char **argv)
     g_test_add_func("/client-limits/close", test_close);
     g_test_add_func("/client-limits/finish", test_finish);
     g_test_add_func("/client-limits/kept-ids", test_kept_ids);
+    g_test_add_func("/client-limits/kept-ahead", test_kept_ahead);
     return g_test_run();
 }
