@@ -332,7 +332,8 @@ static void leave_first_owing(ChannelsFixture *fixture)
     drop_input(&fixture->client);
 }
 
-/* It is, while another freeze is on: that may have been ended, and its owner is told. */
+/* It is, while another freeze is on: that may have been ended, and its owner is told. More may be
+ * frozen than the second has frozen, and leaves alone: so that thaws twice. */
 static void test_late_thaw(ChannelsFixture *fixture, gconstpointer unused)
 {
     leave_first_owing(fixture);
@@ -352,6 +353,42 @@ static void test_late_thaw(ChannelsFixture *fixture, gconstpointer unused)
     core_assert_freeze(&fixture->base, "thawing");
     core_send(&fixture->base, &fixture->client, THAW);
     core_assert_heard(&fixture->client, "The freeze by unix:");
+    sync_agent(fixture, &fixture->second);
+    agent_does(fixture, &fixture->second, THAW, "2");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    core_assert_freeze(&fixture->base, "thawing");
+    world_pass_ms(&fixture->base.world, LIMIT_THAW_PAUSE_MS);
+    agent_does(fixture, &fixture->second, THAW, "0");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    core_assert_freeze(&fixture->base, "thawed");
+}
+
+/* It is, where nobody has frozen anything: a freeze that was refused has ended for nobody, and the
+ * next thaw is none that anything is to be told of. */
+static void test_late_thaw_after_refusal(ChannelsFixture *fixture, gconstpointer unused)
+{
+    leave_first_owing(fixture);
+    agent_does(fixture, &fixture->second, THAW, "2");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    core_send(&fixture->base, &fixture->client, FREEZE);
+    sync_agent(fixture, &fixture->second);
+    agent_refuses(fixture, &fixture->second, FREEZE);
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    core_assert_heard(&fixture->client, "\"desc\": \"no\"");
+    channels_change_port(fixture, 0, TRUE);
+    sync_agent(fixture, &fixture->base.agent);
+    core_assert_freeze(&fixture->base, "thawing");
+    sync_agent(fixture, &fixture->second);
+    agent_does(fixture, &fixture->second, THAW, "0");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    core_assert_freeze(&fixture->base, "thawed");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    core_send(&fixture->base, &fixture->client, THAW);
+    agent_does(fixture, &fixture->second, THAW, "0");
+    core_assert_heard(&fixture->client, "{\"return\": 0}");
 }
 
 /* That is done while a freeze is under way, before it or behind it: nobody knows. */
@@ -545,6 +582,7 @@ int main(int argc, char **argv)
     ADD("/core-channels/frozen-lease", set_up_both, test_frozen_lease);
     ADD("/core-channels/freezing", set_up_both, test_freezing);
     ADD("/core-channels/late-thaw", set_up_both, test_late_thaw);
+    ADD("/core-channels/late-thaw-after-refusal", set_up_both, test_late_thaw_after_refusal);
     ADD("/core-channels/late-thaw-while-freezing", set_up_both, test_late_thaw_while_freezing);
     ADD("/core-channels/late-while-thawing", set_up_both, test_late_while_thawing);
     ADD("/core-channels/late-freeze", set_up_both, test_late_freeze);

@@ -229,6 +229,54 @@ static void test_refused(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&second);
 }
 
+/* Each who held it is told, not the one who asks twice. */
+static void test_told_each(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer first, second;
+
+    freeze_by_two(fixture, &first, &second);
+    world_pass_ms(&fixture->world, 10000);
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    agent_does(fixture, THAW, "2");
+    agent_does(fixture, "{\"execute\":\"guest-fsfreeze-status\"}", "\"thawed\"");
+    agent_does(fixture, "{\"execute\":\"guest-info\"}", "{\"supported_commands\": []}");
+    core_send(fixture, &first, THAW);
+    core_assert_heard(&first, "had ended before");
+    core_send(fixture, &first, THAW);
+    agent_does(fixture, THAW, "0");
+    core_assert_heard(&first, "{\"return\": 0}");
+    core_send(fixture, &second, THAW);
+    core_assert_heard(&second, "had ended before");
+    peer_clear(&first);
+    peer_clear(&second);
+}
+
+/* A stranger's thaw was under way when the lease ended: whoever held the freeze is told all the
+ * same. */
+static void test_stranger_thaws_at_its_end(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *id = NULL, *sent = NULL;
+    Peer owner, stranger;
+
+    core_connect_negotiated(fixture, &owner, FALSE);
+    core_connect_negotiated(fixture, &stranger, FALSE);
+    core_send(fixture, &owner, FREEZE);
+    agent_does(fixture, FREEZE, "2");
+    world_pass_ms(&fixture->world, 9990);
+    core_send(fixture, &stranger, THAW);
+    id = fake_agent_take(&fixture->agent, THAW);
+    world_pass_ms(&fixture->world, 20);
+    core_assert_freeze(fixture, "thawing");
+    fake_agent_return(&fixture->agent, id, "2");
+    world_settle(&fixture->world);
+    core_assert_heard(&stranger, "{\"return\": 2}");
+    core_send(fixture, &owner, THAW);
+    core_assert_heard(&owner, "had ended before");
+    sent = peer_take(&fixture->agent);
+    peer_clear(&owner);
+    peer_clear(&stranger);
+}
+
 /* Who leaves and has asked for that gives up its own hold, and the last one thaws. */
 static void test_leavers(CoreFixture *fixture, gconstpointer unused)
 {
@@ -281,6 +329,8 @@ int main(int argc, char **argv)
     ADD("/core-join/joined-while-thawing", test_joined_while_thawing);
     ADD("/core-join/thawed-by-stranger", test_thawed_by_stranger);
     ADD("/core-join/refused", test_refused);
+    ADD("/core-join/told-each", test_told_each);
+    ADD("/core-join/stranger-thaws-at-its-end", test_stranger_thaws_at_its_end);
     ADD("/core-join/leavers", test_leavers);
     ADD("/core-join/owner-left-while-freezing", test_owner_left_while_freezing);
 #undef ADD

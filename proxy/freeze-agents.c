@@ -14,12 +14,12 @@
  *                     while it is not thawed;       or thawed and was not over-  nothing is frozen;
  *                     a freeze is on record, of     taken in that; it is known   to pass a client's
  *                     any of several; a late agent  to be thawed; all agents     question for the
- *                     synced while it was THAWING   are gone                     status on
+ *                     synced while not THAWED       are gone                     status on
  *   may_act_late      the agent in use was sent a   that agent is in step again; (nothing; goes
  *                     freeze or a thaw that it has  it is left; all agents are   with an agent that
  *                     not answered                  gone                         is left: Channel)
  *   overtaken         a late agent synced while     the thaw that follows, or    to believe the
- *                     FREEZING or THAWING           is under way, has ended; the answer to what is
+ *                     not THAWED                    is under way, has ended; the answer to what is
  *                                                   next freeze begins           under way
  *   status_due        the agent was lost; another   the agent has answered       (nothing; asked
  *                     comes into use                                             at the next sync)
@@ -52,11 +52,17 @@ void freeze_distrust_status(Freeze *freeze)
 /* Nothing is known to be frozen, so nobody is told. */
 static void become_thawing_quietly(Freeze *freeze)
 {
-    guint untold_holders = freeze->untold_holders;
+    char *ended = g_steal_pointer(&freeze->ended);
+    Holds untold;
 
+    holds_init(&untold);
+    holds_move(&freeze->untold, &untold);
     freeze_set_owner(freeze, NULL, FREEZE_STRANGER);
     freeze_become_thawing(freeze, THAW_ASKED);
-    freeze->untold_holders = untold_holders;
+    holds_drop(&freeze->untold);
+    holds_move(&untold, &freeze->untold);
+    holds_clear(&untold);
+    freeze->ended = ended;
 }
 
 void freeze_agent_changed(Freeze *freeze, gboolean frozen)
@@ -74,6 +80,15 @@ void freeze_agents_gone(Freeze *freeze)
     freeze->may_act_late = FALSE;
 }
 
+/* A thaw by the agent in use leaves what its own freeze found frozen: so another follows, which is
+ * about no freeze that it knows. */
+void freeze_begin_thawing_all(Freeze *freeze)
+{
+    freeze->status_untrusted = TRUE;
+    freeze->overtaken = TRUE;
+    freeze_begin_thawing(freeze, THAW_DOUBT);
+}
+
 /* A freeze that came late is one that nobody has asked for any more, and a thaw may have ended
  * what another agent has frozen since. */
 void freeze_late_agent_synced(Freeze *freeze)
@@ -85,7 +100,7 @@ void freeze_late_agent_synced(Freeze *freeze)
         freeze_try_thaw(freeze);
         break;
     case FREEZE_FREEZING: freeze->overtaken = TRUE; break;
-    case FREEZE_FROZEN: freeze_begin_thawing(freeze, THAW_DOUBT); break;
+    case FREEZE_FROZEN: freeze_begin_thawing_all(freeze); break;
     case FREEZE_THAWING: /* a thaw that is under way may be over for what was frozen now */
         freeze->status_untrusted = TRUE;
         freeze->overtaken = TRUE;

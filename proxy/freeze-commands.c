@@ -95,25 +95,17 @@ static void submit_freeze(Freeze *freeze, Pending *pending, const char *by)
 
 /* Who thaws what is being thawed from here would take it for frozen until now.
  * Returns: (transfer full) (nullable): what a thaw is told, once for each who held the freeze */
-static char *take_ended(Freeze *freeze)
+static char *take_ended(Freeze *freeze, gconstpointer client)
 {
-    char *text = NULL;
-
-    if (freeze->untold_holders == 0)
+    if (!freeze_tell_one(freeze, client))
         return NULL;
-    if (freeze->ended)
-        text = g_strdup(freeze->ended);
-    else if (freeze->state == FREEZE_THAWING)
-        text = freeze_words_ended(freeze, freeze->reason);
-    if (text && --freeze->untold_holders == 0)
-        g_clear_pointer(&freeze->ended, g_free);
-    return text;
+    return freeze->ended ? g_strdup(freeze->ended) : freeze_words_ended(freeze, freeze->reason);
 }
 
 static void submit_thaw(Freeze *freeze, Pending *pending)
 {
     static const EnvelopeReply none = {.kind = ENVELOPE_RETURN, .value = JSON_SPAN_LITERAL("0")};
-    g_autofree char *ended = take_ended(freeze);
+    g_autofree char *ended = take_ended(freeze, pending->asker);
 
     if (ended) {
         pending->decided = TRUE;
@@ -201,7 +193,7 @@ static void freeze_has_succeeded(Freeze *freeze, gint64 count)
 {
     freeze_become_frozen(freeze, count, FALSE);
     if (freeze->overtaken)
-        freeze_begin_thawing(freeze, THAW_DOUBT);
+        freeze_begin_thawing_all(freeze);
     else if (holds_count(&freeze->holds) == 0)
         freeze_begin_thawing(freeze, THAW_OWNER_LEFT);
 }

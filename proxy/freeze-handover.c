@@ -8,10 +8,10 @@
 void freeze_save(const Freeze *freeze, Handover *handover, Saved *to)
 {
     saved_put_int(to, "state", freeze->state);
-    holds_save(&freeze->holds, handover, to);
+    holds_save(&freeze->holds, "holds", handover, to);
+    holds_save(&freeze->untold, "untold", handover, to);
     saved_put_int(to, "count", freeze->count);
     saved_put_int(to, "all", freeze->all);
-    saved_put_int(to, "unaware", freeze->untold_holders);
     handover_put_queue(handover, to, "joining", &freeze->joining, FALSE);
     saved_put_text(to, "by", freeze->by);
     saved_put_int(to, "since", freeze->since_us);
@@ -38,10 +38,10 @@ void freeze_restore(Freeze *freeze, const HandoverPart *part, const Pending *pen
     Saved held;
 
     freeze->state = (FreezeState)saved_get_int(part->from, "state");
-    holds_restore(&freeze->holds, part);
+    holds_restore(&freeze->holds, "holds", part);
+    holds_restore(&freeze->untold, "untold", part);
     freeze->count = saved_get_int(part->from, "count");
     freeze->all = saved_get_int(part->from, "all") != 0;
-    freeze->untold_holders = (guint)saved_get_int(part->from, "unaware");
     handover_get_queue(part, "joining", &freeze->joining);
     g_free(freeze->by);
     freeze->by = saved_get_text(part->from, "by");

@@ -31,6 +31,11 @@ void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew);
 
 void freeze_become_thawed(Freeze *freeze, ThawReason reason);
 
+/* Whom the freeze has ended for is told once, and not again. Where freezes are not joined anybody
+ * who thaws acts for the owner.
+ * Returns: whether @client is such a one */
+gboolean freeze_tell_one(Freeze *freeze, gconstpointer client);
+
 /* A thaw that @client has asked for is over, of which it hears; who else holds the freeze does not.
  * Where freezes are not joined there is one owner, for whom anybody may thaw. */
 void freeze_release(Freeze *freeze, gconstpointer client);
@@ -50,6 +55,9 @@ void freeze_status_was_answered(Freeze *freeze, const EnvelopeReply *reply);
 void freeze_resume_freezing(Freeze *freeze);
 
 /* ---- freeze-agents.c ------------------------------------------------------------------------- */
+
+/* The same as freeze_begin_thawing(), where more may be frozen than the agent in use has frozen. */
+void freeze_begin_thawing_all(Freeze *freeze);
 
 /* @pending: a freeze or a thaw that has come to its end, answered or not */
 void freeze_note_unanswered(Freeze *freeze, const Pending *pending);

@@ -104,34 +104,43 @@ static void answer_joining(Freeze *freeze)
     }
 }
 
+static void forget_untold(Freeze *freeze)
+{
+    holds_drop(&freeze->untold);
+    g_clear_pointer(&freeze->ended, g_free);
+}
+
 void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew)
 {
     freeze->state = FREEZE_FROZEN;
     freeze->status_untrusted = FALSE;
     freeze->count = count;
-    freeze->untold_holders = 0;
-    g_clear_pointer(&freeze->ended, g_free);
+    forget_untold(freeze);
     begin_lease(freeze, freeze->lease_seconds, renew);
     agent_lane_set_frozen(freeze->lane, TRUE);
     answer_joining(freeze);
 }
 
-/* Nobody holds it any more; so many do not know. Where it was not asked for, somebody is told even
- * if its holder has left: whoever thaws next acts for that. */
+/* Nobody holds it any more, and those who did do not know. Where it was not asked for, somebody is
+ * told even if its holder has left: whoever thaws next acts for that. */
 static void drop_holders(Freeze *freeze, ThawReason reason)
 {
-    freeze->untold_holders = MAX(holds_count(&freeze->holds), reason != THAW_ASKED);
-    holds_drop(&freeze->holds);
+    forget_untold(freeze);
+    holds_move(&freeze->holds, &freeze->untold);
+    if (holds_count(&freeze->untold) == 0 && reason != THAW_ASKED)
+        holds_add(&freeze->untold, NULL);
+}
+
+gboolean freeze_tell_one(Freeze *freeze, gconstpointer client)
+{
+    return holds_release(&freeze->untold, client, !freeze->joins);
 }
 
 void freeze_release(Freeze *freeze, gconstpointer client)
 {
-    if (!freeze->joins)
-        holds_drop(&freeze->holds);
-    else
-        holds_release(&freeze->holds, client, FALSE);
-    if (freeze->state == FREEZE_THAWING && freeze->untold_holders > 0)
-        freeze->untold_holders--;
+    holds_release(&freeze->holds, client, !freeze->joins);
+    if (freeze->state == FREEZE_THAWING)
+        freeze_tell_one(freeze, client);
 }
 
 /* What the owner does not know of is told to whoever thaws next: it is the owner, or acts for it.
@@ -148,7 +157,9 @@ void freeze_become_thawed(Freeze *freeze, ThawReason reason)
     set_timer(freeze, -1);
     if (freeze->record)
         record_erase(freeze->record);
-    if (holds_count(&freeze->holds) > 0)
+    if (!was_known)
+        holds_drop(&freeze->holds);
+    else if (holds_count(&freeze->holds) > 0)
         drop_holders(freeze, reason);
     freeze->ops->thawed(freeze->owner);
     agent_lane_set_frozen(freeze->lane, FALSE);
@@ -156,7 +167,7 @@ void freeze_become_thawed(Freeze *freeze, ThawReason reason)
     answer_joining(freeze);
     if (!was_known)
         return;
-    if (freeze->untold_holders > 0 && !freeze->ended)
+    if (holds_count(&freeze->untold) > 0 && !freeze->ended)
         freeze->ended = freeze_words_ended(freeze, reason);
     tell(freeze, reason != THAW_ASKED ? reason : told);
 }
@@ -255,6 +266,7 @@ void freeze_client_left(Freeze *freeze, gpointer client, gboolean thaw)
 {
     gboolean held = holds_leave(&freeze->holds, client, thaw);
 
+    holds_leave(&freeze->untold, client, FALSE);
     if (held && freeze->state == FREEZE_FROZEN && holds_count(&freeze->holds) == 0)
         freeze_begin_thawing(freeze, THAW_OWNER_LEFT);
 }
@@ -319,6 +331,7 @@ void freeze_init(Freeze *freeze, IoLoop *loop, const FreezeOps *ops, gpointer ow
     freeze->status_due = TRUE;
     g_queue_init(&freeze->joining);
     holds_init(&freeze->holds);
+    holds_init(&freeze->untold);
     freeze->timer = io_timer_new(loop, on_timer, freeze);
 }
 
@@ -351,6 +364,7 @@ void freeze_clear(Freeze *freeze)
     io_timer_free(freeze->timer);
     record_free(freeze->record);
     holds_clear(&freeze->holds);
+    holds_clear(&freeze->untold);
     g_free(freeze->by);
     g_free(freeze->ended);
     io_loop_unref(freeze->loop);

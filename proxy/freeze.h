@@ -59,20 +59,20 @@ typedef struct {
     const Pending *admitted; /* (nullable): the freeze that is FREEZING, not one that was refused */
     gboolean joins;          /* others may join it who ask for the same */
     GQueue joining;          /* of Pending: they do, once it is answered */
-    gboolean all; /* it is of all filesystems, so that what the others ask for is the same */
-    gint64 count; /* of filesystems that were frozen */
-    Holds holds;  /* the owner's, and of those who joined */
-    guint untold_holders; /* of them, whom it ended for and who were not told */
-    gboolean stopped;     /* the proxy ends: what fails now says nothing of the guest */
-    char *by;             /* (nullable): who the owner is, or was */
-    gint64 since_us;      /* of the real time */
-    gint64 until_us;      /* of the loop's time: when the lease ends; 0 for never */
-    gboolean needs_sync;  /* a thaw was sent since the last sync */
-    gboolean asking;      /* a command of our own is under way */
-    ThawReason reason;    /* why it is being thawed */
-    ThawReason told;      /* why, as it was told; THAW_ASKED where nothing was */
-    char *ended;          /* (nullable): what those are told: that the freeze was no more */
-    guint64 thaws;        /* that nobody had asked for */
+    gboolean all;        /* it is of all filesystems, so that what the others ask for is the same */
+    gint64 count;        /* of filesystems that were frozen */
+    Holds holds;         /* the owner's, and of those who joined */
+    Holds untold;        /* whom it ended for, or ends, and who were not told */
+    gboolean stopped;    /* the proxy ends: what fails now says nothing of the guest */
+    char *by;            /* (nullable): who the owner is, or was */
+    gint64 since_us;     /* of the real time */
+    gint64 until_us;     /* of the loop's time: when the lease ends; 0 for never */
+    gboolean needs_sync; /* a thaw was sent since the last sync */
+    gboolean asking;     /* a command of our own is under way */
+    ThawReason reason;   /* why it is being thawed */
+    ThawReason told;     /* why, as it was told; THAW_ASKED where nothing was */
+    char *ended;         /* (nullable): what those are told: that the freeze was no more */
+    guint64 thaws;       /* that nobody had asked for */
 
     /* Where there are, or were, several agents: freeze-agents.c has when these are set. */
     gboolean status_untrusted; /* another agent has frozen it: the one that is asked need not know

@@ -27,13 +27,23 @@ guint holds_count(const Holds *holds)
     return holds->clients->len;
 }
 
-void holds_release(Holds *holds, gconstpointer client, gboolean any)
+gboolean holds_release(Holds *holds, gconstpointer client, gboolean any)
 {
     guint index = 0;
 
-    if (g_ptr_array_find(holds->clients, client, &index) ||
-        g_ptr_array_find(holds->clients, NULL, &index) || (any && holds->clients->len > 0))
-        g_ptr_array_remove_index(holds->clients, index);
+    if (!g_ptr_array_find(holds->clients, client, &index) &&
+        !g_ptr_array_find(holds->clients, NULL, &index) && !(any && holds->clients->len > 0))
+        return FALSE;
+    g_ptr_array_remove_index(holds->clients, index);
+    return TRUE;
+}
+
+void holds_move(Holds *from, Holds *to)
+{
+    Holds holds = *to;
+
+    *to = *from;
+    *from = holds;
 }
 
 gboolean holds_leave(Holds *holds, gconstpointer client, gboolean give_up)
@@ -53,7 +63,7 @@ gboolean holds_leave(Holds *holds, gconstpointer client, gboolean give_up)
 
 /* ---- To a successor -------------------------------------------------------------------------- */
 
-void holds_save(const Holds *holds, Handover *handover, Saved *to)
+void holds_save(const Holds *holds, const char *name, Handover *handover, Saved *to)
 {
     SavedList *list = saved_list_new();
 
@@ -63,7 +73,7 @@ void holds_save(const Holds *holds, Handover *handover, Saved *to)
         handover_put_party(handover, &item, "client", holds->clients->pdata[i]);
         saved_list_add(list, &item);
     }
-    saved_put_list(to, "holds", list);
+    saved_put_list(to, name, list);
 }
 
 static void restore_hold(const HandoverPart *item, gpointer data)
@@ -73,8 +83,8 @@ static void restore_hold(const HandoverPart *item, gpointer data)
     holds_add(holds, handover_get_party(item, "client"));
 }
 
-void holds_restore(Holds *holds, const HandoverPart *part)
+void holds_restore(Holds *holds, const char *name, const HandoverPart *part)
 {
     holds_drop(holds);
-    handover_foreach(part, "holds", restore_hold, holds);
+    handover_foreach(part, name, restore_hold, holds);
 }

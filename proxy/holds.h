@@ -28,8 +28,12 @@ void holds_drop(Holds *holds);
 void holds_add(Holds *holds, gconstpointer client);
 guint holds_count(const Holds *holds);
 
-/* One is given up: the client's own, if it has one, else nobody's; else any, or none. */
-void holds_release(Holds *holds, gconstpointer client, gboolean any);
+/* One is given up: the client's own, if it has one, else nobody's; else any, or none.
+ * Returns: whether one was */
+gboolean holds_release(Holds *holds, gconstpointer client, gboolean any);
+
+/* @from: left without any, as @to was */
+void holds_move(Holds *from, Holds *to);
 
 /**
  * holds_leave:
@@ -39,7 +43,7 @@ void holds_release(Holds *holds, gconstpointer client, gboolean any);
  */
 gboolean holds_leave(Holds *holds, gconstpointer client, gboolean give_up);
 
-void holds_save(const Holds *holds, Handover *handover, Saved *to);
-void holds_restore(Holds *holds, const HandoverPart *part);
+void holds_save(const Holds *holds, const char *name, Handover *handover, Saved *to);
+void holds_restore(Holds *holds, const char *name, const HandoverPart *part);
 
 G_END_DECLS
