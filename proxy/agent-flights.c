@@ -100,15 +100,20 @@ gboolean agent_flights_have_flag(const AgentFlights *flights, GuestFlags flag)
     return FALSE;
 }
 
-gboolean agent_flights_have_class(const AgentFlights *flights, GuestClass time_class,
-                                  gboolean late_ones)
+gboolean agent_flights_await_flag(const AgentFlights *flights, GuestFlags flag)
 {
-    for (GList *at = flights->under_way.head; at; at = at->next) {
-        const AgentFlight *flight = at->data;
-
-        if (agent_flight_is_class(flight, time_class) && (late_ones || flight->question))
+    for (GList *at = flights->under_way.head; at; at = at->next)
+        if (((const AgentFlight *)at->data)->question && agent_flight_has_flag(at->data, flag))
             return TRUE;
-    }
+    return FALSE;
+}
+
+gboolean agent_flights_await_class(const AgentFlights *flights, GuestClass time_class)
+{
+    for (GList *at = flights->under_way.head; at; at = at->next)
+        if (((const AgentFlight *)at->data)->question &&
+            agent_flight_is_class(at->data, time_class))
+            return TRUE;
     return FALSE;
 }
 

@@ -50,9 +50,11 @@ AgentFlight *agent_flights_find(const AgentFlights *flights, const EnvelopeReply
 
 /* Whether there is one that is such a command; it may be late. */
 gboolean agent_flights_have_flag(const AgentFlights *flights, GuestFlags flag);
-/* @late_ones: whether those count too */
-gboolean agent_flights_have_class(const AgentFlights *flights, GuestClass time_class,
-                                  gboolean late_ones);
+
+/* Whether somebody waits for one that is such a command. One that is late may never end, and would
+ * keep others waiting for as long. */
+gboolean agent_flights_await_flag(const AgentFlights *flights, GuestFlags flag);
+gboolean agent_flights_await_class(const AgentFlights *flights, GuestClass time_class);
 
 /* Whether a late one was the last that was heard of the agent: then it may be past hearing. */
 gboolean agent_flights_are_unheard(const AgentFlights *flights);

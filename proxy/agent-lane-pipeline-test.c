@@ -349,7 +349,7 @@ static void test_late(LaneFixture *fixture, gconstpointer unused)
     nothing_comes(fixture); /* no sync was needed */
 }
 
-/* A freeze that is late is ended by a thaw, which does not wait for it; the next freeze does. */
+/* A freeze that is late is ended by a thaw, and keeps neither that nor the next freeze waiting. */
 static void test_late_freeze(LaneFixture *fixture, gconstpointer unused)
 {
     g_autofree char *freeze = NULL;
@@ -362,10 +362,52 @@ static void test_late_freeze(LaneFixture *fixture, gconstpointer unused)
     lane_submit(fixture, "guest-fsfreeze-thaw");
     take_and_answer(fixture, "guest-fsfreeze-thaw", "0");
     lane_submit(fixture, "guest-fsfreeze-freeze");
-    nothing_comes(fixture);
-    answer(fixture, freeze, "2");
     take_and_answer(fixture, "guest-fsfreeze-freeze", "2");
+    answer(fixture, freeze, "2");
     lane_assert_log(fixture, "guest-fsfreeze-thaw 0\nguest-fsfreeze-freeze 2\n");
+}
+
+/* One that never ends, as where a file server is away, costs others nothing: neither what is as
+ * large, nor what goes in the plain protocol, which ends the waiting for it. */
+static void test_late_for_ever(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *read = NULL;
+    g_autofree char *line = NULL;
+
+    lane_submit(fixture, "guest-file-read");
+    read = take(fixture, "guest-file-read");
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_SLOW * 1000 + 10);
+    g_string_truncate(fixture->log, 0);
+    take_and_answer(fixture, "guest-capabilities", AGREED("16"));
+    lane_submit(fixture, "guest-exec-status");
+    take_and_answer(fixture, "guest-exec-status", "1");
+    lane_submit(fixture, "guest-shutdown");
+    world_settle(&fixture->world);
+    line = peer_take_line(&fixture->agent);
+    g_assert_true(g_str_has_prefix(line, "\xff{\"execute\":\"guest-shutdown\",\"id\":"));
+    fake_agent_answer_probe(&fixture->agent,
+                            fake_agent_take_probe(&fixture->agent, "guest-sync-delimited"));
+    lane_assert_log(fixture, "guest-exec-status 1\nguest-shutdown {}\nsynced\n");
+}
+
+/* The guest stops reading in the middle of a large command, and has answered another meanwhile: it
+ * is asked whether it hears, and what waits is refused. */
+static void test_stops_reading(LaneFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *large = write_arguments('A');
+    g_autofree char *ping = NULL;
+
+    lane_submit(fixture, "guest-ping");
+    ping = take(fixture, "guest-ping");
+    lane_submit_with(fixture, "guest-file-write", large);
+    world_pass_ms(&fixture->world, 5);
+    answer(fixture, ping, "{}");
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_SLOW * 1000 + 10);
+    g_string_truncate(fixture->log, 0);
+    lane_submit(fixture, "guest-get-osinfo");
+    world_pass_ms(&fixture->world, 60 * 1000);
+    lane_assert_log(fixture, "guest-get-osinfo: The guest agent does not answer; guest-get-osinfo "
+                             "was not sent\n");
 }
 
 /* Once it says nothing at all it is brought into step, which ends what was agreed. */
@@ -540,6 +582,8 @@ int main(int argc, char **argv)
     ADD("clients-wrong-sync", test_clients_wrong_sync);
     ADD("late", test_late);
     ADD("late-freeze", test_late_freeze);
+    ADD("late-for-ever", test_late_for_ever);
+    ADD("stops-reading", test_stops_reading);
     ADD("all-late", test_all_late);
     ADD("asked-again", test_asked_again);
     ADD("checked", test_checked);

@@ -56,6 +56,7 @@ void agent_lane_take_off(AgentLane *lane, AgentQuestion *question)
         agent_lane_forget(lane);
     if (!plain && is_plain(command)) {
         g_string_append_c(text, '\xFF');
+        agent_flights_drop_late(&lane->flights);
         lane->terms = agent_terms_plain;
         lane->sync_due = TRUE;
         plain = TRUE;
@@ -95,10 +96,10 @@ static void probe(AgentLane *lane)
         sync_wait(&lane->sync, agent_lane_now(lane));
 }
 
-static gboolean is_freeze_or_thaw_under_way(const AgentFlights *flights, gboolean late_ones)
+static gboolean is_freeze_or_thaw_awaited(const AgentFlights *flights)
 {
-    return agent_flights_have_class(flights, GUEST_CLASS_FREEZE, late_ones) ||
-           agent_flights_have_class(flights, GUEST_CLASS_THAW, late_ones);
+    return agent_flights_await_class(flights, GUEST_CLASS_FREEZE) ||
+           agent_flights_await_class(flights, GUEST_CLASS_THAW);
 }
 
 /* Between two pieces of a large read others have their turn, but not who would find, or leave, the
@@ -114,20 +115,20 @@ static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *quest
     if (!begun)
         return FALSE;
     if (question == begun)
-        return lane->way.frozen || is_freeze_or_thaw_under_way(flights, TRUE);
+        return lane->way.frozen || is_freeze_or_thaw_awaited(flights);
     return question->read || (question->on_file && question->handle == begun->handle);
 }
 
-/* A freeze and a thaw are one after the other, but that a thaw is what ends a freeze that is late;
- * what may be large is so alone, as its size is allowed for everything that comes. */
+/* A freeze and a thaw are one after the other, and what may be large comes alone. Not so beside
+ * what is late: a thaw is what ends a freeze that is, and an agent that has not ended one refuses
+ * the next by itself. */
 static gboolean excludes(const AgentFlights *flights, const Pending *command)
 {
-    if (pending_is_class(command, GUEST_CLASS_THAW))
-        return is_freeze_or_thaw_under_way(flights, FALSE);
-    if (pending_is_class(command, GUEST_CLASS_FREEZE))
-        return is_freeze_or_thaw_under_way(flights, TRUE);
+    if (pending_is_class(command, GUEST_CLASS_FREEZE) ||
+        pending_is_class(command, GUEST_CLASS_THAW))
+        return is_freeze_or_thaw_awaited(flights);
     return pending_has_flag(command, GUEST_FLAG_BULK) &&
-           agent_flights_have_flag(flights, GUEST_FLAG_BULK);
+           agent_flights_await_flag(flights, GUEST_FLAG_BULK);
 }
 
 /* Whether one more may be under way: what is urgent may be one too many, and is sent even to an
@@ -154,7 +155,11 @@ static AgentQueueTurn turn_of(const AgentQuestion *question, gconstpointer data)
         return AGENT_QUEUE_WAIT;
     if (agent_flights_count(&lane->flights) == 0)
         return AGENT_QUEUE_GO;
-    if (lane->terms.depth == 1 || is_plain(command) || !has_room(lane, command))
+    if (lane->terms.depth == 1)
+        return AGENT_QUEUE_STOP;
+    if (is_plain(command)) /* which ends what is late */
+        return agent_flights_first(&lane->flights) ? AGENT_QUEUE_STOP : AGENT_QUEUE_GO;
+    if (!has_room(lane, command))
         return AGENT_QUEUE_STOP;
     return excludes(&lane->flights, command) ? AGENT_QUEUE_WAIT : AGENT_QUEUE_GO;
 }

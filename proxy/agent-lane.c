@@ -259,7 +259,8 @@ static void fail_late(AgentLane *lane, gint64 now_us)
     lane->stats.timeouts += count;
     face_silence(lane);
     agent_flights_fail_late(&lane->flights, &late);
-    if (!is_full(lane) && agent_flights_are_unheard(&lane->flights))
+    if (!is_full(lane) &&
+        (agent_flights_are_unheard(&lane->flights) || queue_is_high(&lane->stream.queue)))
         agent_lane_check(lane);
 }
 
