@@ -397,13 +397,15 @@ static int spawn_candidate(Process *process, const ProcessSpec *spec, const char
 static int spawn_along_path(Process *process, const ProcessSpec *spec, const ChildEnds *ends)
 {
     const char *name = spec->argv[0];
-    const char *path = spec->env != NULL ? g_environ_getenv((char **)(gpointer)spec->env, "PATH")
-                                         : g_getenv("PATH");
+    const char *path =
+        spec->env != NULL ? g_environ_getenv((char **)(gpointer)spec->env, "PATH") : NULL;
     g_auto(GStrv) directories = NULL;
     int code = ENOENT;
 
     if (strchr(name, '/') != NULL)
         return spawn_candidate(process, spec, name, ends);
+    if (path == NULL)
+        path = g_getenv("PATH");
     directories = g_strsplit(path != NULL ? path : "/bin:/usr/bin:.", ":", -1);
     for (guint i = 0; directories[i] != NULL && *name != '\0'; i++) {
         const char *directory = *directories[i] != '\0' ? directories[i] : ".";

@@ -48,7 +48,7 @@ void process_init(void);
 /**
  * process_spawn:
  *
- * Searches along PATH, that of @spec->env if there is one. Needs the default main context to be
+ * Searches along PATH, that of @spec->env if it has one. Needs the default main context to be
  * run.
  *
  * Returns: (transfer full): the child; or NULL with @error, a GenericError

@@ -283,7 +283,8 @@
  * wait as long where there is one at a time, but for once in a program's life. */
 #define LIMIT_EXEC_HOLD_MS 5
 
-/* Started programs whose end was not yet asked for. Each may hold 32 MiB of output. */
+/* Started programs whose end was not yet asked for. Each may hold 32 MiB of output. For one more
+ * the oldest that has ended is forgotten; where all still run it is refused. */
 #define LIMIT_EXEC_RECORDS 256
 
 /* Commands that a host may have under way with the capability pipeline: one of each client of a

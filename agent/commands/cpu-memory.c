@@ -151,7 +151,6 @@ static const char *set_block(const System *system, const GuestMemoryBlock *block
     g_autofree char *path =
         g_strdup_printf(MEMORY_FOLDER "/memory%" G_GUINT64_FORMAT, block->phys_index);
     g_autofree char *state = sysfs_read(system, path, "state");
-    g_autofree char *removable = NULL;
 
     *ret_errno = errno;
     if (state == NULL)
@@ -159,9 +158,7 @@ static const char *set_block(const System *system, const GuestMemoryBlock *block
     *ret_errno = 0;
     if ((strcmp(state, "online") == 0) == block->online)
         return "success";
-    removable = sysfs_read(system, path, "removable");
-    if (!block->online && (removable == NULL || strcmp(removable, "0") == 0))
-        return "operation-not-supported";
+    /* `removable` was a guess before Linux 5.7; whether it can be the kernel tells. */
     if (sysfs_write(system, path, "state", block->online ? "online" : "offline"))
         return "success";
     *ret_errno = errno;

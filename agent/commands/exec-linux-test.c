@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/limits.h"
@@ -69,12 +70,21 @@ static void test_descriptors(CommandFixture *fixture, gconstpointer data)
 
 static void test_environment(CommandFixture *fixture, gconstpointer data)
 {
+    g_autofree char *program = g_build_filename(fixture->directory, "bin/here", NULL);
+    g_autofree char *former = g_strdup(g_getenv("PATH"));
+    g_autofree char *path = g_strdup_printf("%s/bin:%s", fixture->directory, former);
+
     g_setenv("QGA_TEST", "x", TRUE);
     fixture_exec_check(
         fixture, SH("printf $A$QGA_TEST") ", \"env\": [\"A=y\", \"PATH=/bin:/usr/bin\"]" CAPTURED,
         "\"exitcode\": 0, " FIXTURE_EXEC_OUT("eQ=="));
     fixture_exec_check_error(fixture, "\"path\": \"sh\", \"env\": [\"PATH=/nonexistent\"]",
                              "Failed to execute child process “sh” (No such file or directory)");
+    fixture_write(fixture, "bin/here", "#!/bin/sh\n");
+    g_chmod(program, 0755);
+    g_setenv("PATH", path, TRUE);
+    fixture_exec_check(fixture, "\"path\": \"here\", \"env\": [\"A=y\"]", "\"exitcode\": 0");
+    g_setenv("PATH", former, TRUE);
     fixture_exec_check(
         fixture, SH("grep -c SigBlk:.0000000000000000 /proc/self/status | tr -d '\\n'") CAPTURED,
         "\"exitcode\": 0, " FIXTURE_EXEC_OUT("MQ=="));
@@ -179,17 +189,33 @@ static void test_pid_stays_taken(CommandFixture *fixture, gconstpointer data)
     g_assert_cmpint(kill((pid_t)pid, 0), ==, -1);
 }
 
+/* Those that have ended make room, the oldest first, whether anybody has asked for them or not. */
 static void test_too_many(CommandFixture *fixture, gconstpointer data)
 {
     g_autofree gint64 *pids = g_new(gint64, LIMIT_EXEC_RECORDS);
-    g_autofree char *words = g_strdup_printf(
-        "too many programs: ask guest-exec-status for some of the %d started", LIMIT_EXEC_RECORDS);
+    g_autofree char *fifo = g_build_filename(fixture->directory, "fifo", NULL);
+    g_autofree char *waits =
+        g_strdup_printf("\"path\": \"sh\", \"arg\": [\"-c\", \"read x < %s\"]", fifo);
+    g_autofree char *words =
+        g_strdup_printf("too many programs: %d are running", LIMIT_EXEC_RECORDS);
+    siginfo_t end;
+    int writer;
 
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
     for (guint i = 0; i < LIMIT_EXEC_RECORDS; i++)
-        pids[i] = fixture_exec_start(fixture, "\"path\": \"true\"");
+        pids[i] = fixture_exec_start(fixture, waits);
     fixture_exec_check_error(fixture, "\"path\": \"true\"", words);
+    writer = open(fifo, O_RDWR | O_CLOEXEC);
     for (guint i = 0; i < LIMIT_EXEC_RECORDS; i++)
+        g_assert_cmpint(write(writer, "\n", 1), ==, 1);
+    for (guint i = LIMIT_EXEC_RECORDS - 1; i > 0; i--)
         g_free(fixture_exec_finish(fixture, pids[i]));
+    g_assert_cmpint(waitid(P_PID, (id_t)pids[0], &end, WEXITED | WNOWAIT), ==, 0);
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    close(writer);
+    for (guint i = 1; i < LIMIT_EXEC_RECORDS; i++)
+        fixture_exec_start(fixture, "\"path\": \"true\"");
     fixture_exec_check(fixture, "\"path\": \"true\"", "\"exitcode\": 0");
 }
 

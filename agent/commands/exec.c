@@ -89,6 +89,29 @@ static GPtrArray *build_argv(const GuestExecArguments *args)
     return argv;
 }
 
+/* Of those that have ended: hosts that start and forget would come to a point where nothing can be
+ * started any more. Returns: whether there was one */
+static gboolean forget_oldest(Programs *programs)
+{
+    const Program *oldest = NULL;
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, programs->started);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const Program *program = value;
+
+        if (process_has_ended(program->process) &&
+            (oldest == NULL || program->started < oldest->started))
+            oldest = program;
+    }
+    if (oldest == NULL)
+        return FALSE;
+    g_message("nobody has asked how program %" G_GINT64_FORMAT " ended: that is forgotten",
+              process_id(oldest->process));
+    return g_hash_table_remove(programs->started, key_of(process_id(oldest->process)));
+}
+
 /* Answers those who have asked already. */
 static void on_program_end(Process *process, gpointer user);
 
@@ -108,9 +131,8 @@ gboolean guest_exec(Commands *commands, const GuestExecArguments *args, Call *ca
     };
     Process *process;
 
-    if (g_hash_table_size(programs->started) >= LIMIT_EXEC_RECORDS) {
-        qmp_error_set(error, "too many programs: ask guest-exec-status for some of the %d started",
-                      LIMIT_EXEC_RECORDS);
+    if (g_hash_table_size(programs->started) >= LIMIT_EXEC_RECORDS && !forget_oldest(programs)) {
+        qmp_error_set(error, "too many programs: %d are running", LIMIT_EXEC_RECORDS);
         return FALSE;
     }
     if (args->input_data.text != NULL) {
