@@ -129,25 +129,36 @@ gboolean store_receive(Store *store, gboolean *ret_ready)
 
 /* ---- Passing on ------------------------------------------------------------------------------ */
 
-/* Out of the way first, since they come from below: nothing that is to be moved is where another
- * goes. */
-void store_pass_on(const Store *store)
+static int compare_fds(gconstpointer a, gconstpointer b)
 {
-    const guint n = store->stored->len;
-    g_autoptr(GString) names = g_string_new(NULL);
-    g_autofree int *moved = g_new(int, n);
-    g_autofree char *count = g_strdup_printf("%u", n);
-    g_autofree char *pid = g_strdup_printf("%d", getpid());
+    const Stored *first = a, *second = b;
 
-    for (guint i = 0; i < n; i++) {
+    return first->fd - second->fd;
+}
+
+/* Returns: FALSE where that is not possible */
+static gboolean put(int fd, int wanted)
+{
+    return fd == wanted ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, wanted) == wanted;
+}
+
+/* The lowest first: each goes down, or stays, so that none is where one before it goes, and no
+ * further descriptors are needed, of which there may be none. */
+void store_pass_on(Store *store)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *pid = g_strdup_printf("%d", getpid());
+    g_autofree char *count = NULL;
+    int n = 0;
+
+    g_array_sort(store->stored, compare_fds);
+    for (guint i = 0; i < store->stored->len; i++) {
         const Stored *stored = &g_array_index(store->stored, Stored, i);
 
-        moved[i] = fcntl(stored->fd, F_DUPFD_CLOEXEC, FIRST_FD + (int)n);
-        g_string_append_printf(names, "%s%s", i > 0 ? ":" : "", stored->name);
+        if (put(stored->fd, FIRST_FD + n))
+            g_string_append_printf(names, "%s%s", n++ > 0 ? ":" : "", stored->name);
     }
-    for (guint i = 0; i < n; i++)
-        if (moved[i] >= 0)
-            dup2(moved[i], FIRST_FD + (int)i);
+    count = g_strdup_printf("%d", n);
     setenv("LISTEN_PID", pid, TRUE);
     setenv("LISTEN_FDS", count, TRUE);
     setenv("LISTEN_FDNAMES", names->str, TRUE);

@@ -35,6 +35,6 @@ void store_drop(Store *store);
 
 /* In the service's process, before it is executed: gives it what is kept, as descriptors from 3 on,
  * whatever these were. */
-void store_pass_on(const Store *store);
+void store_pass_on(Store *store);
 
 G_END_DECLS

@@ -116,7 +116,7 @@ static char *notify_path(const Supervisor *own)
 
 /* ---- The daemon ------------------------------------------------------------------------------ */
 
-static void become_worker(const State *state)
+static void become_worker(State *state)
 {
     const Supervisor *own = state->own;
     g_autofree char *path = notify_path(own);
