@@ -322,6 +322,14 @@ class Killed(LauncherCase):
         """There need not be two descriptors for each client."""
         self.check_crowd(80, "128:128")
 
+    def test_more_than_soft_limit(self):
+        """A soft limit is no limit to clients."""
+        self.check_crowd(600, "512:")
+
+    def test_usual_limit(self):
+        """More than half of what processes are allowed at first on most systems."""
+        self.check_crowd(600, "1024:")
+
     def test_listeners(self):
         """Who connects while there is no proxy waits for the next one."""
         machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait")
