@@ -193,10 +193,31 @@ static void test_pass_on_many(Fixture *fixture, gconstpointer unused)
     allow(allowed);
 }
 
+/* What cannot be received is not kept, and who had the name before is not taken for it; what
+ * replaces another always can. */
+static void test_no_room(Fixture *fixture, gconstpointer unused)
+{
+    guint64 files[2] = {keep_file(fixture, 0)};
+    rlim_t allowed;
+
+    files[0] = tell_file(fixture, 0);
+    tell_file(fixture, 1);
+    allowed = allow_no_more();
+    receive(fixture);
+    receive(fixture);
+    check_passed(fixture, files, G_N_ELEMENTS(files));
+    allow(allowed);
+    files[0] = 0;
+    tell(fixture, "FDSTORE=1\nFDNAME=file-0", -1);
+    receive(fixture);
+    check_passed(fixture, files, G_N_ELEMENTS(files));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add("/store/told", Fixture, NULL, set_up, test_told, tear_down);
     g_test_add("/store/pass-on-many", Fixture, NULL, set_up, test_pass_on_many, tear_down);
+    g_test_add("/store/no-room", Fixture, NULL, set_up, test_no_room, tear_down);
     return g_test_run();
 }

@@ -23,8 +23,8 @@ typedef struct {
 gboolean store_open(Store *store, const char *path);
 void store_close(Store *store);
 
-/* Takes in one datagram. @ret_ready: set where the service says that it serves. Returns: FALSE
- * where there is none */
+/* Takes in one datagram. Where there is no room for a descriptor, nothing is kept under its name.
+ * @ret_ready: set where the service says that it serves. Returns: FALSE where there is none */
 gboolean store_receive(Store *store, gboolean *ret_ready);
 
 /* Whether anything is kept. */
