@@ -102,6 +102,15 @@ static gboolean is_for_us(void)
            (pid_t)number == getpid();
 }
 
+/* What comes from before this program was started stays open over execve(2), and all that is opened
+ * since does not: that may be where one is missing that the manager has named. */
+static gboolean is_passed(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
 static void close_stored(gpointer fd)
 {
     close(GPOINTER_TO_INT(fd));
@@ -116,8 +125,9 @@ GHashTable *service_take_stored(const char *prefix, gboolean stays)
     for (int i = 0; names && names[i]; i++) {
         int fd = FIRST_FD + i;
 
-        if (!g_str_has_prefix(names[i], prefix) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        if (!g_str_has_prefix(names[i], prefix) || !is_passed(fd))
             continue;
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
         if (!stays)
             service_remove_stored(names[i]);
         if (g_hash_table_contains(taken, names[i])) /* of an earlier service */

@@ -64,19 +64,25 @@ static void forget(Store *store, const char *name)
             g_array_remove_index_fast(store->stored, i - 1);
 }
 
-/* Under a name there is one. @fd: (transfer full) */
+/* @fd: (transfer full) */
 static void keep(Store *store, const char *name, int fd)
 {
     Stored stored = {g_strdup(name), fd};
 
-    forget(store, name);
     g_array_append_val(store->stored, stored);
 }
 
-/* Returns: (transfer full): the one that came with it, or -1 */
-static int take_fd(struct msghdr *message)
+/* Takes the datagram away. Returns: (transfer full): the one that came with it, or -1 where none
+ * did, or there was no room for it */
+static int take_fd(const Store *store)
 {
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof control};
+    gssize len = recvmsg(store->socket, &message, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header = len >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
     int fd = -1;
 
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
@@ -93,61 +99,67 @@ static const char *find_line(char **lines, const char *key)
     return NULL;
 }
 
+/* What has had the name goes before its descriptor is received: there is room for what replaces it
+ * where there is for nothing else, and what is not received is not mistaken for what was there. */
 gboolean store_receive(Store *store, gboolean *ret_ready)
 {
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
     char text[TEXT + 1];
-    struct iovec part = {text, TEXT};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    gssize len = recvmsg(store->socket, &message, MSG_CMSG_CLOEXEC);
+    gssize len = recv(store->socket, text, TEXT, MSG_PEEK);
     g_auto(GStrv) lines = NULL;
     const char *name;
+    gboolean keeps;
     int fd;
 
     if (len < 0)
         return FALSE;
     text[len] = '\0';
-    fd = take_fd(&message);
     lines = g_strsplit(text, "\n", -1);
     name = find_line(lines, "FDNAME=");
+    keeps = name && find_line(lines, "FDSTORE=1");
     if (find_line(lines, "READY=1"))
         *ret_ready = TRUE;
-    if (find_line(lines, "FDSTORE=1") && name && fd >= 0)
+    if (keeps || (name && find_line(lines, "FDSTOREREMOVE=1")))
+        forget(store, name);
+    fd = take_fd(store);
+    if (keeps && fd >= 0)
         keep(store, name, fd);
     else if (fd >= 0)
         close(fd);
-    if (find_line(lines, "FDSTOREREMOVE=1") && name)
-        forget(store, name);
     return TRUE;
 }
 
 /* ---- Passing on ------------------------------------------------------------------------------ */
 
-/* Out of the way first, since they come from below: nothing that is to be moved is where another
- * goes. */
-void store_pass_on(const Store *store)
+static int compare_fds(gconstpointer a, gconstpointer b)
 {
-    const guint n = store->stored->len;
-    g_autoptr(GString) names = g_string_new(NULL);
-    g_autofree int *moved = g_new(int, n);
-    g_autofree char *count = g_strdup_printf("%u", n);
-    g_autofree char *pid = g_strdup_printf("%d", getpid());
+    const Stored *first = a, *second = b;
 
-    for (guint i = 0; i < n; i++) {
+    return first->fd - second->fd;
+}
+
+/* Returns: FALSE where that is not possible */
+static gboolean put(int fd, int wanted)
+{
+    return fd == wanted ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, wanted) == wanted;
+}
+
+/* The lowest first: each goes down, or stays, so that none is where one before it goes, and no
+ * further descriptors are needed, of which there may be none. */
+void store_pass_on(Store *store)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *pid = g_strdup_printf("%d", getpid());
+    g_autofree char *count = NULL;
+    int n = 0;
+
+    g_array_sort(store->stored, compare_fds);
+    for (guint i = 0; i < store->stored->len; i++) {
         const Stored *stored = &g_array_index(store->stored, Stored, i);
 
-        moved[i] = fcntl(stored->fd, F_DUPFD_CLOEXEC, FIRST_FD + (int)n);
-        g_string_append_printf(names, "%s%s", i > 0 ? ":" : "", stored->name);
+        if (put(stored->fd, FIRST_FD + n))
+            g_string_append_printf(names, "%s%s", n++ > 0 ? ":" : "", stored->name);
     }
-    for (guint i = 0; i < n; i++)
-        if (moved[i] >= 0)
-            dup2(moved[i], FIRST_FD + (int)i);
+    count = g_strdup_printf("%d", n);
     setenv("LISTEN_PID", pid, TRUE);
     setenv("LISTEN_FDS", count, TRUE);
     setenv("LISTEN_FDNAMES", names->str, TRUE);

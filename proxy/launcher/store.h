@@ -23,8 +23,8 @@ typedef struct {
 gboolean store_open(Store *store, const char *path);
 void store_close(Store *store);
 
-/* Takes in one datagram. @ret_ready: set where the service says that it serves. Returns: FALSE
- * where there is none */
+/* Takes in one datagram. Where there is no room for a descriptor, nothing is kept under its name.
+ * @ret_ready: set where the service says that it serves. Returns: FALSE where there is none */
 gboolean store_receive(Store *store, gboolean *ret_ready);
 
 /* Whether anything is kept. */
@@ -35,6 +35,6 @@ void store_drop(Store *store);
 
 /* In the service's process, before it is executed: gives it what is kept, as descriptors from 3 on,
  * whatever these were. */
-void store_pass_on(const Store *store);
+void store_pass_on(Store *store);
 
 G_END_DECLS

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -94,6 +95,18 @@ static void close_others(const Supervisor *own)
     dup2(null, STDOUT_FILENO);
 }
 
+/* A client that is kept costs one here too, and the daemon takes as many as the hard limit allows.
+ * QEMU, which is another process, keeps the limit it was given. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int open_signals(void)
 {
     sigset_t set;
@@ -116,7 +129,7 @@ static char *notify_path(const Supervisor *own)
 
 /* ---- The daemon ------------------------------------------------------------------------------ */
 
-static void become_worker(const State *state)
+static void become_worker(State *state)
 {
     const Supervisor *own = state->own;
     g_autofree char *path = notify_path(own);
@@ -301,6 +314,7 @@ void supervisor_run(const Supervisor *own)
     g_autofree char *path = notify_path(own);
 
     close_others(own);
+    allow_descriptors();
     prctl(PR_SET_NAME, "qga-qemu");
     state.signals = open_signals();
     if (!store_open(&state.store, path)) {

@@ -238,6 +238,7 @@ class Killed(LauncherCase):
 
     CLIENTS = 6
     KILLS = 25
+    CROWD_KILLS = 2
 
     def ask(self, client, name, ended, tally):
         """Commands one after the other: each is answered once, under its id, or fails."""
@@ -299,6 +300,35 @@ class Killed(LauncherCase):
         machine.process.terminate()
         self.assertEqual(machine.wait_exit(), 0)
         self.place.wait_nothing_left()
+
+    def check_crowd(self, count, limit):
+        """All of so many clients stay, with this limit to the descriptors of each process, soft or soft:hard."""
+        machine = self.launch(*MACHINE, *CHANNEL, "-qmp", "tcp:localhost:{port},server,nowait", command=[
+            "prlimit", f"--nofile={limit}", program(QGA_QEMU), "qemu-system-x86_64"])
+        clients = [self.enterContext(machine.client()) for _ in range(count)]
+        worker = self.place.worker()
+        for kill in range(self.CROWD_KILLS):
+            os.kill(worker, signal.SIGKILL)
+            worker = self.place.worker(worker)
+            for number, client in enumerate(clients):
+                client.send_command("query-name", id=[kill, number])
+            for number, client in enumerate(clients):
+                self.assertEqual(client.read_reply(AT_ONCE), {"return": {}, "id": [kill, number]})
+        self.assertEqual(clients[0].command("qga-proxy-status")["clients"], count)
+        self.check_serves(self.enterContext(machine.client()))
+        self.assertEqual(self.place.processes("qga-proxyd"), [worker])
+
+    def test_more_than_half(self):
+        """There need not be two descriptors for each client."""
+        self.check_crowd(80, "128:128")
+
+    def test_more_than_soft_limit(self):
+        """A soft limit is no limit to clients."""
+        self.check_crowd(600, "512:")
+
+    def test_usual_limit(self):
+        """More than half of what processes are allowed at first on most systems."""
+        self.check_crowd(600, "1024:")
 
     def test_listeners(self):
         """Who connects while there is no proxy waits for the next one."""

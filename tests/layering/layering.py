@@ -44,6 +44,7 @@ MAY_INCLUDE = {
     "proxy public header": set(),
     "proxy test": PROXY_AREAS | {"proxy test", "proxy border", "proxy public header", "common", "test support"},
     "daemon": {"daemon", "proxy public header"},
+    "daemon test": {"daemon", "proxy public header"},
     "launcher": {"launcher", "proxy public header"},
     "launcher test": {"launcher", "proxy public header"},
     "cli": {"cli", "proxy public header", "common"},
