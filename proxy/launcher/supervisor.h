@@ -23,7 +23,7 @@ typedef struct {
 } Supervisor;
 
 /* Returns when QEMU has ended, and nothing is left. */
-void supervisor_run(const Supervisor *supervisor);
+void supervisor_run(const Supervisor *own);
 
 /* Removes the directory, with all that is in it. */
 void supervisor_clean(const char *directory);
