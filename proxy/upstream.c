@@ -180,6 +180,23 @@ static void send_waiting(Upstream *upstream)
     }
 }
 
+/* Nobody is answered before the last was found: who hears of it may come with another command. */
+void upstream_drop_orphans(Upstream *upstream)
+{
+    GQueue orphans = G_QUEUE_INIT;
+    Pending *pending;
+
+    for (GList *at = upstream->waiting.head, *next; at; at = next) {
+        next = at->next;
+        if (!((const Pending *)at->data)->orphan)
+            continue;
+        g_queue_unlink(&upstream->waiting, at);
+        g_queue_push_tail_link(&orphans, at);
+    }
+    while ((pending = g_queue_pop_head(&orphans)))
+        pending_fail(pending, "The client has left");
+}
+
 void upstream_submit(Upstream *upstream, Pending *pending)
 {
     if (upstream->state != UPSTREAM_READY) {
