@@ -322,6 +322,7 @@ void core_drop_orphans(Core *core)
 {
     for (guint i = 0; i < core->monitors->len; i++)
         monitor_drop_orphans(core->monitors->pdata[i]);
+    channels_drop_orphans(&core->channels);
 }
 
 static void core_client_gone(gpointer owner, Client *client, const char *why)
