@@ -355,6 +355,8 @@ void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer
 
 void agent_lane_drop_orphans(AgentLane *lane)
 {
+    agent_flights_shorten_orphans(&lane->flights);
+    agent_lane_set_timer(lane);
     agent_queue_drop_orphans(&lane->waiting);
 }
 

@@ -104,6 +104,8 @@ void pending_orphan(Pending *pending)
 {
     pending->asker = NULL;
     pending->orphan = TRUE;
+    g_clear_pointer(&pending->id, g_free);
+    pending->id_len = 0;
     if (pending->charge)
         charge_give(pending->charge, pending->charged);
     pending->charge = NULL;
@@ -139,14 +141,19 @@ void pending_close_fd(Pending *pending)
     pending->fd = -1;
 }
 
+void pending_drop_arguments(Pending *pending)
+{
+    if (pending->arguments)
+        g_string_free(pending->arguments, TRUE);
+    pending->arguments = NULL;
+}
+
 static void pending_free(Pending *pending)
 {
     pending_orphan(pending);
     pending_close_fd(pending);
     asker_free(pending->by);
-    if (pending->arguments)
-        g_string_free(pending->arguments, TRUE);
-    g_free(pending->id);
+    pending_drop_arguments(pending);
     g_free(pending->name);
     g_free(pending);
 }

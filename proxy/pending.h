@@ -108,6 +108,9 @@ void pending_record(const Pending *pending, Latency *latency, gint64 now_us);
 /* Its descriptor was sent, and is QEMU's now. */
 void pending_close_fd(Pending *pending);
 
+/* What was sent with it is needed no more. */
+void pending_drop_arguments(Pending *pending);
+
 /* Calls @done, then frees. */
 void pending_finish(Pending *pending, const EnvelopeReply *reply, const GError *error);
 
