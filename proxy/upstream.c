@@ -203,11 +203,11 @@ void upstream_submit(Upstream *upstream, Pending *pending)
         pending_fail(pending, "QEMU's monitor is not connected; the command was not sent");
         return;
     }
-    if (pending->arguments && pending->arguments->len > upstream->bounds->qemu_request_bytes) {
+    if (pending->arguments_len > upstream->bounds->qemu_request_bytes) {
         pending_fail(pending,
                      "Arguments of %s have %" G_GSIZE_FORMAT " bytes, at most %" G_GUINT64_FORMAT
                      " go to QEMU",
-                     pending->name, pending->arguments->len, upstream->bounds->qemu_request_bytes);
+                     pending->name, pending->arguments_len, upstream->bounds->qemu_request_bytes);
         return;
     }
     if (pending->carries && !io_is_local(upstream->io)) {
