@@ -74,6 +74,27 @@ void agent_flight_write(const AgentFlight *flight, GString *text)
         write_command(flight, command->name, pending_arguments(command), text);
 }
 
+enum { SMALL = 4096 };
+
+static void spend(Pending *pending, gpointer data)
+{
+    AgentFlight *flight = data;
+
+    if (!pending->orphan || pending_arguments(pending).len <= SMALL)
+        return;
+    pending_drop_arguments(pending);
+    flight->spent = TRUE;
+}
+
+/* Those of one that is shared are its other askers', too, and what its answer is kept under; those
+ * of a read tell a successor its file. A silent one is soon over, and its refusal must be seen. */
+void agent_flight_spend(AgentFlight *flight)
+{
+    if (!agent_flight_has_flag(flight, GUEST_FLAG_SHARED | GUEST_FLAG_SILENT) &&
+        !flight->question->read)
+        agent_question_foreach(flight->question, spend, flight);
+}
+
 /* ---- The answer ------------------------------------------------------------------------------ */
 
 gboolean agent_flight_complains_of_sync(const EnvelopeReply *reply)
@@ -115,7 +136,8 @@ gboolean agent_flight_is_id_refused(const AgentFlight *flight, const EnvelopeRep
 {
     g_autoptr(GError) error = NULL;
 
-    if (!flight->question || !flight->with_id || reply->kind != ENVELOPE_ERROR || reply->id.text)
+    if (!flight->question || !flight->with_id || flight->spent || reply->kind != ENVELOPE_ERROR ||
+        reply->id.text)
         return FALSE;
     error = envelope_error(reply, LIMIT_AGENT_ERROR_DESC);
     return strstr(error->message, "'id' is unexpected") != NULL;
@@ -169,6 +191,7 @@ void agent_flight_save(const AgentFlight *flight, Handover *handover, Saved *to)
     saved_put_int(to, "number", (gint64)flight->id);
     saved_put_int(to, "with-id", flight->with_id);
     saved_put_int(to, "pings", flight->pings);
+    saved_put_int(to, "spent", flight->spent);
     saved_put_int(to, "token", flight->token);
     saved_put_int(to, "begun", flight->begun_us);
     saved_put_int(to, "begun-at", (gint64)flight->begun_at);
@@ -185,6 +208,7 @@ AgentFlight *agent_flight_restore(const HandoverPart *part)
         .id = (guint64)saved_get_int(part->from, "number"),
         .with_id = saved_get_int(part->from, "with-id") != 0,
         .pings = saved_get_int(part->from, "pings") != 0,
+        .spent = saved_get_int(part->from, "spent") != 0,
         .token = saved_get_int(part->from, "token"),
         .begun_us = saved_get_int(part->from, "begun"),
         .begun_at = (guint64)saved_get_int(part->from, "begun-at"),

@@ -20,6 +20,7 @@ typedef struct {
     gboolean with_id;
     gboolean pings;    /* it is a sync, and asked as a ping: see agent_flight_ping() */
     gint64 token;      /* that answers it then */
+    gboolean spent;    /* its arguments are gone, and it cannot be sent again */
     gboolean may_keep; /* nothing has happened since it began that its answer leaves out */
     gint64 begun_us;
     guint64 begun_at; /* bytes of the guest's that were read before: no answer to it among them */
@@ -46,6 +47,13 @@ void agent_flight_ping(AgentFlight *flight);
 void agent_flight_write(const AgentFlight *flight, GString *text);
 
 /**
+ * agent_flight_spend:
+ *
+ * Large arguments that nobody pays for any more go, where its asker has left.
+ */
+void agent_flight_spend(AgentFlight *flight);
+
+/**
  * agent_flight_is_answered:
  * @synced: whether no sync is under way
  * @bytes_taken: of the guest's, up to the end of @reply
@@ -56,7 +64,8 @@ gboolean agent_flight_is_answered(const AgentFlight *flight, const EnvelopeReply
 /* Whether @reply may be what an agent says to a sync's 0xFF, or to one that it does not know. */
 gboolean agent_flight_complains_of_sync(const EnvelopeReply *reply);
 
-/* Whether @reply says that the agent takes no id: then the command was not run. */
+/* Whether @reply says that the agent takes no id: then the command was not run, and can be sent
+ * again. */
 gboolean agent_flight_is_id_refused(const AgentFlight *flight, const EnvelopeReply *reply);
 
 /* Results from here on are handed from one to the other, not copied: smaller ones cost less as a

@@ -268,6 +268,33 @@ void agent_flights_fail_late(AgentFlights *flights, GQueue *late)
     }
 }
 
+/* What the pauses have added stays. A freeze or a thaw keeps its own time: what is known of the
+ * filesystems hangs on its answer, and there is one of them at a time. */
+static void shorten(Pending *pending, gpointer data)
+{
+    const AgentFlights *flights = data;
+    guint seconds = (guint)class_seconds(flights->bounds, pending);
+
+    if (!pending->orphan || pending->seconds <= seconds ||
+        pending_is_class(pending, GUEST_CLASS_FREEZE) ||
+        pending_is_class(pending, GUEST_CLASS_THAW))
+        return;
+    pending->deadline_us -= (gint64)(pending->seconds - seconds) * G_USEC_PER_SEC;
+    pending->seconds = seconds;
+}
+
+void agent_flights_shorten_orphans(AgentFlights *flights)
+{
+    for (GList *at = flights->under_way.head; at; at = at->next) {
+        AgentFlight *flight = at->data;
+
+        if (!flight->question)
+            continue;
+        agent_question_foreach(flight->question, shorten, flights);
+        agent_flight_spend(flight);
+    }
+}
+
 void agent_flights_drop_late(AgentFlights *flights)
 {
     for (GList *at = flights->under_way.head, *next; at; at = next) {

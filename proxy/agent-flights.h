@@ -90,6 +90,10 @@ gint64 agent_flights_deadline(const AgentFlights *flights);
 guint agent_flights_split_late(AgentFlights *flights, gint64 now_us, GQueue *late);
 void agent_flights_fail_late(AgentFlights *flights, GQueue *late);
 
+/* Those whose askers have left have no more time than their class, and are to take no more memory
+ * than they must: nobody pays for them. */
+void agent_flights_shorten_orphans(AgentFlights *flights);
+
 /* The agent is brought into step: nothing comes any more of what nobody waits for. */
 void agent_flights_drop_late(AgentFlights *flights);
 

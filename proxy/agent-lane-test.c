@@ -118,6 +118,104 @@ static void test_orphans(LaneFixture *fixture, gconstpointer unused)
     lane_assert_log(fixture, "guest-info 1\nguest-ping: The client has left\nguest-get-osinfo 2\n");
 }
 
+/* Sent with a time limit of its own. Returns: (transfer none): it is under way */
+static Pending *send_with_limit(LaneFixture *fixture, const char *name, const char *arguments,
+                                guint seconds)
+{
+    g_autofree char *text =
+        arguments ? g_strdup_printf("{\"execute\":\"%s\",\"arguments\":%s}", name, arguments)
+                  : g_strdup_printf("{\"execute\":\"%s\"}", name);
+    Pending *pending;
+
+    lane_submit(fixture, "guest-info");
+    pending = lane_submit_with(fixture, name, arguments);
+    pending->seconds = seconds;
+    lane_take_and_answer(fixture, "guest-info", "1");
+    lane_assert_log(fixture, "guest-info 1\n");
+    g_free(fake_agent_take(&fixture->agent, text));
+    return pending;
+}
+
+static void leave(LaneFixture *fixture, Pending *pending)
+{
+    pending_orphan(pending);
+    agent_lane_drop_orphans(fixture->lane);
+    world_settle(&fixture->world);
+}
+
+/* Nobody pays for it any more, so its asker's time is not its own, but as long as any other's; a
+ * pause is no time. A freeze or a thaw has what it was asked with. */
+static void test_left_time(LaneFixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        const char *name;
+        guint seconds, limit;
+    } cases[] = {
+        {"guest-file-write", 3600, LIMIT_SECONDS_SLOW},
+        {"guest-file-write", 40, 40},
+        {"guest-ping", 60, LIMIT_SECONDS_QUICK},
+        {"guest-fsfreeze-freeze", 3600, 3600},
+        {"guest-fsfreeze-thaw", 3600, 3600},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *expected =
+            g_strdup_printf("%s: The guest agent did not answer within %u s; %s " OUTCOME,
+                            cases[i].name, cases[i].limit, cases[i].name);
+        Pending *pending = send_with_limit(fixture, cases[i].name, NULL, cases[i].seconds);
+
+        world_pass_ms(&fixture->world, 5000);
+        agent_lane_set_paused(fixture->lane, TRUE);
+        world_pass_ms(&fixture->world, 100 * 1000);
+        agent_lane_set_paused(fixture->lane, FALSE);
+        leave(fixture, pending);
+        leave(fixture, pending);
+        world_pass_ms(&fixture->world, (cases[i].limit - 5) * 1000 - 20);
+        lane_assert_log(fixture, "");
+        world_pass_ms(&fixture->world, 40);
+        lane_assert_log(fixture, expected);
+        fake_agent_sync(&fixture->agent, &fixture->world);
+        lane_assert_log(fixture, "synced\n");
+    }
+}
+
+/* Large arguments of what was sent go with who paid for them; so it cannot be sent again. */
+static void test_left_arguments(LaneFixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        const char *name;
+        guint len;
+        gboolean kept;
+    } cases[] = {
+        {"guest-file-write", 5000, FALSE},
+        {"guest-file-write", 3000, TRUE},
+        {"guest-get-osinfo", 5000, TRUE}, /* is shared */
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *filler = g_strnfill(cases[i].len, 'x');
+        g_autofree char *arguments = g_strdup_printf("{\"a\":\"%s\"}", filler);
+        g_autofree char *expected = g_strdup_printf("%s: The guest agent did not answer within 10 "
+                                                    "s; %s " OUTCOME,
+                                                    cases[i].name, cases[i].name);
+        Pending *pending = send_with_limit(fixture, cases[i].name, arguments, 10);
+
+        agent_lane_drop_orphans(fixture->lane);
+        g_assert_nonnull(pending->arguments);
+        leave(fixture, pending);
+        g_assert_cmpint(pending->arguments != NULL, ==, cases[i].kept);
+        if (!cases[i].kept)
+            peer_send(&fixture->agent, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"QMP "
+                                       "input object member 'id' is unexpected\"}}\n");
+        world_settle(&fixture->world);
+        peer_expect(&fixture->agent, "");
+        world_pass_ms(&fixture->world, 10 * 1000);
+        lane_assert_log(fixture, expected);
+        fake_agent_sync(&fixture->agent, &fixture->world);
+        lane_assert_log(fixture, "synced\n");
+    }
+}
+
 /* ---- Time limits ----------------------------------------------------------------------------- */
 
 /* What timed out is poison: nothing is sent until a sync was answered, and its late reply is
@@ -453,6 +551,8 @@ int main(int argc, char **argv)
     ADD("/agent-lane/one-in-flight", lane_set_up_ready, test_one_in_flight);
     ADD("/agent-lane/queue-full", lane_set_up_ready, test_queue_full);
     ADD("/agent-lane/orphans", lane_set_up_ready, test_orphans);
+    ADD("/agent-lane/left-time", lane_set_up_ready, test_left_time);
+    ADD("/agent-lane/left-arguments", lane_set_up_ready, test_left_arguments);
     ADD("/agent-lane/time-limits", lane_set_up_ready, test_time_limits);
     ADD("/agent-lane/set-limits", lane_set_up_ready, test_set_limits);
     ADD("/agent-lane/unread-probe", lane_set_up_ready, test_unread_probe);

@@ -353,6 +353,13 @@ void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer
     agent_flights_foreach(&lane->flights, func, data);
 }
 
+void agent_lane_drop_orphans(AgentLane *lane)
+{
+    agent_flights_shorten_orphans(&lane->flights);
+    agent_lane_set_timer(lane);
+    agent_queue_drop_orphans(&lane->waiting);
+}
+
 void agent_lane_write_running(const AgentLane *lane, JsonWrite *write)
 {
     agent_flights_write_names(&lane->flights, write);

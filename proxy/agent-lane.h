@@ -139,6 +139,10 @@ void agent_lane_take_over(AgentLane *lane, AgentLane *former);
 void agent_lane_foreach(AgentLane *lane, void (*func)(Pending *pending, gpointer data),
                         gpointer data);
 
+/* What nobody asks for any more is not sent, or has the time of its class from when it was. Whoever
+ * hears of it may come with another command. */
+void agent_lane_drop_orphans(AgentLane *lane);
+
 AgentState agent_lane_state(const AgentLane *lane);
 const char *agent_lane_state_name(const AgentLane *lane);
 

@@ -270,6 +270,14 @@ void channels_foreach(Channels *channels, void (*func)(Pending *pending, gpointe
         agent_lane_foreach(channels->stray->lane, func, data);
 }
 
+void channels_drop_orphans(Channels *channels)
+{
+    for (guint i = 0; i < channels->all->len; i++)
+        agent_lane_drop_orphans(channel_at(channels, i)->lane);
+    if (channels->stray)
+        agent_lane_drop_orphans(channels->stray->lane);
+}
+
 gboolean channels_allow_cache(Channels *channels, const char *text, GError **error)
 {
     for (guint i = 0; i < channels->all->len; i++)

@@ -86,6 +86,7 @@ gboolean channels_share(Channels *channels, const Address *address, LinkIsPeer i
 void channels_abandon(Channels *channels, const char *why);
 void channels_foreach(Channels *channels, void (*func)(Pending *pending, gpointer data),
                       gpointer data);
+void channels_drop_orphans(Channels *channels);
 gboolean channels_allow_cache(Channels *channels, const char *text,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

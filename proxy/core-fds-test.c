@@ -7,7 +7,10 @@
 
 #include "core-fixture.h"
 
+#include "common/limits.h"
 #include "support/sockets.h"
+
+#include <string.h>
 
 #define GETFD(name)   "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"" name "\"}}"
 #define CLOSEFD(name) "{\"execute\":\"closefd\",\"arguments\":{\"fdname\":\"" name "\"}}"
@@ -179,6 +182,31 @@ static void test_closed_twice(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&carol);
 }
 
+/* While QEMU is busy nothing is kept for those who came and left: neither what they sent, nor the
+ * names that they would have had. */
+static void test_leaves_unsent(CoreFixture *fixture, gconstpointer unused)
+{
+    Peer busy[LIMIT_MONITOR_IN_FLIGHT], client;
+
+    for (guint i = 0; i < G_N_ELEMENTS(busy); i++) {
+        core_connect_negotiated(fixture, &busy[i], FALSE);
+        core_send(fixture, &busy[i], "{\"execute\":\"query-block\"}");
+    }
+    for (guint i = 0; i < 3; i++) {
+        g_autofree char *status = NULL;
+
+        core_connect_negotiated(fixture, &client, FALSE);
+        send_with(fixture, &client, GETFD("x"), "its");
+        core_expect(&client, "");
+        peer_clear(&client);
+        world_settle(&fixture->world);
+        status = core_status(fixture->core, FALSE);
+        g_assert_nonnull(strstr(status, "\"waiting\": 0,"));
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(busy); i++)
+        peer_clear(&busy[i]);
+}
+
 #define ADD(path, function) \
     g_test_add(path, CoreFixture, NULL, core_set_up, function, core_tear_down)
 
@@ -191,5 +219,6 @@ int main(int argc, char **argv)
     ADD("/core-fds/leaves", test_leaves);
     ADD("/core-fds/used-up", test_used_up);
     ADD("/core-fds/closed-twice", test_closed_twice);
+    ADD("/core-fds/leaves-unsent", test_leaves_unsent);
     return g_test_run();
 }

@@ -273,6 +273,39 @@ static void test_waiting(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&waiter);
 }
 
+/* Who sent it has left: the successor knows how long it may take, and that it cannot be sent again.
+ */
+static void test_left(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *filler = g_strnfill(5000, 'x');
+    g_autofree char *arguments = g_strdup_printf("{\"handle\":1,\"buf-b64\":\"%s\"}", filler);
+    g_autofree char *command =
+        g_strdup_printf("{\"execute\":\"guest-file-write\",\"qga-proxy-timeout\":3600,"
+                        "\"arguments\":%s}",
+                        arguments);
+    g_autofree char *sent =
+        g_strdup_printf("{\"execute\":\"guest-file-write\",\"arguments\":%s}", arguments);
+    g_autofree char *id = NULL;
+    Peer client;
+
+    core_connect_negotiated(fixture, &client, FALSE);
+    core_send(fixture, &client, command);
+    id = fake_agent_take(&fixture->agent, sent);
+    peer_clear(&client);
+    world_settle(&fixture->world);
+    core_hand_over(fixture);
+    core_send(fixture, &fixture->agent,
+              "{\"error\": {\"class\": \"GenericError\", \"desc\": \"QMP input object member 'id' "
+              "is unexpected\"}}\n");
+    peer_expect(&fixture->agent, "");
+    world_pass_ms(&fixture->world, LIMIT_SECONDS_SLOW * 1000 - 20);
+    peer_expect(&fixture->agent, "");
+    world_pass_ms(&fixture->world, 40);
+    fake_agent_sync(&fixture->agent, &fixture->world);
+    core_connect_negotiated(fixture, &client, FALSE);
+    peer_clear(&client);
+}
+
 /* ---- Freezes --------------------------------------------------------------------------------- */
 
 static void freeze(CoreFixture *fixture, Peer *client)
@@ -422,6 +455,7 @@ int main(int argc, char **argv)
     ADD("/core-handover/unread", test_unread);
     ADD("/core-handover/under-way", test_under_way);
     ADD("/core-handover/waiting", test_waiting);
+    ADD("/core-handover/left", test_left);
     ADD("/core-handover/frozen", test_frozen);
     ADD("/core-handover/freezing", test_freezing);
     ADD("/core-handover/names", test_names);

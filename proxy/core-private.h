@@ -97,6 +97,10 @@ Pending *core_renew(gpointer owner, const EnvelopeCommand *command, gpointer ask
  * object */
 void core_tell_own(Core *core, const char *name, const char *data);
 
+/* Who asked has left: what was not sent of that is dropped. Whoever hears of it may come with
+ * another command, or leave. */
+void core_drop_orphans(Core *core);
+
 /* The agent's channel was closed: where the end waited for that, it comes. */
 void core_channel_is_offline(Core *core);
 

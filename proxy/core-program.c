@@ -144,6 +144,7 @@ void core_withdraw(CoreCommand *command)
     pending->owner = core;
     pending_leave(pending, &leaver);
     local_hurry(&core->local, pending);
+    core_drop_orphans(core);
 }
 
 /* QEMU has no time limits; only who asked stops waiting. */

@@ -342,6 +342,33 @@ static void test_events(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&late);
 }
 
+/* Who came and left stands in nobody's way while the agent is busy with another's command. */
+static void test_leaves(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    Peer a, b, gone[2];
+
+    g_assert_true(core_set_limit(fixture->core, "commands-for-agent=2", &error));
+    core_connect_negotiated(fixture, &a, FALSE);
+    core_connect_negotiated(fixture, &b, FALSE);
+    core_send(fixture, &a, "{\"execute\":\"guest-get-fsinfo\"}");
+    for (guint i = 0; i < G_N_ELEMENTS(gone); i++) {
+        core_connect_negotiated(fixture, &gone[i], FALSE);
+        core_send(fixture, &gone[i], "{\"execute\":\"guest-get-disks\"}");
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(gone); i++)
+        peer_clear(&gone[i]);
+    world_settle(&fixture->world);
+    core_send(fixture, &b, PING);
+    core_expect(&b, "");
+    core_agent_answer(fixture, "guest-get-fsinfo", "1");
+    core_expect(&a, "{\"return\": 1}\r\n");
+    core_agent_answer(fixture, "guest-ping", "2");
+    core_expect(&b, "{\"return\": 2}\r\n");
+    peer_clear(&a);
+    peer_clear(&b);
+}
+
 /* Nothing that a guest sends becomes an event, a greeting or anybody's reply. */
 static void test_guest_events(CoreFixture *fixture, gconstpointer unused)
 {
@@ -379,5 +406,6 @@ int main(int argc, char **argv)
     ADD("/core/commands-meanwhile", core_set_up, test_commands_meanwhile);
     ADD("/core/events", core_set_up, test_events);
     ADD("/core/guest-events", core_set_up, test_guest_events);
+    ADD("/core/leaves", core_set_up, test_leaves);
     return g_test_run();
 }

@@ -318,6 +318,13 @@ static void core_event(gpointer owner, Monitor *monitor, JsonSpan message,
 
 /* ---- Gone ------------------------------------------------------------------------------------ */
 
+void core_drop_orphans(Core *core)
+{
+    for (guint i = 0; i < core->monitors->len; i++)
+        monitor_drop_orphans(core->monitors->pdata[i]);
+    channels_drop_orphans(&core->channels);
+}
+
 static void core_client_gone(gpointer owner, Client *client, const char *why)
 {
     Core *core = owner;
@@ -331,7 +338,9 @@ static void core_client_gone(gpointer owner, Client *client, const char *why)
     local_client_left(&core->local, client);
     /* 2 what it has frozen is its own no more */
     freeze_client_left(&core->freeze, client, client_session(client)->thaw_on_disconnect);
-    /* 3 and it goes */
+    /* 3 what was not sent goes, and may bring about that others leave */
+    core_drop_orphans(core);
+    /* 4 and it goes itself */
     crowd_leave(&core->crowd, client);
 }
 

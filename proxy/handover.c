@@ -89,7 +89,7 @@ void handover_put_pending(Handover *handover, Saved *to, const Pending *pending)
     saved_put_text(to, "command", pending->name);
     saved_put_bytes(to, "id", pending->id, pending->id_len);
     if (pending->arguments)
-        saved_put_bytes(to, "arguments", pending->arguments->str, pending->arguments->len);
+        saved_put_bytes(to, "arguments", pending->arguments, pending->arguments_len);
     handover_put_party(handover, to, "asker", pending->asker);
     handover_put_party(handover, to, "via", pending->via);
     handover_put_fd(handover, to, "fd", pending->fd);

@@ -89,6 +89,12 @@ void monitor_leave(Monitor *monitor, PendingLeaver *leaver)
     close_left(monitor);
 }
 
+void monitor_drop_orphans(Monitor *monitor)
+{
+    if (monitor->upstream)
+        upstream_drop_orphans(monitor->upstream);
+}
+
 guint monitor_names(const Monitor *monitor)
 {
     return descriptors_count(&monitor->descriptors);

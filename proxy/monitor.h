@@ -55,6 +55,9 @@ void monitor_answered(Monitor *monitor, const Pending *pending, const EnvelopeRe
 /* A client leaves: what it asked for is nobody's any more, and what it named is closed. */
 void monitor_leave(Monitor *monitor, PendingLeaver *leaver);
 
+/* What was not sent of that is dropped, and its descriptors are closed. */
+void monitor_drop_orphans(Monitor *monitor);
+
 guint monitor_names(const Monitor *monitor);
 
 void monitor_save(const Monitor *monitor, Handover *handover, Saved *to);

@@ -138,6 +138,7 @@ static void test_orphan(void)
     g_free(charge);
 
     g_assert_true(pending->orphan);
+    g_assert_cmpuint(pending_id(pending).len, ==, 0); /* nobody is answered under it */
     pending_fail(pending, "too late");
     g_assert_cmpuint(ear.calls, ==, 1);
     g_assert_null(ear.asker);

@@ -7,11 +7,6 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-static GString *copy_span(JsonSpan span)
-{
-    return span.text ? g_string_new_len(span.text, (gssize)span.len) : NULL;
-}
-
 Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone done,
                      gpointer owner, gpointer asker)
 {
@@ -26,7 +21,8 @@ Pending *pending_new(const EnvelopeCommand *command, Charge *charge, PendingDone
         .oob = command->oob,
         .id = g_memdup2(command->id.text, command->id.len),
         .id_len = command->id.len,
-        .arguments = copy_span(command->arguments),
+        .arguments = g_memdup2(command->arguments.text, command->arguments.len),
+        .arguments_len = command->arguments.len,
         .guest = guest_schema_find(command->name),
         .fd = -1,
         .seconds = command->timeout,
@@ -56,9 +52,7 @@ JsonSpan pending_id(const Pending *pending)
 
 JsonSpan pending_arguments(const Pending *pending)
 {
-    if (!pending->arguments)
-        return JSON_SPAN_NONE;
-    return (JsonSpan){pending->arguments->str, pending->arguments->len};
+    return (JsonSpan){pending->arguments, pending->arguments_len};
 }
 
 JsonSpan pending_plain_arguments(const Pending *pending)
@@ -104,6 +98,8 @@ void pending_orphan(Pending *pending)
 {
     pending->asker = NULL;
     pending->orphan = TRUE;
+    g_clear_pointer(&pending->id, g_free);
+    pending->id_len = 0;
     if (pending->charge)
         charge_give(pending->charge, pending->charged);
     pending->charge = NULL;
@@ -139,14 +135,18 @@ void pending_close_fd(Pending *pending)
     pending->fd = -1;
 }
 
+void pending_drop_arguments(Pending *pending)
+{
+    g_clear_pointer(&pending->arguments, g_free);
+    pending->arguments_len = 0;
+}
+
 static void pending_free(Pending *pending)
 {
     pending_orphan(pending);
     pending_close_fd(pending);
     asker_free(pending->by);
-    if (pending->arguments)
-        g_string_free(pending->arguments, TRUE);
-    g_free(pending->id);
+    pending_drop_arguments(pending);
     g_free(pending->name);
     g_free(pending);
 }

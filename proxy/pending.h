@@ -32,7 +32,8 @@ struct Pending {
     gboolean oob; /* may overtake */
     char *id;     /* (nullable): the asker's, as it wrote it; not terminated */
     gsize id_len;
-    GString *arguments;        /* (nullable): as they were written */
+    char *arguments; /* (nullable): as they were written; not terminated */
+    gsize arguments_len;
     const GuestCommand *guest; /* (nullable): what the schema says of it */
     gboolean carries;          /* a descriptor goes to QEMU with it */
     int fd;                    /* that one, until it was sent; else -1. Closed with the Pending */
@@ -107,6 +108,9 @@ void pending_record(const Pending *pending, Latency *latency, gint64 now_us);
 
 /* Its descriptor was sent, and is QEMU's now. */
 void pending_close_fd(Pending *pending);
+
+/* What was sent with it is needed no more. */
+void pending_drop_arguments(Pending *pending);
 
 /* Calls @done, then frees. */
 void pending_finish(Pending *pending, const EnvelopeReply *reply, const GError *error);

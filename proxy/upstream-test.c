@@ -63,6 +63,21 @@ static void on_done(Pending *pending, const EnvelopeReply *reply, const GError *
                                reply->value.text);
 }
 
+static void orphan(Pending *pending, gpointer unused)
+{
+    pending_orphan(pending);
+}
+
+/* All others leave, too. */
+static void on_dropped(Pending *pending, const EnvelopeReply *reply, const GError *error)
+{
+    Fixture *fixture = pending->owner;
+
+    upstream_foreach(fixture->upstream, orphan, NULL);
+    upstream_drop_orphans(fixture->upstream);
+    on_done(pending, reply, error);
+}
+
 static Pending *submit_command(Fixture *fixture, const char *message)
 {
     g_auto(EnvelopeCommand) command = {0};
@@ -411,6 +426,28 @@ static void test_orphans(Fixture *fixture, gconstpointer unused)
     assert_sent(fixture, "i");
 }
 
+/* Nor does it wait for its turn to go, which QEMU may be long in giving; whoever hears of it may
+ * leave at once, and send no more. */
+static void test_dropped(Fixture *fixture, gconstpointer unused)
+{
+    Pending *first, *last;
+
+    submit_each(fixture, "abcdefg");
+    first = submit_command(fixture, "{\"execute\":\"h\"}");
+    submit_each(fixture, "i");
+    last = submit_command(fixture, "{\"execute\":\"j\"}");
+    first->done = on_dropped;
+    pending_orphan(first);
+    pending_orphan(last);
+    upstream_drop_orphans(fixture->upstream);
+    assert_log(fixture, "i: The client has left\nh: The client has left\n"
+                        "j: The client has left\n");
+    g_assert_cmpuint(upstream_stats(fixture->upstream).waiting, ==, 0);
+    peer_send(&fixture->qemu, "{\"return\": 1}");
+    assert_log(fixture, "a 1\n");
+    assert_sent(fixture, "abcdefg");
+}
+
 static void test_events(Fixture *fixture, gconstpointer unused)
 {
     submit_each(fixture, "a");
@@ -511,6 +548,7 @@ int main(int argc, char **argv)
     ADD("/upstream/in-flight", set_up_ready, test_in_flight);
     ADD("/upstream/oob", set_up_ready, test_oob);
     ADD("/upstream/orphans", set_up_ready, test_orphans);
+    ADD("/upstream/dropped", set_up_ready, test_dropped);
     ADD("/upstream/events", set_up_ready, test_events);
     ADD("/upstream/lost", set_up, test_lost);
     ADD("/upstream/nobody-asked", set_up_ready, test_nobody_asked);

@@ -180,17 +180,34 @@ static void send_waiting(Upstream *upstream)
     }
 }
 
+/* Nobody is answered before the last was found: who hears of it may come with another command. */
+void upstream_drop_orphans(Upstream *upstream)
+{
+    GQueue orphans = G_QUEUE_INIT;
+    Pending *pending;
+
+    for (GList *at = upstream->waiting.head, *next; at; at = next) {
+        next = at->next;
+        if (!((const Pending *)at->data)->orphan)
+            continue;
+        g_queue_unlink(&upstream->waiting, at);
+        g_queue_push_tail_link(&orphans, at);
+    }
+    while ((pending = g_queue_pop_head(&orphans)))
+        pending_fail(pending, "The client has left");
+}
+
 void upstream_submit(Upstream *upstream, Pending *pending)
 {
     if (upstream->state != UPSTREAM_READY) {
         pending_fail(pending, "QEMU's monitor is not connected; the command was not sent");
         return;
     }
-    if (pending->arguments && pending->arguments->len > upstream->bounds->qemu_request_bytes) {
+    if (pending->arguments_len > upstream->bounds->qemu_request_bytes) {
         pending_fail(pending,
                      "Arguments of %s have %" G_GSIZE_FORMAT " bytes, at most %" G_GUINT64_FORMAT
                      " go to QEMU",
-                     pending->name, pending->arguments->len, upstream->bounds->qemu_request_bytes);
+                     pending->name, pending->arguments_len, upstream->bounds->qemu_request_bytes);
         return;
     }
     if (pending->carries && !io_is_local(upstream->io)) {

@@ -67,6 +67,9 @@ void upstream_submit(Upstream *upstream, Pending *pending);
 void upstream_foreach(Upstream *upstream, void (*func)(Pending *pending, gpointer data),
                       gpointer data);
 
+/* What nobody asks for any more is not sent. */
+void upstream_drop_orphans(Upstream *upstream);
+
 /* Returns: the process that serves the monitor, or 0 where that cannot be told: on TCP, or not
  * connected */
 pid_t upstream_process(const Upstream *upstream);
