@@ -178,6 +178,16 @@ static void run_work(gpointer data)
         g_idle_add_full(G_PRIORITY_DEFAULT, on_worked, call, NULL);
 }
 
+/* No thread can be had: all wait for it, which is better than no answer. Nobody takes parts of the
+ * reply meanwhile, and what is set up here wakes nobody. */
+static void work_here(Call *call)
+{
+    call->alone = FALSE;
+    call->rendezvous.awaited = FALSE;
+    call->dispatch->has_acted = TRUE;
+    run_work(call);
+}
+
 void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
 {
     const gboolean awaited = call->alone;
@@ -187,8 +197,9 @@ void call_work(Call *call, CallWork work, gpointer data, GDestroyNotify free)
     call->data = data;
     call->free = free;
     call->rendezvous.awaited = awaited;
-    threads_push(call->dispatch->threads, call);
-    if (awaited && rendezvous_wait(&call->rendezvous, WORK_WAIT_US))
+    if (!threads_push(call->dispatch->threads, call))
+        work_here(call);
+    else if (awaited && rendezvous_wait(&call->rendezvous, WORK_WAIT_US))
         on_worked(call);
 }
 
@@ -358,8 +369,8 @@ static void run_beside(Commands *commands, Call *call, JsonSpan arguments)
     call_work(call, handle_beside, beside, beside_free);
 }
 
-/* Whether it may set up anything for the main loop to look for. What a thread sets up wakes that.
- */
+/* Whether it may set up anything for the main loop to look for. What a thread sets up wakes that;
+ * for where there is none see work_here(). */
 static gboolean acts(const GuestCommand *command)
 {
     if ((command->flags & GUEST_FLAG_BESIDE) != 0)

@@ -95,7 +95,7 @@ gboolean dispatch_pull(Dispatch *dispatch);
  *
  * Returns: whether since the last time nothing was run but what sets up nothing for the main loop
  * to look for, no timer and no program: commands that change nothing and are answered at once, and
- * those that run on threads
+ * those that run on threads, where there are some
  */
 gboolean dispatch_note(Dispatch *dispatch);
 

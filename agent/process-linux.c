@@ -3,8 +3,8 @@
 /*
  * Theory of operation. The end of a child is learnt by SIGCHLD, read from a signalfd: that needs no
  * thread, unlike GLib's child watch, and no pidfd, which guests older than Linux 5.3 lack. The
- * status is fetched without reaping (WNOWAIT). Pipes are read as long as anybody holds them; they
- * are no part of having ended.
+ * status is fetched without reaping (WNOWAIT). Pipes are read, and the input is written, as long as
+ * anybody holds them; they are no part of having ended.
  */
 
 #include "agent/process-private.h"
@@ -118,22 +118,16 @@ static void writer_close(Writer *writer)
     g_clear_pointer(&writer->data, g_free);
 }
 
-static gboolean on_writable(gint fd, GIOCondition condition, gpointer user_data)
+static void writer_write(Writer *writer)
 {
-    Writer *writer = user_data;
-    gssize done = write(fd, writer->data + writer->written, writer->len - writer->written);
+    gssize done = write(writer->fd, writer->data + writer->written, writer->len - writer->written);
 
     if (done < 0 && (errno == EAGAIN || errno == EINTR))
-        return G_SOURCE_CONTINUE;
-    if (done >= 0) {
+        return;
+    if (done >= 0)
         writer->written += (gsize)done;
-        if (writer->written < writer->len)
-            return G_SOURCE_CONTINUE;
-    }
-    /* All written, or a reader that wants no more. */
-    writer->source = 0;
-    writer_close(writer);
-    return G_SOURCE_REMOVE;
+    if (done < 0 || writer->written == writer->len)
+        writer_close(writer); /* a reader that wants no more, or all is written */
 }
 
 /* ---- End ------------------------------------------------------------------------------------- */
@@ -141,7 +135,7 @@ static gboolean on_writable(gint fd, GIOCondition condition, gpointer user_data)
 static gboolean is_over(const Process *process)
 {
     return process->common.freed && process->common.ended && process->out.fd < 0 &&
-           process->err.fd < 0;
+           process->err.fd < 0 && process->in.fd < 0;
 }
 
 /* Gives the child's id back. */
@@ -152,12 +146,17 @@ static void reap(const Process *process)
     waitid(P_PID, (id_t)process->pid, &ignored, WEXITED | WNOHANG);
 }
 
-static void destroy(Process *process)
+static void close_pipes(Process *process)
 {
-    g_ptr_array_remove_fast(children, process);
     reader_close(&process->out);
     reader_close(&process->err);
     writer_close(&process->in);
+}
+
+static void destroy(Process *process)
+{
+    g_ptr_array_remove_fast(children, process);
+    close_pipes(process);
     process_common_clear(&process->common);
     g_free(process);
 }
@@ -181,6 +180,16 @@ static gboolean on_err(gint fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_in(gint fd, GIOCondition condition, gpointer user_data)
+{
+    Process *process = user_data;
+
+    writer_write(&process->in);
+    if (is_over(process))
+        destroy(process);
+    return G_SOURCE_CONTINUE;
+}
+
 static void drain(Reader *reader)
 {
     for (guint i = 0; i < DRAIN_TURNS && reader_read(reader); i++)
@@ -192,7 +201,6 @@ static void child_ended(Process *process, const siginfo_t *info)
 {
     process->common.ended = TRUE;
     process->status = info->si_code == CLD_EXITED ? info->si_status : -info->si_status;
-    writer_close(&process->in);
     drain(&process->out);
     drain(&process->err);
     if (process->common.freed) {
@@ -434,8 +442,7 @@ static void start_io(Process *process, const ProcessSpec *spec)
     if (process->in.fd >= 0) {
         process->in.data = g_memdup2(spec->input, spec->input_len);
         process->in.len = spec->input_len;
-        process->in.source =
-            watch(process->in.fd, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable, &process->in);
+        process->in.source = watch(process->in.fd, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_in, process);
     }
 }
 
@@ -498,10 +505,8 @@ void process_free(Process *process)
     process_output_forget(&process->common.err);
     if (process->common.ended) {
         reap(process);
-        if (count_lingering() > LIMIT_EXEC_RECORDS) {
-            reader_close(&process->out);
-            reader_close(&process->err);
-        }
+        if (count_lingering() > LIMIT_EXEC_RECORDS)
+            close_pipes(process);
     }
     if (is_over(process))
         destroy(process);

@@ -33,12 +33,12 @@ static void copy_input(void)
         fwrite(buffer, 1, got, stdout);
 }
 
-/* Leaves one behind that holds its output for a minute. */
-static void leave_behind(void)
+/* Leaves this program behind, as @verb. */
+static void leave_behind(const char *verb)
 {
     STARTUPINFOW startup = {.cb = sizeof(startup)};
     PROCESS_INFORMATION info;
-    g_autofree char *line = g_strdup_printf("\"%s\" sleep", self);
+    g_autofree char *line = g_strdup_printf("\"%s\" %s", self, verb);
     g_autofree wchar_t *wide = g_utf8_to_utf16(line, -1, NULL, NULL, NULL);
 
     if (CreateProcessW(NULL, wide, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &info))
@@ -60,9 +60,11 @@ static int run_child(const char *verb, const char *argument)
     else if (strcmp(verb, "env") == 0)
         printf("%s", g_getenv(argument) != NULL ? g_getenv(argument) : "(none)");
     else if (strcmp(verb, "leave") == 0)
-        leave_behind();
+        leave_behind(argument);
     else if (strcmp(verb, "sleep") == 0)
         Sleep(60000);
+    else if (strcmp(verb, "late-copy") == 0)
+        Sleep(1000), copy_input();
     return 0;
 }
 
@@ -224,7 +226,7 @@ static void end_program(DWORD id)
 /* It is the program's own end that counts, whoever still holds its output. */
 static void test_descendant(void)
 {
-    const char *const argv[] = {self, "leave", NULL};
+    const char *const argv[] = {self, "leave", "sleep", NULL};
     Child child;
     DWORD id = 0;
 
@@ -234,6 +236,28 @@ static void test_descendant(void)
     g_assert_true(is_running(id));
     process_free(child.process);
     end_program(id);
+}
+
+/* Which gets all of the input that the program has left to it. */
+static void test_descendant_reads_input(void)
+{
+    enum { BYTES = 1000000 };
+    const char *const argv[] = {self, "leave", "late-copy", NULL};
+    g_autofree char *data = g_strnfill(BYTES, 'x');
+    const ProcessOutput *out;
+    Child child;
+
+    run(&child, (ProcessSpec){.argv = argv,
+                              .capture = PROCESS_CAPTURE_OUT,
+                              .capture_limit = 2 * BYTES,
+                              .input = data,
+                              .input_len = BYTES});
+    out = process_out(child.process);
+    g_assert_true(out->open);
+    while (out->open)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_true(g_str_has_suffix(out->data->str, data));
+    process_free(child.process);
 }
 
 static void test_kill(void)
@@ -314,6 +338,7 @@ int main(int argc, char **argv)
     g_test_add_func("/process/status", test_status);
     g_test_add_func("/process/environment", test_environment);
     g_test_add_func("/process/descendant", test_descendant);
+    g_test_add_func("/process/descendant-reads-input", test_descendant_reads_input);
     g_test_add_func("/process/kill", test_kill);
     g_test_add_func("/process/missing", test_missing);
     g_test_add_func("/process/unfit", test_unfit);

@@ -4,7 +4,7 @@
  * Theory of operation. Pipes are named ones, since only those can be read without waiting; each has
  * one instance, which is connected before anybody else could. A child starts stopped, in a job of
  * its own, so that whatever it starts belongs to that. Its handle keeps its id taken. Pipes are
- * read as long as anybody holds them; they are no part of having ended.
+ * read, and the input is written, as long as anybody holds them; they are no part of having ended.
  */
 
 #include "agent/process-private.h"
@@ -114,14 +114,19 @@ static void writer_turn(Writer *writer)
 static gboolean is_over(const Process *process)
 {
     return process->common.freed && process->common.ended && process->out.file == NULL &&
-           process->err.file == NULL;
+           process->err.file == NULL && process->in.file == NULL;
 }
 
-static void destroy(Process *process)
+static void close_pipes(Process *process)
 {
     reader_close(&process->out);
     reader_close(&process->err);
     writer_close(&process->in);
+}
+
+static void destroy(Process *process)
+{
+    close_pipes(process);
     g_clear_handle_id(&process->source, g_source_remove);
     process_common_clear(&process->common);
     if (process->job != NULL)
@@ -158,7 +163,11 @@ static gboolean on_err(gpointer user_data)
 
 static gboolean on_in(gpointer user_data)
 {
-    writer_turn(&((Process *)user_data)->in);
+    Process *process = user_data;
+
+    writer_turn(&process->in);
+    if (is_over(process))
+        destroy_lingering(process);
     return G_SOURCE_CONTINUE;
 }
 
@@ -185,10 +194,8 @@ static void drain(Reader *reader)
 static void let_linger(Process *process)
 {
     lingering++;
-    if (lingering > LIMIT_EXEC_RECORDS) {
-        reader_close(&process->out);
-        reader_close(&process->err);
-    }
+    if (lingering > LIMIT_EXEC_RECORDS)
+        close_pipes(process);
     if (is_over(process))
         destroy_lingering(process);
 }
@@ -201,7 +208,6 @@ static gboolean on_end(gpointer user_data)
     process->common.ended = TRUE;
     if (!GetExitCodeProcess(process->handle, &process->status))
         process->status = 0;
-    writer_close(&process->in);
     drain(&process->out);
     drain(&process->err);
     if (process->common.freed)

@@ -5,7 +5,7 @@
  *
  * Owns the child: its id stays taken (by a zombie, if need be) until process_free(), so that an id
  * never means two programs. Ended means that the program itself has: others that it left behind may
- * hold its output open, and are read from, and forgotten, but nobody waits for them.
+ * hold its input and output open, are fed and read from, and forgotten, but nobody waits for them.
  */
 
 #pragma once

@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import socket
@@ -23,6 +24,7 @@ from pathlib import Path
 
 AGENT = str(Path(sys.argv.pop(1)).resolve())  # tests have it start elsewhere, too
 TIMEOUT = 20
+NOBODY = 65534  # a user's number, and a group's
 
 # In a file that is none of the agent's: it would be answered by {"return": {}}.
 PRECIOUS = '{"execute": "guest-ping"}\n'
@@ -226,6 +228,27 @@ class Life(Program):
         replies = [json.loads(client.lines.readline()) for _ in handles]
         self.assertEqual([reply["return"]["count"] for reply in replies], [48 << 20] * 5)
         self.assertEqual({reply["id"] for reply in replies}, set(handles))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user: root has as many threads as it likes")
+    def test_no_thread_to_be_had(self):
+        """What else runs on one is answered nevertheless, whichever protocol holds."""
+        large = self.directory / "large"
+        large.write_bytes(bytes(3 << 20))
+        os.chown(self.directory, NOBODY, NOBODY)
+        program = os.open(AGENT, os.O_PATH)  # which may be where nobody else gets to
+        self.addCleanup(os.close, program)
+        self.start(executable=f"/proc/self/fd/{program}", pass_fds=[program], user=NOBODY,
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, 1)))
+        client = self.connect()
+        handle = client.ask("guest-file-open", path=str(large))["return"]
+        self.assertEqual(client.ask("guest-file-read", handle=handle, count=2000000)["return"]["count"], 2000000)
+        client.sock.sendall(b'{"execute": "guest-capabilities", "arguments": {"enable": ["pipeline"]}, "id": 0}')
+        self.assertEqual(json.loads(client.lines.readline())["return"]["enabled"], ["pipeline"])
+        for count in 10, 1 << 20:
+            client.sock.sendall(json.dumps({"execute": "guest-file-read", "id": count,
+                                            "arguments": {"handle": handle, "count": count}}).encode())
+            reply = json.loads(client.lines.readline())
+            self.assertEqual((reply["id"], reply["return"]["count"]), (count, count))
 
     def test_stale_socket(self):
         with socket.socket(socket.AF_UNIX) as stale:

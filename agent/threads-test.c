@@ -44,7 +44,7 @@ static Threads *begin(gboolean held)
 static void push(Threads *threads, guint count)
 {
     for (guint i = 1; i <= count; i++)
-        threads_push(threads, GUINT_TO_POINTER(i));
+        g_assert_true(threads_push(threads, GUINT_TO_POINTER(i)));
 }
 
 /* With the lock */

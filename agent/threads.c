@@ -69,25 +69,24 @@ Threads *threads_new(void (*run)(gpointer job), guint max)
     return threads;
 }
 
-/* Where none can be had, and none is there to come to it, the job is run here. */
-static void start_thread(Threads *threads)
+/* For the last of the jobs. Returns: FALSE where it was taken back */
+static gboolean start_thread(Threads *threads)
 {
     GThread *thread = g_thread_try_new("work", work, threads, NULL);
     gpointer job = NULL;
 
     if (thread != NULL) {
         g_thread_unref(thread);
-        return;
+        return TRUE;
     }
     g_mutex_lock(&threads->lock);
     if (--threads->running == 0)
         job = g_queue_pop_tail(&threads->jobs);
     g_mutex_unlock(&threads->lock);
-    if (job != NULL)
-        threads->run(job);
+    return job == NULL;
 }
 
-void threads_push(Threads *threads, gpointer job)
+gboolean threads_push(Threads *threads, gpointer job)
 {
     gboolean start;
 
@@ -97,9 +96,9 @@ void threads_push(Threads *threads, gpointer job)
     threads->running += start;
     g_mutex_unlock(&threads->lock);
     if (start)
-        start_thread(threads);
-    else
-        g_cond_signal(&threads->more); /* without the lock: who is woken wants it */
+        return start_thread(threads);
+    g_cond_signal(&threads->more); /* without the lock: who is woken wants it */
+    return TRUE;
 }
 
 void threads_free(Threads *threads)

@@ -21,8 +21,14 @@ typedef struct Threads Threads;
  */
 Threads *threads_new(void (*run)(gpointer job), guint max);
 
-/* Starts no thread where one is idle. Jobs are begun in their order. */
-void threads_push(Threads *threads, gpointer job);
+/**
+ * threads_push:
+ *
+ * Starts no thread where one is idle. Jobs are begun in their order.
+ *
+ * Returns: FALSE where no thread can be had, and none is there to come to it: @job is the caller's
+ */
+gboolean threads_push(Threads *threads, gpointer job) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Waits for nobody: what was pushed still runs to its end. */
 void threads_free(Threads *threads);

@@ -136,6 +136,34 @@ static void test_descendant_holds_output(CommandFixture *fixture, gconstpointer 
         g_main_context_iteration(NULL, FALSE);
 }
 
+/* More input than a pipe holds is still whole where who reads it comes after the program's end, and
+ * after the agent was asked for that. */
+static void test_descendant_reads_input(CommandFixture *fixture, gconstpointer data)
+{
+    enum { BYTES = 200000 };
+    g_autofree char *fifo = g_build_filename(fixture->directory, "fifo", NULL);
+    g_autofree char *copy = g_build_filename(fixture->directory, "copy", NULL);
+    g_autofree char *done = g_build_filename(fixture->directory, "done", NULL);
+    g_autofree char *input = g_strnfill(BYTES, 'x');
+    g_autofree char *base64 = g_base64_encode((const guchar *)input, BYTES);
+    g_autofree char *arguments =
+        g_strdup_printf("\"path\": \"sh\", \"arg\": [\"-c\", \"exec 3<&0; { read x < %s; cat <&3"
+                        " > %s; echo ok > %s; } &\"], \"input-data\": \"%s\"",
+                        fifo, copy, done, base64);
+    g_autofree char *got = NULL;
+    int writer;
+
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    fixture_exec_check(fixture, arguments, "\"exitcode\": 0");
+    writer = open(fifo, O_WRONLY | O_CLOEXEC);
+    g_assert_cmpint(write(writer, "\n", 1), ==, 1);
+    close(writer);
+    while (!g_file_test(done, G_FILE_TEST_EXISTS))
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_true(g_file_get_contents(copy, &got, NULL, NULL));
+    g_assert_true(g_str_equal(got, input));
+}
+
 /* What a thread writes out stays as it is, however much a descendant says meanwhile: more than the
  * pipe holds, so that it has all been read once the descendant is through. */
 static void test_sealed_output(CommandFixture *fixture, gconstpointer data)
@@ -354,6 +382,7 @@ int main(int argc, char **argv)
     ADD("refused", test_refused);
     ADD("plain-script", test_plain_script);
     ADD("descendant-holds-output", test_descendant_holds_output);
+    ADD("descendant-reads-input", test_descendant_reads_input);
     ADD("sealed-output", test_sealed_output);
     ADD("pid-stays-taken", test_pid_stays_taken);
     ADD("too-many", test_too_many);
