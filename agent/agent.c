@@ -85,6 +85,7 @@ static gboolean step(Agent *agent)
     case STREAM_MESSAGE: dispatch_request(&agent->dispatch, message); return agent->open;
     case STREAM_FAULT: answer_fault(agent); return agent->open;
     case STREAM_END: agent->ending = TRUE; return FALSE;
+    case STREAM_NO_ROOM: /* not without a charge */
     case STREAM_IDLE: return FALSE;
     }
     g_assert_not_reached();

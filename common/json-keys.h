@@ -61,6 +61,14 @@ static inline void json_keys_free(JsonKeys *keys)
         g_free(keys->slots);
 }
 
+/* Returns: bytes of memory beside the struct; json_keys_free() gives them back */
+static inline gsize json_keys_held(const JsonKeys *keys)
+{
+    gsize stack = keys->stack != keys->few ? keys->size * sizeof *keys->stack : 0;
+
+    return stack + keys->n_slots * sizeof *keys->slots;
+}
+
 /* Forgets all names. */
 static inline void json_keys_clear(JsonKeys *keys)
 {

@@ -336,6 +336,11 @@ JsonScanVerdict json_scan_next_long(JsonScan *scan, const char *buffer, gsize le
     return next(scan, buffer, len, FALSE);
 }
 
+gsize json_scan_held(const JsonScan *scan)
+{
+    return scan->levels ? json_keys_held(&scan->levels->keys) : 0;
+}
+
 void json_scan_drop(JsonScan *scan, gsize count)
 {
     scan->pos -= count;

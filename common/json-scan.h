@@ -126,6 +126,16 @@ void json_scan_limit_bytes(JsonScan *scan, gsize bytes);
 JsonScanVerdict json_scan_next(JsonScan *scan, const char *buffer, gsize len);
 
 /**
+ * json_scan_held:
+ *
+ * Of one that waits for more: a message of many short names takes several times its own bytes.
+ *
+ * Returns: bytes of memory that grow with the message under way; 0 where none is, or it has few
+ * names
+ */
+gsize json_scan_held(const JsonScan *scan);
+
+/**
  * json_scan_drop:
  * @count: at most @start, or @end after a value was found
  *

@@ -121,7 +121,8 @@
 #define LIMIT_RECONNECT_FIRST_MS 20
 #define LIMIT_RECONNECT_LAST_MS  1000
 
-/* Memory of one client: a largest request being read, its copy on the way, and unsent output. */
+/* Memory of one client: a largest request being read, with 16 MiB for the names in it at most, its
+ * copy on the way, and unsent output. */
 #define LIMIT_CLIENT_BYTES (256u * 1024 * 1024)
 
 /* What each client may hold of it in any case, whatever the others hold: requests and replies of

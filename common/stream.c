@@ -39,11 +39,21 @@ static void free_buffer(Stream *stream)
     buffer_clear(&stream->buffer);
 }
 
+/* The scanner holds nothing any more. */
+static void give_held(Stream *stream)
+{
+    if (G_LIKELY(stream->held == 0))
+        return;
+    charge_give(stream->charge, stream->held);
+    stream->held = 0;
+}
+
 void stream_clear(Stream *stream)
 {
     stream->ops->close(stream->io);
     queue_clear(&stream->queue);
     json_scan_clear(&stream->scan);
+    give_held(stream);
     free_buffer(stream);
 }
 
@@ -98,9 +108,23 @@ gboolean stream_fill(Stream *stream, GError **error)
         return FALSE;
     if (got == 0)
         stream->ended = TRUE;
-    stream->last_read = (gsize)MAX(got, 0);
+    stream->last_read = (guint32)MAX(got, 0);
     stream->filled += stream->last_read;
     tell_wishes(stream);
+    return TRUE;
+}
+
+/* When all there is was seen: what the scanner holds now it keeps for as long as the peer likes.
+ * Returns: FALSE where there is no room for it */
+static gboolean charge_held(Stream *stream)
+{
+    const gsize held = json_scan_held(&stream->scan);
+
+    if (held == stream->held || !stream->charge)
+        return TRUE;
+    if (!charge_take(stream->charge, held - stream->held)) /* it grows until the message is over */
+        return FALSE;
+    stream->held = (guint32)held;
     return TRUE;
 }
 
@@ -112,14 +136,19 @@ StreamResult stream_next(Stream *stream, JsonSpan *ret_message)
         stream->taken = stream->scan.end;
         *ret_message = (JsonSpan){stream->buffer.text + stream->scan.start,
                                   stream->scan.end - stream->scan.start};
+        give_held(stream);
         return STREAM_MESSAGE;
     }
     stream->taken = stream->scan.start;
-    if (verdict == JSON_SCAN_ERROR)
+    if (verdict == JSON_SCAN_ERROR) {
+        give_held(stream);
         return STREAM_FAULT;
+    }
     if (stream->taken == stream->filled) {
         drop_taken(stream);
         free_buffer(stream);
+    } else if (!charge_held(stream)) {
+        return STREAM_NO_ROOM;
     }
     return stream->ended ? STREAM_END : STREAM_IDLE;
 }
@@ -161,7 +190,7 @@ GBytes *stream_steal(Stream *stream, JsonSpan part)
     stream->dropped += stream->taken;
     stream->taken = 0;
     stream->filled = behind;
-    stream->last_read = MIN(stream->last_read, behind);
+    stream->last_read = (guint32)MIN(stream->last_read, behind);
     return buffer_to_bytes(&stolen, offset, part.len);
 }
 
@@ -212,6 +241,7 @@ guint64 stream_bytes_taken(const Stream *stream)
 void stream_discard_input(Stream *stream)
 {
     json_scan_restart(&stream->scan);
+    give_held(stream);
     stream->dropped += stream->filled;
     stream->filled = 0;
     stream->taken = 0;

@@ -44,6 +44,8 @@ typedef enum {
 
 typedef enum {
     STREAM_IDLE,    /* nothing more for now */
+    STREAM_NO_ROOM, /* the charge has no room for what a message under way takes beside its bytes:
+                     * the stream is to be cleared; not without a charge */
     STREAM_MESSAGE, /* *ret_message is one */
     STREAM_FAULT,   /* input that is no JSON: stream_fault_text() */
     STREAM_END,     /* the peer sends no more, and all it sent was seen */
@@ -55,11 +57,12 @@ typedef struct {
     Charge *charge; /* (nullable): for both directions */
 
     JsonScan scan;
-    Buffer buffer;   /* all of it charged */
-    gsize filled;    /* bytes in it */
-    gsize taken;     /* bytes in front that were handed out; dropped at the next read */
-    gsize last_read; /* bytes that the last read has added */
-    guint64 dropped; /* bytes of the connection that were in front of it */
+    Buffer buffer;     /* all of it charged */
+    gsize filled;      /* bytes in it */
+    gsize taken;       /* bytes in front that were handed out; dropped at the next read */
+    guint32 last_read; /* bytes that the last read has added */
+    guint32 held;      /* by the scanner, and charged; see json_scan_held() */
+    guint64 dropped;   /* bytes of the connection that were in front of it */
 
     Queue queue;
     guint64 written; /* bytes, in all */

@@ -153,6 +153,7 @@ gboolean agent_lane_receive(AgentLane *lane)
         case STREAM_MESSAGE: on_message(lane, message); break;
         case STREAM_FAULT: on_fault(lane); break;
         case STREAM_END: return FALSE;
+        case STREAM_NO_ROOM: /* not without a charge */
         case STREAM_IDLE: agent_lane_pump(lane); return TRUE;
         }
     }

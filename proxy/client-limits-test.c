@@ -106,6 +106,23 @@ static void test_no_memory(void)
     desk_close(&desk);
 }
 
+/* There is room for the bytes of what it sends, and not for the names in them. */
+static void test_no_memory_for_names(void)
+{
+    enum { ROOM = 5 * LIMIT_CLIENT_OWN_BYTES };
+    g_autoptr(GString) request = g_string_new("{\"execute\":\"a\",\"arguments\":{\"0\":0");
+    Desk desk;
+
+    for (guint i = 1; request->len < 3 * LIMIT_CLIENT_OWN_BYTES; i++)
+        g_string_append_printf(request, ",\"%x\":0", i);
+    desk_open_negotiated(&desk, TRUE, ROOM);
+    desk_ask(&desk, request->str);
+    g_assert_cmpuint(desk.gone, ==, 1);
+    g_assert_cmpstr(desk.why, ==, "no room for the names in its message");
+    g_assert_cmpuint(desk.common.memory.peak, <=, ROOM);
+    desk_close(&desk);
+}
+
 static void test_no_memory_ahead(void)
 {
     g_autofree char *large = g_strnfill(LIMIT_CLIENT_OWN_BYTES / 3, 'x');
@@ -367,6 +384,7 @@ int main(int argc, char **argv)
     g_test_add_func("/client-limits/faults-ahead", test_faults_ahead);
     g_test_add_func("/client-limits/oob-under-way", test_oob_under_way);
     g_test_add_func("/client-limits/no-memory", test_no_memory);
+    g_test_add_func("/client-limits/no-memory-for-names", test_no_memory_for_names);
     g_test_add_func("/client-limits/no-memory-ahead", test_no_memory_ahead);
     g_test_add_func("/client-limits/slow-reader", test_slow_reader);
     g_test_add_func("/client-limits/dropped", test_dropped);

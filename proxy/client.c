@@ -287,6 +287,7 @@ static gboolean take_next(Client *client)
     case STREAM_MESSAGE: take_message(client, message, take_fd(client)); return TRUE;
     case STREAM_FAULT: take_fault(client); return TRUE;
     case STREAM_END: client->ended = TRUE; return FALSE;
+    case STREAM_NO_ROOM: leave(client, "no room for the names in its message"); return FALSE;
     default:
         /* What is left is one message: else it could bring one with each byte. */
         fd_marks_keep_last(&client->marks, &client->common->dropped_fds);

@@ -340,6 +340,7 @@ static const char *read_messages(Upstream *upstream)
         case STREAM_MESSAGE: why = on_message(upstream, message); break;
         case STREAM_FAULT: return "what came is no JSON";
         case STREAM_END: return "QEMU closed the connection";
+        case STREAM_NO_ROOM: /* not without a charge */
         case STREAM_IDLE: return NULL;
         }
     }
