@@ -33,7 +33,8 @@ void world_settle(World *world);
 /* Sends what may be more than a socket takes at once; nothing is left to do then, either. */
 void world_send(World *world, Peer *peer, const char *text);
 
-/* As world_settle(), while so much time goes by: in steps of 10 ms, so that timers come in their order. */
+/* As world_settle(), while so much time goes by: in steps of 10 ms, so that timers come in their
+ * order. */
 void world_pass_ms(World *world, guint ms);
 
 G_END_DECLS
