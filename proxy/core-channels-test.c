@@ -79,6 +79,13 @@ static void drop_input(Peer *agent)
     g_autofree char *dropped = peer_take(agent);
 }
 
+static void thaw_by_second(ChannelsFixture *fixture, const char *count)
+{
+    agent_does(fixture, &fixture->second, THAW, count);
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 /* Both have agents, and the first is in use. */
@@ -337,9 +344,7 @@ static void leave_first_owing(ChannelsFixture *fixture)
 static void test_late_thaw(ChannelsFixture *fixture, gconstpointer unused)
 {
     leave_first_owing(fixture);
-    agent_does(fixture, &fixture->second, THAW, "2");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    thaw_by_second(fixture, "2");
     core_assert_freeze(&fixture->base, "thawed");
 
     core_send(&fixture->base, &fixture->client, FREEZE);
@@ -354,9 +359,7 @@ static void test_late_thaw(ChannelsFixture *fixture, gconstpointer unused)
     core_send(&fixture->base, &fixture->client, THAW);
     core_assert_heard(&fixture->client, "The freeze by unix:");
     sync_agent(fixture, &fixture->second);
-    agent_does(fixture, &fixture->second, THAW, "2");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    thaw_by_second(fixture, "2");
     core_assert_freeze(&fixture->base, "thawing");
     world_pass_ms(&fixture->base.world, LIMIT_THAW_PAUSE_MS);
     agent_does(fixture, &fixture->second, THAW, "0");
@@ -369,9 +372,7 @@ static void test_late_thaw(ChannelsFixture *fixture, gconstpointer unused)
 static void test_late_thaw_after_refusal(ChannelsFixture *fixture, gconstpointer unused)
 {
     leave_first_owing(fixture);
-    agent_does(fixture, &fixture->second, THAW, "2");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    thaw_by_second(fixture, "2");
     core_send(&fixture->base, &fixture->client, FREEZE);
     sync_agent(fixture, &fixture->second);
     agent_refuses(fixture, &fixture->second, FREEZE);
@@ -395,9 +396,7 @@ static void test_late_thaw_after_refusal(ChannelsFixture *fixture, gconstpointer
 static void test_late_thaw_while_freezing(ChannelsFixture *fixture, gconstpointer unused)
 {
     leave_first_owing(fixture);
-    agent_does(fixture, &fixture->second, THAW, "2");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    thaw_by_second(fixture, "2");
     core_send(&fixture->base, &fixture->client, FREEZE);
     sync_agent(fixture, &fixture->second);
     channels_change_port(fixture, 0, TRUE);
@@ -416,9 +415,7 @@ static void freeze_beside_late_freeze(ChannelsFixture *fixture)
     drop_input(&fixture->base.agent);
     channels_change_port(fixture, 0, FALSE);
     sync_agent(fixture, &fixture->second);
-    agent_does(fixture, &fixture->second, THAW, "0");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    thaw_by_second(fixture, "0");
     core_send(&fixture->base, &fixture->client, THAW);
     drop_input(&fixture->client);
     core_send(&fixture->base, &fixture->client, FREEZE);
@@ -476,9 +473,7 @@ static void test_late_while_thawing(ChannelsFixture *fixture, gconstpointer unus
     leave_first_owing(fixture);
     channels_change_port(fixture, 0, TRUE);
     sync_agent(fixture, &fixture->base.agent);
-    agent_does(fixture, &fixture->second, THAW, "2");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    agent_does(fixture, &fixture->second, GET_INFO, INFO);
+    thaw_by_second(fixture, "2");
     core_assert_freeze(&fixture->base, "thawing");
     world_pass_ms(&fixture->base.world, LIMIT_THAW_PAUSE_MS);
     agent_does(fixture, &fixture->second, THAW, "0");

@@ -59,18 +59,26 @@ static void test_recorded(CoreFixture *fixture, gconstpointer unused)
     peer_clear(&client);
 }
 
-/* A proxy was killed with the guest frozen: the next one thaws it, before anything else. */
-static void test_found(CoreFixture *fixture, gconstpointer unused)
+/* Returns: (transfer full): the file that a former proxy has left */
+static char *start_with_record(CoreFixture *fixture)
 {
-    g_autofree char *file = g_build_filename(fixture->folder, "vm-vm.frozen", NULL);
+    char *file = g_build_filename(fixture->folder, "vm-vm.frozen", NULL);
     g_autoptr(GError) error = NULL;
-    Peer client;
 
     g_assert_true(g_file_set_contents(file, "by somebody\n", -1, &error));
     use_record(fixture);
     core_start_qemu(fixture);
     fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
     core_answer_start(fixture, TRUE);
+    return file;
+}
+
+/* A proxy was killed with the guest frozen: the next one thaws it, before anything else. */
+static void test_found(CoreFixture *fixture, gconstpointer unused)
+{
+    g_autofree char *file = start_with_record(fixture);
+    Peer client;
+
     core_connect_negotiated(fixture, &client, FALSE);
     fake_agent_sync(&fixture->agent, &fixture->world);
     core_agent_answer(fixture, "guest-fsfreeze-thaw", "2");
@@ -87,15 +95,9 @@ static void test_found(CoreFixture *fixture, gconstpointer unused)
 /* Who thaws before the agent has answered is told that, once; the next thaw goes to the agent. */
 static void test_found_is_told_once(CoreFixture *fixture, gconstpointer unused)
 {
-    g_autofree char *file = g_build_filename(fixture->folder, "vm-vm.frozen", NULL);
-    g_autoptr(GError) error = NULL;
+    g_autofree char *file = start_with_record(fixture);
     Peer client;
 
-    g_assert_true(g_file_set_contents(file, "by somebody\n", -1, &error));
-    use_record(fixture);
-    core_start_qemu(fixture);
-    fake_qemu_negotiate(&fixture->qemu, &fixture->world, TRUE);
-    core_answer_start(fixture, TRUE);
     core_connect_negotiated(fixture, &client, FALSE);
     core_send(fixture, &client, THAW);
     core_assert_heard(&client, "the proxy was started anew");
