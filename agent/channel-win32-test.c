@@ -280,7 +280,7 @@ static void check_reply_under_way(Fixture *fixture, gboolean ends_before)
     g_assert_true(stream_flush(&fixture->stream, NULL));
     cancel.calls = 0;
     cancel.hold = TRUE;
-    bench_device_status(FALSE);
+    fixture_device_status(FALSE);
     cancel.hold = FALSE;
     await_closed(fixture);
     g_assert_nonnull(cancel.write);
@@ -289,7 +289,7 @@ static void check_reply_under_way(Fixture *fixture, gboolean ends_before)
         while (g_main_context_iteration(NULL, FALSE))
             continue;
     }
-    bench_device_status(TRUE);
+    fixture_device_status(TRUE);
     await_connections(fixture, 2);
     if (!ends_before)
         cancel_now(cancel.file, cancel.write);
