@@ -49,20 +49,12 @@ void freeze_distrust_status(Freeze *freeze)
     freeze->status_untrusted = freeze->state != FREEZE_THAWED;
 }
 
-/* Nothing is known to be frozen, so nobody is told. */
+/* Nothing is known to be frozen: nobody holds it, so nobody is told. */
 static void become_thawing_quietly(Freeze *freeze)
 {
-    char *ended = g_steal_pointer(&freeze->ended);
-    Holds untold;
-
-    holds_init(&untold);
-    holds_move(&freeze->untold, &untold);
     freeze_set_owner(freeze, NULL, FREEZE_STRANGER);
+    holds_drop(&freeze->holds);
     freeze_become_thawing(freeze, THAW_ASKED);
-    holds_drop(&freeze->untold);
-    holds_move(&untold, &freeze->untold);
-    holds_clear(&untold);
-    freeze->ended = ended;
 }
 
 void freeze_agent_changed(Freeze *freeze, gboolean frozen)

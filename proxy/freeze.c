@@ -125,9 +125,11 @@ void freeze_become_frozen(Freeze *freeze, gint64 count, gboolean renew)
  * told even if its holder has left: whoever thaws next acts for that. */
 static void drop_holders(Freeze *freeze, ThawReason reason)
 {
+    if (holds_count(&freeze->holds) == 0 && reason == THAW_ASKED)
+        return;
     forget_untold(freeze);
     holds_move(&freeze->holds, &freeze->untold);
-    if (holds_count(&freeze->untold) == 0 && reason != THAW_ASKED)
+    if (holds_count(&freeze->untold) == 0)
         holds_add(&freeze->untold, NULL);
 }
 
