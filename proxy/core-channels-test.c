@@ -86,6 +86,17 @@ static void thaw_by_second(ChannelsFixture *fixture, const char *count)
     agent_does(fixture, &fixture->second, GET_INFO, INFO);
 }
 
+/* Its first thaw is not believed. */
+static void thaw_twice_by_second(ChannelsFixture *fixture)
+{
+    thaw_by_second(fixture, "2");
+    core_assert_freeze(&fixture->base, "thawing");
+    world_pass_ms(&fixture->base.world, LIMIT_THAW_PAUSE_MS);
+    agent_does(fixture, &fixture->second, THAW, "0");
+    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
+    core_assert_freeze(&fixture->base, "thawed");
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 /* Both have agents, and the first is in use. */
@@ -359,12 +370,7 @@ static void test_late_thaw(ChannelsFixture *fixture, gconstpointer unused)
     core_send(&fixture->base, &fixture->client, THAW);
     core_assert_heard(&fixture->client, "The freeze by unix:");
     sync_agent(fixture, &fixture->second);
-    thaw_by_second(fixture, "2");
-    core_assert_freeze(&fixture->base, "thawing");
-    world_pass_ms(&fixture->base.world, LIMIT_THAW_PAUSE_MS);
-    agent_does(fixture, &fixture->second, THAW, "0");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    core_assert_freeze(&fixture->base, "thawed");
+    thaw_twice_by_second(fixture);
 }
 
 /* It is, where nobody has frozen anything: a freeze that was refused has ended for nobody, and the
@@ -473,12 +479,7 @@ static void test_late_while_thawing(ChannelsFixture *fixture, gconstpointer unus
     leave_first_owing(fixture);
     channels_change_port(fixture, 0, TRUE);
     sync_agent(fixture, &fixture->base.agent);
-    thaw_by_second(fixture, "2");
-    core_assert_freeze(&fixture->base, "thawing");
-    world_pass_ms(&fixture->base.world, LIMIT_THAW_PAUSE_MS);
-    agent_does(fixture, &fixture->second, THAW, "0");
-    agent_does(fixture, &fixture->second, STATUS, "\"thawed\"");
-    core_assert_freeze(&fixture->base, "thawed");
+    thaw_twice_by_second(fixture);
 }
 
 /* The first is back, and believes that what it had frozen still is: it is told when it is used. */
