@@ -395,21 +395,16 @@ static gboolean restore_own(Core *core)
     return quiet;
 }
 
-static void forget_qemu(Core *core)
-{
-    g_clear_pointer(&core->version, g_free);
-    introspect_forget_qemu(&core->introspect);
-    channels_lead(&core->channels, NULL);
-}
-
 /* Which changes were told while the questions were asked, nobody knows. */
 static void ask_anew(Core *core)
 {
     for (guint i = 0; i < core->monitors->len; i++)
         if (upstream_is_ready(monitor_upstream(core->monitors->pdata[i])))
             core_monitor_is_ready(core, core->monitors->pdata[i]);
-    if (!core->leader)
-        forget_qemu(core);
+    if (!core->leader) {
+        core_forget_qemu(core);
+        channels_lead(&core->channels, NULL);
+    }
     channels_resume(&core->channels, TRUE);
 }
 

@@ -113,6 +113,9 @@ void core_connect_unless_held(Core *core);
 /* As if @monitor had just become ready, which it is. */
 void core_monitor_is_ready(Core *core, Monitor *monitor);
 
+/* The next QEMU may be another. */
+void core_forget_qemu(Core *core);
+
 /* ---- core-agent.c ---------------------------------------------------------------------------- */
 
 extern const ChannelsOps core_channels_ops;

@@ -376,6 +376,12 @@ static void close_all(Core *core, const char *why)
     channels_abandon(&core->channels, "QEMU has gone");
 }
 
+void core_forget_qemu(Core *core)
+{
+    g_clear_pointer(&core->version, g_free);
+    introspect_forget_qemu(&core->introspect);
+}
+
 /* What was under way in QEMU is failed by the upstream, behind the core's back. */
 static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
 {
@@ -384,8 +390,7 @@ static void core_qemu_gone(gpointer owner, Monitor *monitor, const char *why)
 
     /* 1 nothing is known of the next QEMU, if there is to be one */
     if (!other) {
-        g_clear_pointer(&core->version, g_free);
-        introspect_forget_qemu(&core->introspect);
+        core_forget_qemu(core);
         core_tell_changed(core);
     }
     /* 2 it is over, as for any client of QEMU; or */
