@@ -27,11 +27,6 @@ gboolean agent_flight_has_flag(const AgentFlight *flight, GuestFlags flag)
     return flight->guest && (flight->guest->flags & flag);
 }
 
-gboolean agent_flight_is_class(const AgentFlight *flight, GuestClass time_class)
-{
-    return flight->guest && flight->guest->time_class == time_class;
-}
-
 void agent_flight_ping(AgentFlight *flight)
 {
     const Pending *command = agent_question_command(flight->question);

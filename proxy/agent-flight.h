@@ -33,7 +33,6 @@ guint64 agent_flight_random_63(void);
 const Pending *agent_flight_command(const AgentFlight *flight);
 
 gboolean agent_flight_has_flag(const AgentFlight *flight, GuestFlags flag);
-gboolean agent_flight_is_class(const AgentFlight *flight, GuestClass time_class);
 
 /**
  * agent_flight_ping:

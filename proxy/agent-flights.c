@@ -100,20 +100,14 @@ gboolean agent_flights_have_flag(const AgentFlights *flights, GuestFlags flag)
     return FALSE;
 }
 
-gboolean agent_flights_await_flag(const AgentFlights *flights, GuestFlags flag)
+gboolean agent_flights_await(const AgentFlights *flights, gboolean (*is_such)(const Pending *))
 {
-    for (GList *at = flights->under_way.head; at; at = at->next)
-        if (((const AgentFlight *)at->data)->question && agent_flight_has_flag(at->data, flag))
-            return TRUE;
-    return FALSE;
-}
+    for (GList *at = flights->under_way.head; at; at = at->next) {
+        const Pending *command = agent_flight_command(at->data);
 
-gboolean agent_flights_await_class(const AgentFlights *flights, GuestClass time_class)
-{
-    for (GList *at = flights->under_way.head; at; at = at->next)
-        if (((const AgentFlight *)at->data)->question &&
-            agent_flight_is_class(at->data, time_class))
+        if (command && is_such(command))
             return TRUE;
+    }
     return FALSE;
 }
 
@@ -275,9 +269,7 @@ static void shorten(Pending *pending, gpointer data)
     const AgentFlights *flights = data;
     guint seconds = (guint)class_seconds(flights->bounds, pending);
 
-    if (!pending->orphan || pending->seconds <= seconds ||
-        pending_is_class(pending, GUEST_CLASS_FREEZE) ||
-        pending_is_class(pending, GUEST_CLASS_THAW))
+    if (!pending->orphan || pending->seconds <= seconds || pending_is_freeze_or_thaw(pending))
         return;
     pending->deadline_us -= (gint64)(pending->seconds - seconds) * G_USEC_PER_SEC;
     pending->seconds = seconds;

@@ -53,8 +53,7 @@ gboolean agent_flights_have_flag(const AgentFlights *flights, GuestFlags flag);
 
 /* Whether somebody waits for one that is such a command. One that is late may never end, and would
  * keep others waiting for as long. */
-gboolean agent_flights_await_flag(const AgentFlights *flights, GuestFlags flag);
-gboolean agent_flights_await_class(const AgentFlights *flights, GuestClass time_class);
+gboolean agent_flights_await(const AgentFlights *flights, gboolean (*is_such)(const Pending *));
 
 /* Whether a late one was the last that was heard of the agent: then it may be past hearing. */
 gboolean agent_flights_are_unheard(const AgentFlights *flights);

@@ -8,8 +8,9 @@
 #include "common/scratch.h"
 
 /* A channel that broke is not lost here, under the feet of whoever submits a command: the kernel
- * reports it, and on_io() sees to it in a turn of its own. The queue has room: a doubt
- * empties it, and see has_room(). */
+ * reports it, and on_io() sees to it in a turn of its own. The queue has room: a doubt empties it,
+ * and see has_room().
+ */
 static void write_text(AgentLane *lane, const GString *text)
 {
     g_autoptr(GError) error = NULL;
@@ -96,10 +97,9 @@ static void probe(AgentLane *lane)
         sync_wait(&lane->sync, agent_lane_now(lane));
 }
 
-static gboolean is_freeze_or_thaw_awaited(const AgentFlights *flights)
+static gboolean is_bulk(const Pending *command)
 {
-    return agent_flights_await_class(flights, GUEST_CLASS_FREEZE) ||
-           agent_flights_await_class(flights, GUEST_CLASS_THAW);
+    return pending_has_flag(command, GUEST_FLAG_BULK);
 }
 
 /* Between two pieces of a large read others have their turn, but not who would find, or leave, the
@@ -115,7 +115,7 @@ static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *quest
     if (!begun)
         return FALSE;
     if (question == begun)
-        return lane->way.frozen || is_freeze_or_thaw_awaited(flights);
+        return lane->way.frozen || agent_flights_await(flights, pending_is_freeze_or_thaw);
     return question->read || (question->on_file && question->handle == begun->handle);
 }
 
@@ -124,11 +124,9 @@ static gboolean waits_for_read(const AgentLane *lane, const AgentQuestion *quest
  * the next by itself. */
 static gboolean excludes(const AgentFlights *flights, const Pending *command)
 {
-    if (pending_is_class(command, GUEST_CLASS_FREEZE) ||
-        pending_is_class(command, GUEST_CLASS_THAW))
-        return is_freeze_or_thaw_awaited(flights);
-    return pending_has_flag(command, GUEST_FLAG_BULK) &&
-           agent_flights_await_flag(flights, GUEST_FLAG_BULK);
+    if (pending_is_freeze_or_thaw(command))
+        return agent_flights_await(flights, pending_is_freeze_or_thaw);
+    return is_bulk(command) && agent_flights_await(flights, is_bulk);
 }
 
 /* Whether one more may be under way: what is urgent may be one too many, and is sent even to an

@@ -89,6 +89,12 @@ gboolean pending_has_flag(const Pending *pending, GuestFlags flag)
     return pending->guest && (pending->guest->flags & flag);
 }
 
+gboolean pending_is_freeze_or_thaw(const Pending *pending)
+{
+    return pending_is_class(pending, GUEST_CLASS_FREEZE) ||
+           pending_is_class(pending, GUEST_CLASS_THAW);
+}
+
 gboolean pending_is_urgent(const Pending *pending)
 {
     return pending->urgent || pending_is_class(pending, GUEST_CLASS_THAW);

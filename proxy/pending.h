@@ -87,6 +87,10 @@ GuestClass pending_class(const Pending *pending);
 gboolean pending_is_class(const Pending *pending, GuestClass time_class);
 gboolean pending_has_flag(const Pending *pending, GuestFlags flag);
 
+/* Whether it is about the guest's filesystems being frozen, which is one such command's affair at a
+ * time. */
+gboolean pending_is_freeze_or_thaw(const Pending *pending);
+
 /* Whether it goes before all that waits for the agent, and is refused only where it could do
  * nothing: a thaw, and what of our own is to be as fast. */
 gboolean pending_is_urgent(const Pending *pending);
